@@ -1,0 +1,1 @@
+"""Pairs of (query, function): reading, mining, batching."""

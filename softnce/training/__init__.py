@@ -1,0 +1,1 @@
+"""One training loop, wherever it runs."""

@@ -1,0 +1,1 @@
+"""How alike a query and a negative are, and the weight that follows."""

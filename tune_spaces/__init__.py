@@ -1,0 +1,1 @@
+"""The searching: spaces, trials and studies over the losses of softnce."""
