@@ -1,1 +1,84 @@
-def main(): ...
+"""The ``softnce`` command: the verbs of all floors, and errors as sentences."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from softnce.cli import data_app
+from softnce.errors import EXIT_KILLED, SoftnceError
+from tune_spaces.cli import search
+
+app = typer.Typer(
+    name="softnce",
+    help="Search the contrastive loss that makes your code-search encoder retrieve best.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(search)
+app.add_typer(data_app, name="data")
+
+
+@app.command()
+def ui(
+    study: Annotated[
+        str | None, typer.Argument(help="A study's folder or name; the newest without it.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000,
+) -> None:
+    """Open the MLflow UI of a study on 127.0.0.1."""
+    from cluster.ui import require_free, serve, store_uri
+
+    uri = store_uri(study)
+    require_free(port)
+    typer.echo(f"MLflow UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
+    sys.stdout.flush()
+    serve(uri, port)
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,  # noqa: FBT002
+) -> None:
+    """Search the contrastive loss that makes your code-search encoder retrieve best."""
+    del debug  # looked up by main, which also serves it after the verb
+
+
+def main() -> None:
+    """Run the command line; exit with the code of what happened."""
+    arguments = [one for one in sys.argv[1:] if one != "--debug"]
+    sys.exit(_code(arguments, debug="--debug" in sys.argv[1:]))
+
+
+def _code(arguments: list[str], *, debug: bool) -> int:
+    try:
+        result: Any = app(args=arguments, prog_name="softnce", standalone_mode=False)
+    except typer.Exit as ending:
+        return int(ending.exit_code)
+    except TyperException as error:  # a usage error of typer's own
+        _complain(_usage(error))
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_KILLED
+    except SoftnceError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        return error.exit_code
+    return int(result) if isinstance(result, int) else 0
+
+
+def _usage(error: TyperException) -> str:
+    words = getattr(error, "format_message", error.__str__)()
+    return f"{words.rstrip('.')}; softnce --help lists the commands and their options"
+
+
+def _complain(message: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(Text("error: ", "bold red").append(Text(message, "default")))

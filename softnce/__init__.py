@@ -1,1 +1,1 @@
-"""The learning: pairs of (query, function) in, a retrieval encoder out; knows nothing of searching."""
+"""The learning: pairs of (query, function) in, an encoder out; knows nothing of searching."""

@@ -1,6 +1,7 @@
 """The errors a user can act on, and the exit codes they end in.
 
-Every message is one or two lines: what was found, where (a config key, or file:line), how to mend it.
+Every message is one or two lines: what was found, where (a config key or file:line), how to
+mend it.
 """
 
 from typing import ClassVar

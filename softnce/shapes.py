@@ -10,6 +10,12 @@ Queries = Float[Tensor, "q d"]
 Candidates = Float[Tensor, "c d"]
 Logits = Float[Tensor, "q c"]  # similarity / temperature
 Relevance = Float[Tensor, "q c"]  # an estimator's raw scores, higher is more alike
+Shares = Float[Tensor, "q c"]  # s_ij of Eq. 4; rows sum to 1, 0 at each query's own answer
 Weights = Float[Tensor, "q c"]  # w_ij of Eq. 4; 1 at each query's own answer
 Answers = Int[Tensor, " q"]  # column of each query's own snippet
 Loss = Float[Tensor, ""]
+QueryRows = Int[Tensor, " q"]  # row numbers of the training set
+CandidateRows = Int[Tensor, " c"]
+Ranks = Float[Tensor, " q"]  # 1 is best; a half where two candidates tie
+
+Number = int | float  # the run-time checker takes no int where a float is asked for

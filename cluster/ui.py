@@ -1,0 +1,70 @@
+"""The MLflow UI on this machine, with the right store."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from softnce.errors import ConfigError, SetupError
+from softnce.training.tracking import own_uri, relocate
+from tune_spaces.study import DEFAULT_ROOT
+
+
+def store_uri(study: str | None) -> str:
+    """Return the tracking URI of a study: a folder, a name, or the newest one.
+
+    Raises:
+        ConfigError: there is no such study.
+    """
+    folder = study_root(study)
+    if (folder / "mlflow.db").exists():
+        relocate(folder)
+        return own_uri(folder)
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if uri:
+        return uri
+    raise ConfigError(
+        f"{folder}: no mlflow.db in it; set MLFLOW_TRACKING_URI to the server it was logged to"
+    )
+
+
+def study_root(study: str | None) -> Path:
+    """Find a study's folder from its path or name; the newest without either.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if study is None:
+        found = sorted(DEFAULT_ROOT.glob("*/study.json"), key=lambda path: path.stat().st_mtime)
+        if not found:
+            raise ConfigError(f"no study in ./{DEFAULT_ROOT}: name one, or run softnce search")
+        return found[-1].parent.resolve()
+    for folder in (Path(study), DEFAULT_ROOT / study):
+        if (folder / "study.json").exists():
+            return folder.resolve()
+    raise ConfigError(f"{study}: neither a study's folder nor the name of one in ./{DEFAULT_ROOT}")
+
+
+def require_free(port: int) -> None:
+    """Check that a port of the loopback address can be bound.
+
+    Raises:
+        SetupError: something listens there already.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SetupError(f"port {port} is taken: choose another with --port") from error
+
+
+def serve(uri: str, port: int) -> None:
+    """Become the MLflow server, on the loopback address only."""
+    if uri.startswith(("http://", "https://")):
+        raise SetupError(f"this study is logged to a server: open {uri} in a browser")
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
+    command += ["--registry-store-uri", uri, "--host", "127.0.0.1", "--port", str(port)]
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    os.execv(sys.executable, command)  # noqa: S606  (no shell; our own interpreter)

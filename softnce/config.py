@@ -1,0 +1,278 @@
+"""The configuration of a run and of a study: frozen sections, each field bounded and described.
+
+A resolved configuration is itself a runnable YAML file. Fields are addressed by ``section.field``
+on the command line and by ``section/field`` in a search space.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1)]
+EstimatorName = Literal["bm25", "teacher"]
+MetricName = Literal["mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10"]
+
+
+class Section(BaseModel):
+    """A frozen group of settings; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataSection(Section):
+    """Where the pairs of (query, function) come from."""
+
+    path: str | None = Field(
+        None, description="folder in GraphCodeBERT layout, or a jsonl, csv or parquet file of pairs"
+    )
+    mine: tuple[str, ...] = Field(
+        (),
+        description="source folders to mine pairs from instead; @environment = installed packages",
+    )
+    max_pairs: int | None = Field(None, ge=10, description="most pairs to mine")
+    columns: dict[Literal["query", "code", "id", "language"], str] | None = Field(
+        None, description="column names of own data"
+    )
+    language: str | None = Field(None, description="programming language where the data do not say")
+    max_bad_share: Share = Field(
+        0.05, description="a file with a larger share of unreadable rows is refused"
+    )
+    seed: int = Field(0, ge=0, description="seed of splits and of mining's sample")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "DataSection":
+        if (self.path is None) == (not self.mine):
+            raise ValueError(
+                "give either data.path (pairs) or data.mine (source folders), not both or neither"
+            )
+        return self
+
+
+class EncoderSection(Section):
+    """The model that turns queries and functions into vectors."""
+
+    kind: Literal["static", "transformer"] = Field(
+        "static", description="static: bag of tokens; transformer: a pretrained model"
+    )
+    model: str | None = Field(
+        None, description="Hugging Face or sentence-transformers folder or id (transformer only)"
+    )
+    pooling: Literal["auto", "mean", "cls", "pooler"] = Field(
+        "auto", description="auto: what the model's folder says, else mean"
+    )
+    similarity: Literal["cosine", "dot"] = Field(
+        "cosine", description="of query and function vectors"
+    )
+    max_length: int = Field(256, ge=8, le=8192, description="tokens kept of a query or a function")
+    dimensions: int = Field(128, ge=8, le=4096, description="vector size of the static encoder")
+    vocabulary: int = Field(
+        8000,
+        ge=300,
+        le=200_000,
+        description="tokens of the static encoder, trained on the training split",
+    )
+
+    @model_validator(mode="after")
+    def _model_where_needed(self) -> "EncoderSection":
+        if self.kind == "transformer" and self.model is None:
+            raise ValueError("encoder.kind: transformer needs encoder.model, a folder or a hub id")
+        if self.kind == "static" and self.model is not None:
+            raise ValueError(
+                "encoder.model belongs to encoder.kind: transformer; "
+                "the static encoder is trained from scratch"
+            )
+        return self
+
+
+class LossSection(Section):
+    """The contrastive loss."""
+
+    name: Literal["infonce", "soft-infonce"] = Field(
+        "soft-infonce", description="Eq. 1 or Eq. 3 of the paper"
+    )
+    temperature: float = Field(0.05, gt=0, le=100, description="logits = similarity / temperature")
+
+
+class BM25Section(Section):
+    """How BM25 reads the docstrings."""
+
+    variant: Literal["okapi", "official", "lucene"] = Field(
+        "okapi",
+        description="okapi: as rank_bm25; official: the paper's code; lucene",
+    )
+    documents: Literal["queries", "codes"] = Field(
+        "queries", description="score docstrings against docstrings, or against code"
+    )
+
+
+class TeacherSection(Section):
+    """The frozen model, trained with InfoNCE by the study itself, that estimates relevance."""
+
+    epochs: int | None = Field(None, ge=1, description="of the teacher; null: optim.epochs")
+    score: Literal["dot", "cosine"] = Field("cosine", description="of its query and code vectors")
+
+
+class WeightsSection(Section):
+    """The weight of each negative (Eq. 4)."""
+
+    estimator: EstimatorName = Field(
+        "bm25", description="what estimates that a negative is relevant"
+    )
+    alpha: float = Field(
+        1.0, ge=0, le=100, description="strength of the correction; 0 leaves InfoNCE"
+    )
+    beta: float = Field(1.0, gt=0, le=100, description="uniform part; only alpha / beta matters")
+    temperature: float = Field(
+        1.0, gt=0, le=1000, description="the paper's t: relevance is divided by it"
+    )
+    scale: Literal["raw", "standardised"] = Field(
+        "standardised",
+        description="standardised: scores over their standard deviation in the batch",
+    )
+    floor: float | None = Field(
+        0.1, ge=0, lt=1, description="least weight; null leaves Eq. 4 unclamped"
+    )
+    bm25: BM25Section = BM25Section()
+    teacher: TeacherSection = TeacherSection()
+
+
+class OptimSection(Section):
+    """Training of one encoder."""
+
+    epochs: int = Field(
+        4, ge=1, le=10_000, description="passes over the training pairs; ASHA may stop earlier"
+    )
+    batch_size: int = Field(
+        128,
+        ge=2,
+        le=1_000_000,
+        description="pairs of a batch over all workers = candidates of each query",
+    )
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="peak of the schedule")
+    warmup_share: Share = Field(
+        0.1, description="share of the steps with rising learning rate, then linear decay to 0"
+    )
+    weight_decay: float = Field(0.0, ge=0, le=1, description="of AdamW")
+    max_grad_norm: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
+    max_steps: int | None = Field(None, ge=1, description="most steps of an epoch, for a short try")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="of the encoder's forward pass; the loss is always at least fp32"
+    )
+    deterministic: bool = Field(
+        default=True, description="the same seed gives the same metrics on the same machine"
+    )
+    seed: int = Field(
+        1234, ge=0, description="of initial weights and batch order; one for all trials of a search"
+    )
+
+
+class AshaSection(Section):
+    """Early stopping of weak trials."""
+
+    enabled: bool = Field(default=True, description="stop trials that trail at the same epoch")
+    grace_epochs: int = Field(
+        1, ge=1, description="no trial stops before this epoch has been reported"
+    )
+    reduction: float = Field(3.0, gt=1, description="about one in this many trials passes a rung")
+
+
+class SearchSection(Section):
+    """What is tried, how often, and what decides."""
+
+    name: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="the study's name"
+    )
+    metric: MetricName = Field("mrr", description="of the validation split; the best epoch counts")
+    trials: int = Field(
+        20, ge=1, le=100_000, description="trials that end; repeats of a known point do not count"
+    )
+    time_budget_s: float | None = Field(
+        None, gt=0, description="the search stops after this time and can be continued"
+    )
+    space: dict[str, Any] = Field(
+        default_factory=dict, description="dimensions by path, see the README"
+    )
+    always_try: Literal["paper", "infonce"] = Field(
+        "paper", description="paper: InfoNCE and the settings of Table 7 come first"
+    )
+    n_startup_trials: int = Field(10, ge=1, description="trials before the fitted sampler proposes")
+    infonce_share: Share = Field(
+        0.2, description="least share of trials for InfoNCE, when it has dimensions of its own"
+    )
+    asha: AshaSection = AshaSection()
+    seed: int = Field(0, ge=0, description="of the sampler")
+    noise_seed: int = Field(
+        4321, ge=0, description="training seed of InfoNCE's second run, which shows the noise"
+    )
+    keep_top: int = Field(3, ge=1, description="trials whose weights are kept")
+
+
+class ResourcesSection(Section):
+    """What a trial may use."""
+
+    executor: Literal["auto", "inline", "train"] = Field(
+        "auto", description="train: Ray Train workers; inline: inside the trial's actor"
+    )
+    workers: int = Field(1, ge=1, le=1024, description="training workers of a trial")
+    cpus_per_worker: float = Field(1, gt=0, description="CPU cores of a worker")
+    gpus_per_worker: float = Field(0, ge=0, description="GPUs of a worker; a fraction shares one")
+    memory_gb_per_trial: float = Field(1.5, gt=0, description="bounds how many trials run at once")
+    max_concurrent: int | None = Field(
+        None, ge=1, description="trials at once; null: what the resources allow"
+    )
+    cache: str | None = Field(
+        None, description="folder of tokens and vectors; null: inside the study"
+    )
+
+
+class TrackingSection(Section):
+    """Where trials are logged."""
+
+    uri: str | None = Field(
+        None,
+        description="MLflow URI; null: MLFLOW_TRACKING_URI, else sqlite in the study folder",
+    )
+    experiment: str | None = Field(
+        None, description="MLflow experiment; null: MLFLOW_EXPERIMENT_NAME, else softnce/<study>"
+    )
+
+
+class Config(Section):
+    """One run, or one study."""
+
+    data: DataSection
+    encoder: EncoderSection = EncoderSection()
+    loss: LossSection = LossSection()
+    weights: WeightsSection = WeightsSection()
+    optim: OptimSection = OptimSection()
+    search: SearchSection = SearchSection()
+    resources: ResourcesSection = ResourcesSection()
+    tracking: TrackingSection = TrackingSection()
+
+    @model_validator(mode="after")
+    def _weights_have_a_domain(self) -> "Config":
+        alpha, beta, negatives = self.weights.alpha, self.weights.beta, self.optim.batch_size - 1
+        if self.loss.name == "soft-infonce" and beta * negatives <= alpha:
+            raise ValueError(
+                f"alpha={alpha:g} with beta={beta:g} needs more than {alpha / beta:g} negatives "
+                f"a query, the batch has {negatives}: raise optim.batch_size, or lower "
+                "weights.alpha"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_fit(self) -> "Config":
+        workers, gpus = self.resources.workers, self.resources.gpus_per_worker
+        if workers > 1 and 0 < gpus < 1:
+            raise ValueError(
+                "resources.gpus_per_worker: a fraction of a GPU needs resources.workers: 1"
+            )
+        if self.resources.executor == "inline" and workers > 1:
+            raise ValueError(
+                "resources.executor: inline trains in one process; use train for several workers"
+            )
+        if self.optim.batch_size % workers:
+            raise ValueError(
+                f"optim.batch_size {self.optim.batch_size} does not divide among {workers} workers"
+            )
+        return self

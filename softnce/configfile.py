@@ -1,0 +1,196 @@
+"""YAML in, a validated configuration out; every fault is named by key, file and line."""
+
+import contextlib
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from softnce.config import Config
+from softnce.errors import ConfigError
+
+Nested = dict[str, Any]
+
+
+def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
+    """Read a YAML file, apply ``section.field=value`` settings, and validate the whole.
+
+    Raises:
+        ConfigError: the file is unreadable, or a key or value is wrong; all faults at once.
+    """
+    text = _text(path)
+    nested = _mapping(text, path)
+    for setting in settings:
+        _apply(nested, *_split_setting(setting))
+    return validated(nested, where=Lines(text, path))
+
+
+def validated(nested: Mapping[str, Any], *, where: "Lines | None" = None) -> Config:
+    """Turn a nested mapping into a Config.
+
+    Raises:
+        ConfigError: one line a fault, with the near miss of an unknown key.
+    """
+    try:
+        return Config.model_validate(nested)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentences(error.errors(), nested, where))) from error
+
+
+def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
+    """Return the configuration with ``section/field`` values replaced.
+
+    Raises:
+        ConfigError: a path or value is wrong.
+    """
+    nested = config.model_dump(mode="json")
+    for path, value in overrides.items():
+        _apply(nested, path.split("/"), value)
+    return validated(nested)
+
+
+def value_at(config: Config, path: str) -> Any:  # noqa: ANN401  (any field's type)
+    """Return the value of ``section/field``.
+
+    Raises:
+        ConfigError: there is no such field.
+    """
+    node: Any = config
+    for part in path.split("/"):
+        if not isinstance(node, BaseModel) or part not in type(node).model_fields:
+            raise ConfigError(f"{path}: no such setting{_near(path, all_paths())}")
+        node = getattr(node, part)
+    return node
+
+
+def all_paths(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """List the ``section/field`` path of every setting."""
+    paths: list[str] = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            paths += all_paths(kind, f"{prefix}{name}/")
+        else:
+            paths.append(f"{prefix}{name}")
+    return paths
+
+
+def to_yaml(config: Config) -> str:
+    """Return the resolved configuration as YAML that can be run again."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class Lines:
+    """Finds the line of a key in a YAML text."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        self.path = path
+        self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+
+    def of(self, location: Iterable[str | int]) -> str:
+        """Return ``file:line`` of the deepest part of the location that the file holds."""
+        node, line = self._root, None
+        for part in location:
+            if not isinstance(node, yaml.MappingNode):
+                break
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not found:
+                break
+            line, node = found[-1][0].start_mark.line + 1, found[-1][1]
+        return f"{self.path}:{line}: " if line else f"{self.path}: "
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as text: {error}") from error
+
+
+def _mapping(text: str, path: Path) -> Nested:
+    try:
+        nested = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from error
+    if nested is None:
+        return {}
+    if not isinstance(nested, dict):
+        raise ConfigError(
+            f"{path}:1: a configuration is a mapping of sections, this is a {type(nested).__name__}"
+        )
+    return nested
+
+
+def _split_setting(setting: str) -> tuple[list[str], Any]:
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(
+            f"--set {setting}: write it as section.field=value, for example optim.epochs=2"
+        )
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {setting}: the value is not valid YAML") from error
+    if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
+        with contextlib.suppress(ValueError):
+            value = float(value)
+    parts = key.strip().split(".")
+    if parts[:2] == ["search", "space"]:  # dimension names hold a slash, which one key keeps
+        parts = [*parts[:2], ".".join(parts[2:])] if len(parts) > 2 else parts
+    else:
+        parts = key.strip().replace("/", ".").split(".")
+    return parts, value
+
+
+def _apply(nested: Nested, parts: Sequence[str], value: object) -> None:
+    *sections, last = parts
+    for section in sections:
+        child = nested.get(section)
+        if not isinstance(child, dict):
+            child = nested[section] = {}
+        nested = child
+    nested[last] = value
+
+
+def _sentences(
+    errors: Sequence[ErrorDetails], nested: Mapping[str, Any], where: Lines | None
+) -> list[str]:
+    return [_sentence(error, nested, where) for error in errors]
+
+
+def _sentence(error: ErrorDetails, nested: Mapping[str, Any], where: Lines | None) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    place = where.of(location) if where else ""
+    if error["type"] == "extra_forbidden":
+        known = [path.replace("/", ".") for path in all_paths()] + list(Config.model_fields)
+        return f"{place}{key}: unknown key{_near(key, known)}"
+    if error["type"] == "missing" and location == ["data"]:
+        return f"{place}data: missing; say where the pairs are, for example data: {{path: ./pairs}}"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:] if message.startswith("Input") else message
+    found = _found(nested, location)
+    return f"{place}{key + ': ' if key else ''}{message}{found}"
+
+
+def _found(nested: Mapping[str, Any], location: Sequence[str]) -> str:
+    node: Any = nested
+    for part in location:
+        if not isinstance(node, Mapping) or part not in node:
+            return ""
+        node = node[part]
+    return "" if isinstance(node, Mapping) else f", found {node!r}"
+
+
+def _near(key: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -1,0 +1,33 @@
+"""Which training rows meet in a batch: drawn anew each epoch from (seed, epoch) alone."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softnce.errors import DataError
+
+
+def epoch_batches(pairs: int, *, batch_size: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Draw the batches of an epoch; the rows left over sit this epoch out.
+
+    Every batch is full, so that the N of Eq. 4 is constant. The draw depends on nothing but the
+    arguments, so an epoch can be repeated after a restart, on any number of workers.
+
+    Args:
+        pairs: rows of the training set.
+        batch_size: rows of a batch.
+        seed: seed of the run.
+        epoch: number of the epoch, from 1.
+
+    Returns:
+        (batches, batch_size) row numbers.
+
+    Raises:
+        DataError: fewer pairs than one batch.
+    """
+    if pairs < batch_size:
+        raise DataError(
+            f"{pairs} training pairs do not fill one batch of {batch_size}: "
+            "lower optim.batch_size or add pairs"
+        )
+    order = np.random.default_rng([seed, epoch]).permutation(pairs)
+    return order[: pairs - pairs % batch_size].reshape(-1, batch_size)

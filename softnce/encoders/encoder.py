@@ -1,0 +1,90 @@
+"""The contract of an encoder: token ids in, vectors out, and always a sentence-transformers model.
+
+Training feeds token ids that were made once; the model inside stays the plain
+``SentenceTransformer`` that is exported in the end, so what is measured is what is shipped.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from torch import Tensor
+
+from softnce.ragged import Ragged
+
+
+class Encoder(ABC):
+    """Texts to vectors, in two steps: ``tokenize`` once, ``encode`` many times."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        self.model = model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    @abstractmethod
+    def tokenize(self, texts: Sequence[str]) -> Ragged:
+        """Return the token ids of each text, truncated, with the model's special tokens."""
+
+    @abstractmethod
+    def tokenizer_digest(self) -> str:
+        """Return a name that changes whenever ``tokenize`` would return other ids."""
+
+    @abstractmethod
+    def features(self, tokens: Ragged) -> dict[str, Tensor]:
+        """Return the model's input for one forward pass, on its device."""
+
+    @abstractmethod
+    def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Cut rows of these lengths into groups that are forwarded together."""
+
+    def encode(self, tokens: Ragged) -> Tensor:
+        """Return (n, d) vectors of n rows of token ids, in their order, with gradient."""
+        groups = self.chunks(tokens.lengths)
+        parts = [self._forward(tokens.take(group)) for group in groups]
+        if len(parts) == 1 and np.array_equal(groups[0], np.arange(len(tokens))):
+            return parts[0]
+        order = torch.from_numpy(np.argsort(np.concatenate(groups))).to(parts[0].device)
+        return torch.cat(parts)[order]
+
+    @torch.inference_mode()
+    def encode_all(self, tokens: Ragged, *, tokens_a_pass: int = 16_384) -> Tensor:
+        """Return (n, d) float32 vectors on the CPU, without gradient, for any n.
+
+        Args:
+            tokens: token ids of n texts.
+            tokens_a_pass: padded tokens of one forward pass, which bounds the memory.
+        """
+        was_training = self.model.training
+        self.model.eval()
+        order = np.argsort(tokens.lengths, kind="stable")
+        passes = _passes(order, tokens.lengths, tokens_a_pass)
+        parts = [self._forward(tokens.take(rows)).float().cpu() for rows in passes]
+        self.model.train(was_training)
+        if not parts:
+            return torch.empty(0, self.model.get_embedding_dimension() or 0)
+        vectors = torch.cat(parts)
+        return vectors[torch.from_numpy(np.argsort(order, kind="stable"))]
+
+    def _forward(self, tokens: Ragged) -> Tensor:
+        vectors: Tensor = self.model(self.features(tokens))["sentence_embedding"]
+        return vectors
+
+
+def _passes(
+    order: NDArray[np.int64], lengths: NDArray[np.int64], tokens_a_pass: int
+) -> list[NDArray[np.int64]]:
+    """Cut rows sorted by length into runs whose padded area stays below the bound."""
+    passes, start = [], 0
+    for stop in range(1, len(order) + 1):
+        longest = max(int(lengths[order[stop]]), 1) if stop < len(order) else 0
+        if stop == len(order) or (stop + 1 - start) * longest > tokens_a_pass:
+            passes.append(order[start:stop])
+            start = stop
+    return passes

@@ -1,0 +1,136 @@
+"""Pretrained encoders: any Hugging Face or sentence-transformers folder or hub id."""
+
+import json
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import (
+    Dense,
+    Normalize,
+    Pooling,
+    Transformer,
+)
+from torch import Tensor
+
+from softnce.encoders.chunks import pooled_chunks
+from softnce.encoders.encoder import Encoder
+from softnce.errors import ConfigError, SetupError
+from softnce.ragged import Ragged, ragged
+
+_CALL_STATE = ("truncation", "padding")  # set anew by every call of the tokenizer
+_GROUPS = 5  # forward passes of a batch; measured best on 2 CPU cores
+
+
+@final
+class TransformerEncoder(Encoder):
+    """A transformer with pooling, forwarded in pooled chunks."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__(model)
+        pad = model.tokenizer.pad_token_id
+        self._pad: int = 0 if pad is None else pad
+
+    def tokenize(self, texts: Sequence[str]) -> Ragged:
+        """Return token ids with the model's special tokens, cut at its maximum length."""
+        if not texts:
+            return ragged([])
+        encodings = self.model.tokenizer(
+            list(texts),
+            truncation=True,
+            max_length=self.model.max_seq_length,
+            padding=False,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        return ragged(encodings["input_ids"])
+
+    def tokenizer_digest(self) -> str:
+        """Return the digest of the tokenizer and the length it cuts at."""
+        backend = json.loads(self.model.tokenizer.backend_tokenizer.to_str())
+        rules = {name: part for name, part in backend.items() if name not in _CALL_STATE}
+        text = json.dumps([rules, self.model.max_seq_length], sort_keys=True)
+        return sha256(text.encode()).hexdigest()
+
+    def features(self, tokens: Ragged) -> dict[str, Tensor]:
+        """Return ids padded to the longest row, and their mask."""
+        lengths = tokens.lengths
+        mask = np.arange(int(lengths.max(initial=0))) < lengths[:, None]
+        ids = np.full(mask.shape, self._pad, dtype=np.int64)
+        ids[mask] = tokens.values
+        return {
+            "input_ids": torch.from_numpy(ids).to(self.device, non_blocking=True),
+            "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
+        }
+
+    def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Return length-sorted groups with little padding."""
+        return pooled_chunks(lengths, most=_GROUPS)
+
+
+def transformer_encoder(
+    model: str, *, pooling: str = "auto", similarity: str = "cosine", max_length: int = 256
+) -> TransformerEncoder:
+    """Load a pretrained encoder.
+
+    Args:
+        model: folder or hub id, in sentence-transformers' or Hugging Face's layout.
+        pooling: mean, cls, pooler (CodeBERT's tanh head), or auto: what the folder says, else mean.
+        similarity: cosine or dot; cosine normalises the vectors, dot removes a normalisation.
+        max_length: tokens kept of a text, at most what the model can take.
+
+    Raises:
+        SetupError: the folder does not hold a model, or the hub cannot be reached.
+        ConfigError: the model has no pooler to use.
+    """
+    loaded = _loaded(model)
+    if pooling == "auto":
+        modules = [module for module in loaded if not isinstance(module, Normalize)]
+    else:
+        modules = [loaded[0], *_pooling(loaded[0], pooling, model)]
+    if similarity == "cosine":
+        modules.append(Normalize())
+    joined = SentenceTransformer(modules=modules, similarity_fn_name=similarity, device="cpu")
+    joined.max_seq_length = min(max_length, loaded.max_seq_length or max_length)
+    return TransformerEncoder(joined)
+
+
+def _loaded(model: str) -> SentenceTransformer:
+    looks_like_a_path = model.startswith((".", "/", "~")) or model.count("/") > 1
+    if looks_like_a_path and not Path(model).is_dir():
+        raise SetupError(f"encoder.model {model}: there is no such folder")
+    try:
+        loaded = SentenceTransformer(model, device="cpu", trust_remote_code=False)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SetupError(
+            f"encoder.model {model}: neither a folder with a model nor a model that the hub gave: "
+            f"{reason}"
+        ) from error
+    if not isinstance(loaded[0], Transformer):
+        raise ConfigError(
+            f"encoder.model {model}: holds a {type(loaded[0]).__name__}, not a transformer"
+        )
+    return loaded
+
+
+def _pooling(transformer: Transformer, pooling: str, model: str) -> list[torch.nn.Module]:
+    size = transformer.get_embedding_dimension()
+    if pooling != "pooler":
+        return [Pooling(size, pooling_mode=pooling)]
+    pooler: Any = getattr(transformer.auto_model, "pooler", None)
+    if getattr(pooler, "dense", None) is None:
+        raise ConfigError(f"encoder.pooling: pooler, but {model} has no pooler; use cls or mean")
+    head = Dense(
+        size,
+        size,
+        activation_function=torch.nn.Tanh(),
+        init_weight=pooler.dense.weight.detach().clone(),
+        init_bias=pooler.dense.bias.detach().clone(),
+    )
+    return [Pooling(size, pooling_mode="cls"), head]

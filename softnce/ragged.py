@@ -1,0 +1,81 @@
+"""Rows of different lengths in two flat arrays: how token ids travel, on disk and in memory."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """Row i is ``values[offsets[i]:offsets[i + 1]]``.
+
+    Attributes:
+        values: (total,) int32, all rows end to end.
+        offsets: (n + 1,) int64, from 0 to total.
+    """
+
+    values: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(n,) how many values each row holds."""
+        return np.diff(self.offsets)
+
+    def row(self, index: int) -> NDArray[np.int32]:
+        """Return one row."""
+        return self.values[self.offsets[index] : self.offsets[index + 1]]
+
+    def take(self, rows: NDArray[np.int64]) -> "Ragged":
+        """Return the given rows, in the given order."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        places = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        return Ragged(self.values[places], offsets)
+
+
+def ragged(rows: Sequence[Sequence[int]]) -> Ragged:
+    """Lay rows end to end.
+
+    >>> ragged([[5, 6], [], [7]]).lengths.tolist()
+    [2, 0, 1]
+    """
+    offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+    values = np.fromiter((v for row in rows for v in row), dtype=np.int32, count=int(offsets[-1]))
+    return Ragged(values, offsets)
+
+
+def joined(first: Ragged, second: Ragged) -> Ragged:
+    """Return the rows of both, the first's first."""
+    return Ragged(
+        np.concatenate([first.values, second.values]),
+        np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]]),
+    )
+
+
+def save_arrays(folder: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Write arrays as a folder of .npy files that appears whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    for name, array in arrays.items():
+        np.save(building / f"{name}.npy", array, allow_pickle=False)
+    try:
+        building.rename(folder)
+    except OSError:  # another process finished first: its content is the same
+        shutil.rmtree(building)
+        if not folder.is_dir():
+            raise
+
+
+def open_array(folder: Path, name: str) -> NDArray[np.generic]:
+    """Memory-map one array of a folder written by save_arrays."""
+    array: NDArray[np.generic] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    return array

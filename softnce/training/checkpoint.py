@@ -1,0 +1,180 @@
+"""Checkpoints that are whole or absent: safetensors and a JSON manifest with digests, no pickle.
+
+A checkpoint is a folder ``epoch-0003`` that appears by one rename. The newest, the one before and
+the best are kept; a torn or altered one is passed over for the one before.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+MANIFEST = "manifest.json"
+_TENSORS = ("model", "optimizer", "random")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything a run needs to go on after an epoch.
+
+    Attributes:
+        progress: epoch, best epoch and the history of metrics; plain JSON.
+        model: weights of the encoder.
+        optimizer: state of the optimizer, by ``parameter.name``.
+        random: states of the random generators.
+    """
+
+    progress: dict[str, Any]
+    model: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    random: dict[str, Tensor]
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write ``epoch-NNNN`` under a folder, durably and atomically, and drop what is not needed.
+
+    Raises:
+        OSError: the disk is full or read-only; the former checkpoints are intact.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / _name(checkpoint.progress["epoch"])
+    building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
+    try:
+        digests = {}
+        for part in _TENSORS:
+            path = building / f"{part}.safetensors"
+            save_file({k: v.contiguous() for k, v in getattr(checkpoint, part).items()}, path)
+            digests[path.name] = _digest(path)
+        manifest = {"progress": checkpoint.progress, "sha256": digests}
+        (building / MANIFEST).write_text(json.dumps(manifest, indent=1))
+        _flush(building)
+        shutil.rmtree(target, ignore_errors=True)
+        building.rename(target)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    _drop_needless(folder, checkpoint.progress)
+    return target
+
+
+def newest_checkpoint(folder: Path) -> Checkpoint | None:
+    """Load the newest checkpoint that is intact, or None."""
+    for path in sorted(folder.glob("epoch-*"), reverse=True):
+        progress = verified_progress(path)
+        if progress is not None and (path / "optimizer.safetensors").exists():
+            parts = {part: load_file(path / f"{part}.safetensors") for part in _TENSORS}
+            return Checkpoint(progress, **parts)
+    return None
+
+
+def best_checkpoint(folder: Path) -> Path | None:
+    """Return the folder that holds the best epoch's weights, if it is intact."""
+    for path in sorted(folder.glob("epoch-*"), reverse=True):
+        progress = verified_progress(path)
+        if progress is None:
+            continue
+        best = folder / _name(progress["best_epoch"])
+        return best if verified_progress(best) is not None else None
+    return None
+
+
+def load_weights(checkpoint: Path) -> dict[str, Tensor]:
+    """Return the encoder's weights of a checkpoint folder."""
+    weights: dict[str, Tensor] = load_file(checkpoint / "model.safetensors")
+    return weights
+
+
+def verified_progress(path: Path) -> dict[str, Any] | None:
+    """Return a checkpoint's progress if every file matches its digest, else None."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text())
+        digests, progress = dict(manifest["sha256"]), dict(manifest["progress"])
+        if digests.keys() < {"model.safetensors"}:
+            return None
+        present = {name: digest for name, digest in digests.items() if (path / name).exists()}
+        if "model.safetensors" not in present:
+            return None
+        intact = all(_digest(path / name) == digest for name, digest in present.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return progress if intact else None
+
+
+def keep_weights_only(folder: Path) -> None:
+    """Free what only a resume would need: of a run that ended, the best weights remain."""
+    best = best_checkpoint(folder)
+    for path in folder.glob("epoch-*"):
+        if best is not None and path != best:
+            shutil.rmtree(path, ignore_errors=True)
+    if best is not None:
+        (best / "optimizer.safetensors").unlink(missing_ok=True)
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Flatten an optimizer's state to ``parameter.name`` tensors."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{parameter}.{name}": torch.as_tensor(value)
+        for parameter, values in state.items()
+        for name, value in values.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put tensors of optimizer_tensors back."""
+    whole = optimizer.state_dict()
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        parameter, name = key.split(".", 1)
+        state.setdefault(int(parameter), {})[name] = tensor
+    optimizer.load_state_dict({**whole, "state": state})
+
+
+def random_states() -> dict[str, Tensor]:
+    """Return the states of torch's random generators."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def restore_random(states: dict[str, Tensor]) -> None:
+    """Put the states of random_states back."""
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
+
+
+def _name(epoch: int) -> str:
+    return f"epoch-{epoch:04d}"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _drop_needless(folder: Path, progress: dict[str, Any]) -> None:
+    epoch, best = progress["epoch"], progress["best_epoch"]
+    kept = {_name(epoch), _name(epoch - 1), _name(best)}
+    for path in folder.glob("epoch-*"):
+        if path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name == _name(best) and best < epoch - 1:
+            (path / "optimizer.safetensors").unlink(missing_ok=True)
+    for path in folder.glob(".building-*"):
+        shutil.rmtree(path, ignore_errors=True)

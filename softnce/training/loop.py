@@ -1,0 +1,317 @@
+"""The epoch loop: the same for a trial, a teacher and a single run, in any process.
+
+``epochs`` yields one report an epoch, after its checkpoint is on disk, so that whoever drives it
+can stop between two reports and lose nothing. Started again on the same folder it goes on where it
+was.
+"""
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from softnce.config import Config, OptimSection
+from softnce.data.batching import epoch_batches
+from softnce.encoders.encoder import Encoder
+from softnce.errors import RunError
+from softnce.evaluation.ranking import ranks, retrieval_metrics
+from softnce.training.checkpoint import (
+    Checkpoint,
+    newest_checkpoint,
+    optimizer_tensors,
+    random_states,
+    restore_optimizer,
+    restore_random,
+    save_checkpoint,
+)
+from softnce.training.estimators import build_estimator
+from softnce.training.gather import Workers
+from softnce.training.prepare import Prepared
+from softnce.training.step import Batch, Objective
+from softnce.weights.weighting import Estimator
+
+Report = dict[str, Any]
+_STEPS_A_LOOK = 10  # steps between two looks at the stop flag
+
+
+@dataclass
+class Run:
+    """One training run between two epochs.
+
+    Attributes:
+        config: its resolved configuration.
+        prepared: its shared inputs.
+        folder: where its checkpoints are.
+        workers: this process's place among its workers.
+        encoder: what is trained.
+        optimizer: AdamW.
+        history: the report of each epoch so far.
+    """
+
+    config: Config
+    prepared: Prepared
+    folder: Path
+    workers: Workers
+    encoder: Encoder
+    optimizer: torch.optim.Optimizer
+    history: list[Report] = field(default_factory=list)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.history)
+
+
+def epochs(
+    config: Config,
+    prepared: Prepared,
+    folder: Path,
+    *,
+    workers: Workers = Workers(),  # noqa: B008  (frozen)
+    device: torch.device | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Report]:
+    """Train and yield one report an epoch; resume from the folder's newest checkpoint.
+
+    A report holds ``epoch``, the validation metrics, ``objective`` (best ``search.metric`` so far),
+    ``best_epoch``, ``loss``, ``weight_spread`` (0: InfoNCE), ``seconds`` and ``finished``. A run
+    that was complete already reports its last epoch again.
+
+    Args:
+        config: resolved.
+        prepared: inputs from ``prepare``.
+        folder: of this run's checkpoints.
+        workers: this process's place.
+        device: where to train; the CPU unless given.
+        should_stop: looked at by worker 0 between steps; all workers then end at the same step,
+            without a report of the epoch in flight.
+
+    Raises:
+        RunError: the loss is no longer finite.
+    """
+    _settle(config.optim)
+    run = _started(config, prepared, folder, workers, device or torch.device("cpu"))
+    if run.epoch >= config.optim.epochs:
+        yield run.history[-1]
+        return
+    batches = _Batches(run)
+    while run.epoch < config.optim.epochs:
+        began = time.perf_counter()
+        report = _one_epoch(run, batches, should_stop)
+        if report is None:
+            return
+        report.update(_evaluation(run))
+        report["seconds"] = time.perf_counter() - began
+        _judge(run, report)
+        run.history.append(report)
+        if workers.rank == 0:
+            save_checkpoint(folder, _snapshot(run))
+        yield report
+
+
+def device_of(config: Config) -> torch.device:
+    """Return the CUDA device when the configuration asks for GPUs, else the CPU."""
+    return torch.device("cuda" if config.resources.gpus_per_worker > 0 else "cpu")
+
+
+def _settle(optim: OptimSection) -> None:
+    torch.manual_seed(optim.seed)
+    torch.use_deterministic_algorithms(optim.deterministic, warn_only=True)
+
+
+def _started(
+    config: Config, prepared: Prepared, folder: Path, workers: Workers, device: torch.device
+) -> Run:
+    encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
+    encoder.model.to(device)
+    encoder.model.train()
+    optimizer = torch.optim.AdamW(
+        encoder.model.parameters(),
+        lr=config.optim.learning_rate,
+        eps=1e-8,
+        weight_decay=config.optim.weight_decay,
+        fused=device.type == "cuda",
+    )
+    run = Run(config, prepared, folder, workers, encoder, optimizer)
+    stored = newest_checkpoint(folder)
+    if stored is not None:
+        encoder.model.load_state_dict(stored.model)
+        restore_optimizer(optimizer, stored.optimizer)
+        restore_random(stored.random)
+        run.history = list(stored.progress["history"])
+    return run
+
+
+def _snapshot(run: Run) -> Checkpoint:
+    last = run.history[-1]
+    progress = {"epoch": run.epoch, "best_epoch": last["best_epoch"], "history": run.history}
+    return Checkpoint(
+        progress=progress,
+        model=run.encoder.model.state_dict(),
+        optimizer=optimizer_tensors(run.optimizer),
+        random=random_states(),
+    )
+
+
+def _one_epoch(run: Run, batches: "_Batches", should_stop: Callable[[], bool]) -> Report | None:
+    objective = Objective(
+        run.config.encoder.similarity, run.config.loss, run.config.weights, run.workers
+    )
+    queries, codes = run.prepared.table("train_queries"), run.prepared.table("train_codes")
+    losses, spreads = [], []
+    steps = batches.drawn(run.epoch + 1)
+    done = run.epoch * len(steps)
+    for number, batch in enumerate(batches.prefetched(steps), start=1):
+        if number % _STEPS_A_LOOK == 0 and run.workers.agree([float(should_stop())])[0]:
+            return None
+        _set_rate(run, (done + number) / (run.config.optim.epochs * len(steps)))
+        with _autocast(run):
+            outcome = objective.outcome(run.encoder, queries, codes, batch)
+        _descend(run, outcome.loss)
+        losses.append(outcome.loss.detach())
+        if outcome.weight_spread is not None:
+            spreads.append(outcome.weight_spread)
+        if number % 50 == 0 or number == len(steps):
+            _require_finite(run, losses, number)
+    spread = float(torch.stack(spreads).mean()) if spreads else 0.0
+    return {
+        "epoch": run.epoch + 1,
+        "loss": float(torch.stack(losses).mean()),
+        "weight_spread": spread,
+        "steps": len(steps),
+    }
+
+
+def _autocast(run: Run) -> torch.autocast:
+    device = run.encoder.device.type
+    return torch.autocast(device, torch.bfloat16, enabled=run.config.optim.precision == "bf16")
+
+
+def _descend(run: Run, loss: torch.Tensor) -> None:
+    parameters = list(run.encoder.model.parameters())
+    run.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    run.workers.average_gradients(parameters)
+    torch.nn.utils.clip_grad_norm_(parameters, run.config.optim.max_grad_norm)
+    run.optimizer.step()
+
+
+def _set_rate(run: Run, progress: float) -> None:
+    """Follow a linear warm-up and a linear decay to 0; progress runs from 0 to 1."""
+    warmup = run.config.optim.warmup_share
+    rising = progress / warmup if warmup > 0 else 1.0
+    falling = (1 - progress) / (1 - warmup) if warmup < 1 else 1.0
+    for group in run.optimizer.param_groups:
+        group["lr"] = run.config.optim.learning_rate * max(min(rising, falling), 0.0)
+
+
+def _require_finite(run: Run, losses: list[torch.Tensor], step: int) -> None:
+    recent = torch.stack(losses[-50:])
+    if bool(torch.isfinite(recent).all()):
+        return
+    first = step - len(recent) + int((~torch.isfinite(recent)).nonzero()[0]) + 1
+    weights = run.config.weights
+    hint = (
+        "give weights.floor a value above 0, "
+        if weights.floor is None and run.config.loss.name == "soft-infonce"
+        else ""
+    )
+    raise RunError(
+        f"the loss is not finite at step {first} of epoch {run.epoch + 1}: {hint}"
+        f"lower optim.learning_rate ({run.config.optim.learning_rate:g}) "
+        f"or raise loss.temperature ({run.config.loss.temperature:g})"
+    )
+
+
+def _evaluation(run: Run) -> Report:
+    """Rank the validation queries against all candidates, on worker 0, for all workers."""
+    names = ["mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10"]
+    values = [math.nan] * len(names)
+    if run.workers.rank == 0:
+        metrics = evaluate(run.encoder, run.prepared, split="valid")
+        values = [metrics[name] for name in names]
+    return dict(zip(names, run.workers.agree(values), strict=True))
+
+
+def evaluate(encoder: Encoder, prepared: Prepared, *, split: str) -> dict[str, float]:
+    """Return the retrieval metrics of an encoder on the queries of valid or test."""
+    candidates = encoder.encode_all(prepared.table("candidates"))
+    queries = encoder.encode_all(prepared.table(split))
+    return retrieval_metrics(ranks(queries, candidates, prepared.answers(split)))
+
+
+def _judge(run: Run, report: Report) -> None:
+    metric = run.config.search.metric
+    best = run.history[-1] if run.history else None
+    improved = best is None or report[metric] > best["objective"]
+    report["objective"] = report[metric] if improved or best is None else best["objective"]
+    report["best_epoch"] = report["epoch"] if improved or best is None else best["best_epoch"]
+    report["finished"] = report["epoch"] >= run.config.optim.epochs
+
+
+class _Batches:
+    """Draws an epoch's batches and estimates relevance one step ahead, in a thread."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._estimator: Estimator | None = None
+        if run.config.loss.name != "infonce":
+            self._estimator = build_estimator(run.config.weights, run.prepared, run.encoder.device)
+
+    def drawn(self, epoch: int) -> NDArray[Any]:
+        """Return (steps, batch_size) rows of an epoch."""
+        optim = self._run.config.optim
+        rows = epoch_batches(
+            self._run.prepared.train, batch_size=optim.batch_size, seed=optim.seed, epoch=epoch
+        )
+        return rows[: optim.max_steps]
+
+    def prefetched(self, rows: NDArray[Any]) -> Iterator[Batch]:
+        """Yield the batches, two of them made ahead while the caller trains."""
+        if self._estimator is None:
+            yield from (Batch(batch, None) for batch in rows)
+            return
+        ahead: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=2)
+        stopped = threading.Event()
+        threading.Thread(target=self._fill, args=(rows, ahead, stopped), daemon=True).start()
+        try:
+            for _ in rows:
+                batch = ahead.get()
+                if isinstance(batch, BaseException):
+                    raise batch
+                yield batch
+        finally:
+            stopped.set()
+
+    def _fill(
+        self,
+        rows: NDArray[Any],
+        ahead: "queue.Queue[Batch | BaseException]",
+        stopped: threading.Event,
+    ) -> None:
+        for batch in rows:
+            try:
+                made: Batch | BaseException = self._estimated(batch)
+            except Exception as error:  # noqa: BLE001  (handed to the training thread)
+                made = error
+            while not stopped.is_set():
+                try:
+                    ahead.put(made, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+            if stopped.is_set():
+                return
+
+    def _estimated(self, rows: NDArray[Any]) -> Batch:
+        assert self._estimator is not None  # noqa: S101
+        own = torch.from_numpy(self._run.workers.share(rows))
+        relevance = self._estimator.relevance(own, torch.from_numpy(rows))
+        return Batch(rows, relevance)

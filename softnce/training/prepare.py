@@ -1,0 +1,217 @@
+"""What every trial of a study shares, made once: token ids, the tokenizer, terms.
+
+Everything lies in a content-addressed cache: the second trial, and the second study on the same
+data, tokenise nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from softnce.config import Config, EncoderSection
+from softnce.data.pairs import PairSet, Queries
+from softnce.encoders.encoder import Encoder
+from softnce.encoders.static import static_encoder, train_tokenizer
+from softnce.encoders.transformer import transformer_encoder
+from softnce.errors import DataError
+from softnce.ragged import Ragged, open_array, ragged, save_arrays
+from softnce.weights.bm25 import terms
+from softnce.weights.cache import cache_key
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Where the shared inputs of a study lie.
+
+    Attributes:
+        cache: root of the cache.
+        data: digest of the pairs.
+        tokenizer: name of the static encoder's tokenizer; empty for a pretrained encoder.
+        tokens: name of the token tables.
+        terms: name of the BM25 term tables.
+        vectors: name of the teacher's vectors; empty until they are made.
+        train: number of training pairs.
+        valid: number of validation queries.
+        candidates: number of functions they are ranked against.
+    """
+
+    cache: str
+    data: str
+    tokenizer: str
+    tokens: str
+    terms: str
+    vectors: str
+    train: int
+    valid: int
+    candidates: int
+
+    def table(self, name: str) -> Ragged:
+        """Memory-map a token table: train_queries, train_codes, valid, test or candidates."""
+        return _open_ragged(Path(self.cache) / self.tokens, name)
+
+    def answers(self, split: str) -> torch.Tensor:
+        """Return (q,) the candidate that answers each query of valid or test."""
+        array = open_array(Path(self.cache) / self.tokens, f"{split}_answers")
+        return torch.from_numpy(np.array(array, dtype=np.int64))
+
+    def term_table(self, name: str) -> Ragged:
+        """Memory-map the term ids of queries or codes of the training split."""
+        return _open_ragged(Path(self.cache) / self.terms, name)
+
+    def teacher_vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Memory-map the teacher's (n, d) vectors of the training queries and functions."""
+        folder = Path(self.cache) / self.vectors
+        return open_array(folder, "queries"), open_array(folder, "codes")  # type: ignore[return-value]
+
+    def encoder(self, section: EncoderSection, *, seed: int) -> Encoder:
+        """Build the encoder as it is before training."""
+        return build_encoder(section, Path(self.cache) / f"{self.tokenizer}.json", seed=seed)
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Return the fields, to be sent to another process."""
+        return asdict(self)
+
+
+def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Encoder:
+    """Build an encoder from its section; the seed draws a static encoder's first weights."""
+    if section.kind == "static":
+        return static_encoder(
+            Tokenizer.from_file(str(tokenizer)),
+            dimensions=section.dimensions,
+            similarity=section.similarity,
+            generator=torch.Generator().manual_seed(seed),
+        )
+    return transformer_encoder(
+        str(section.model),
+        pooling=section.pooling,
+        similarity=section.similarity,
+        max_length=section.max_length,
+    )
+
+
+def prepare(config: Config, pairs: PairSet, cache: Path, *, tell: Tell) -> Prepared:
+    """Fill the cache with what the trials of a configuration need.
+
+    Args:
+        config: of the study.
+        pairs: its data.
+        cache: root of the cache.
+        tell: is handed a sentence before each long piece of work.
+
+    Raises:
+        DataError: too few training pairs or no validation queries.
+    """
+    _require_enough(config, pairs)
+    cache.mkdir(parents=True, exist_ok=True)
+    tokenizer = _tokenizer(config, pairs, cache, tell)
+    encoder = build_encoder(config.encoder, cache / f"{tokenizer}.json", seed=0)
+    return Prepared(
+        cache=str(cache),
+        data=pairs.digest,
+        tokenizer=tokenizer,
+        tokens=_token_tables(encoder, pairs, cache, tell),
+        terms=_term_tables(pairs, cache),
+        vectors="",
+        train=len(pairs.train),
+        valid=len(pairs.valid.texts),
+        candidates=len(pairs.candidates),
+    )
+
+
+def _require_enough(config: Config, pairs: PairSet) -> None:
+    source = config.data.path or "the mined data"
+    if len(pairs.train) < config.optim.batch_size:
+        raise DataError(
+            f"{source}: {len(pairs.train)} training pairs do not fill one batch of "
+            f"{config.optim.batch_size}: lower optim.batch_size or add pairs"
+        )
+    if not pairs.valid.texts:
+        raise DataError(
+            f"{source}: no validation queries, so nothing can be compared: add a valid.jsonl "
+            "(with its codebase.jsonl), or give one file of pairs, which is split by itself"
+        )
+
+
+def _tokenizer(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
+    section = config.encoder
+    if section.kind != "static":
+        return ""
+    name = cache_key(
+        "tokenizer", data=pairs.digest, size=section.vocabulary, length=section.max_length
+    )
+    path = cache / f"{name}.json"
+    if not path.exists():
+        tell(f"training a tokenizer of {section.vocabulary:,} tokens")
+        texts = [text for pair in pairs.train for text in (pair.query, pair.code)]
+        trained = train_tokenizer(
+            texts, vocabulary=section.vocabulary, max_length=section.max_length
+        )
+        _write_atomically(path, trained.to_str())
+    return name
+
+
+def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> str:
+    name = cache_key("tokens", data=pairs.digest, tokenizer=encoder.tokenizer_digest())
+    if not (cache / name).is_dir():
+        tell(f"tokenising {len(pairs.train) + len(pairs.candidates):,} functions")
+        arrays = {
+            **_named("train_queries", encoder.tokenize([pair.query for pair in pairs.train])),
+            **_named("train_codes", encoder.tokenize([pair.code for pair in pairs.train])),
+            **_named("candidates", encoder.tokenize(pairs.candidates)),
+            **_split_arrays("valid", encoder, pairs.valid),
+            **_split_arrays("test", encoder, pairs.test),
+        }
+        save_arrays(cache / name, arrays)
+    return name
+
+
+def _split_arrays(split: str, encoder: Encoder, queries: Queries) -> dict[str, NDArray[np.generic]]:
+    answers = np.array(queries.answers, dtype=np.int64)
+    return {**_named(split, encoder.tokenize(queries.texts)), f"{split}_answers": answers}
+
+
+def _term_tables(pairs: PairSet, cache: Path) -> str:
+    name = cache_key("terms", data=pairs.digest, words="lower-cased")
+    if not (cache / name).is_dir():
+        vocabulary: dict[str, int] = {}
+        arrays = {
+            **_named("queries", _numbered([pair.query for pair in pairs.train], vocabulary)),
+            **_named("codes", _numbered([pair.code for pair in pairs.train], vocabulary)),
+        }
+        save_arrays(cache / name, arrays)
+    return name
+
+
+def _numbered(texts: Sequence[str], vocabulary: dict[str, int]) -> Ragged:
+    rows = [
+        [vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts
+    ]
+    return ragged(rows)
+
+
+def _named(name: str, table: Ragged) -> dict[str, NDArray[np.generic]]:
+    return {f"{name}_values": table.values, f"{name}_offsets": table.offsets}
+
+
+def _open_ragged(folder: Path, name: str) -> Ragged:
+    values, offsets = open_array(folder, f"{name}_values"), open_array(folder, f"{name}_offsets")
+    return Ragged(values, offsets)  # type: ignore[arg-type]
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    building = path.with_suffix(".building")
+    building.write_text(text, encoding="utf-8")
+    building.rename(path)
+
+
+def prepared_from(fields: Mapping[str, Any]) -> Prepared:
+    """Rebuild what as_dict returned."""
+    return Prepared(**fields)

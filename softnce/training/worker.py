@@ -1,0 +1,201 @@
+"""The epoch loop as a Ray Train run: what trials, teachers and single runs have in common."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import ray
+import torch
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.v2.api.callback import UserCallback
+
+from softnce.config import Config
+from softnce.configfile import validated
+from softnce.errors import RunError, SoftnceError
+from softnce.training.gather import Workers
+from softnce.training.loop import Report, device_of, epochs
+from softnce.training.prepare import prepared_from
+from softnce.training.teacher import cache_teacher_vectors
+
+_WORKER_FAILURES = 2  # restarts of the worker group inside one run
+
+
+@ray.remote(num_cpus=0)
+class Mailbox:
+    """Carries reports from a Train run to its owner, and the owner's wish to stop back."""
+
+    def __init__(self) -> None:
+        self._reports: list[Report] = []
+        self._stopped = False
+
+    def put(self, report: Report) -> None:
+        """Deliver a report."""
+        self._reports.append(report)
+
+    def take(self) -> Report | None:
+        """Return the oldest report not taken yet."""
+        return self._reports.pop(0) if self._reports else None
+
+    def stop(self) -> None:
+        """Ask the run to end at its next step."""
+        self._stopped = True
+
+    def is_stopped(self) -> bool:
+        """Tell whether the owner wants the run to end."""
+        return self._stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One run, as it is sent to another process.
+
+    Attributes:
+        name: of the Train run: train-t0007.
+        config: the resolved configuration.
+        prepared: the shared inputs.
+        folder: where the run's checkpoints and log are.
+        is_teacher: whether its vectors of the training set are cached in the end.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    prepared: Mapping[str, Any]
+    folder: str
+    is_teacher: bool = False
+
+    @property
+    def resolved(self) -> Config:
+        """The configuration, validated."""
+        return validated(self.config)
+
+
+def fit(assignment: Assignment, mailbox: Any) -> None:  # noqa: ANN401  (an actor handle)
+    """Run Ray Train to the end of an assignment, reports going to the mailbox.
+
+    Raises:
+        ray.train.TrainingFailedError: the workers failed more often than is tolerated.
+    """
+    resources = assignment.resolved.resources
+    gpus = resources.gpus_per_worker
+    per_worker = {"CPU": resources.cpus_per_worker} | ({"GPU": gpus} if gpus else {})
+    trainer = TorchTrainer(
+        _train,
+        train_loop_config={"assignment": assignment, "mailbox": mailbox},
+        torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
+        scaling_config=ScalingConfig(
+            num_workers=resources.workers, use_gpu=gpus > 0, resources_per_worker=per_worker
+        ),
+        run_config=RunConfig(
+            name=assignment.name,
+            storage_path=str(Path(assignment.folder) / "train"),
+            failure_config=FailureConfig(max_failures=_WORKER_FAILURES, controller_failure_limit=3),
+            callbacks=[Relay(mailbox)],
+        ),
+    )
+    trainer.fit()
+
+
+def supervise(
+    assignment: Assignment, *, tell: Callable[[Report], None], should_stop: Callable[[], bool]
+) -> None:
+    """Run an assignment to its end from a process of its own, telling each report.
+
+    Raises:
+        RunError: a known failure, or the workers died.
+    """
+    mailbox: Any = Mailbox.remote()  # type: ignore[attr-defined]
+    errors: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            fit(assignment, mailbox)
+        except BaseException as error:  # noqa: BLE001  (raised below)
+            errors.append(error)
+
+    thread = threading.Thread(target=target, daemon=True, name=assignment.name)
+    thread.start()
+    while True:
+        ended = not thread.is_alive()  # before the look, so that no report is missed
+        report: Report | None = ray.get(mailbox.take.remote())
+        if report is not None and "failure" in report:
+            raise RunError(f"{assignment.name}: {report['failure']}")
+        if report is not None:
+            tell(report)
+        elif ended:
+            break
+        else:
+            time.sleep(0.05)
+        if should_stop():
+            ray.get(mailbox.stop.remote())
+    if errors:
+        raise RunError(f"{assignment.name}: {errors[0]}") from errors[0]
+
+
+@final
+class Relay(UserCallback):
+    """Hands worker 0's reports to the mailbox, from the controller's process."""
+
+    def __init__(self, mailbox: Any) -> None:  # noqa: ANN401
+        self._mailbox = mailbox
+
+    def after_report(
+        self,
+        run_context: Any,  # noqa: ANN401, ARG002
+        metrics: list[dict[str, Any]],
+        checkpoint: Any,  # noqa: ANN401, ARG002
+    ) -> None:
+        """Deliver the report of an epoch."""
+        ray.get(self._mailbox.put.remote(metrics[0]))
+
+
+def _train(settings: dict[str, Any]) -> None:
+    """Be one worker of the run."""
+    assignment, mailbox = settings["assignment"], settings["mailbox"]
+    context = ray.train.get_context()
+    workers = Workers(context.get_world_rank(), context.get_world_size())
+    config = assignment.resolved
+    use_threads(config)
+    flag = _StopFlag(mailbox)
+    try:
+        for report in epochs(
+            config,
+            prepared_from(assignment.prepared),
+            Path(assignment.folder),
+            workers=workers,
+            device=device_of(config),
+            should_stop=flag.is_up,
+        ):
+            ray.train.report(report)
+            if flag.is_up():
+                return
+        if assignment.is_teacher and workers.rank == 0:
+            prepared = prepared_from(assignment.prepared)
+            cache_teacher_vectors(config, prepared, Path(assignment.folder))
+    except SoftnceError as error:  # a restart would only meet it again
+        ray.train.report({"failure": str(error)})
+
+
+def use_threads(config: Config) -> None:
+    """Give torch the cores of one worker, so that every executor computes alike."""
+    torch.set_num_threads(max(1, int(config.resources.cpus_per_worker)))
+
+
+class _StopFlag:
+    """Looks at the mailbox without ever waiting for it."""
+
+    def __init__(self, mailbox: Any) -> None:  # noqa: ANN401
+        self._mailbox = mailbox
+        self._asked = mailbox.is_stopped.remote()
+
+    def is_up(self) -> bool:
+        ready, _ = ray.wait([self._asked], timeout=0)
+        if not ready:
+            return False
+        if ray.get(ready[0]):
+            return True
+        self._asked = self._mailbox.is_stopped.remote()
+        return False

@@ -1,0 +1,51 @@
+"""Estimators that compare vectors of a frozen model: a step costs one gather and one product."""
+
+from typing import Literal, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from softnce.shapes import CandidateRows, QueryRows, Relevance
+from softnce.weights.weighting import Estimator
+
+
+@final
+class VectorEstimator(Estimator):
+    """Takes a negative for an unlabelled positive when a frozen model puts it near the query.
+
+    Source: section 3.2 of the paper, "trained model": R_ij = q_i . c_j of the teacher's vectors.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        queries: NDArray[np.float32],
+        candidates: NDArray[np.float32],
+        *,
+        score: Literal["dot", "cosine"],
+        device: torch.device,
+    ) -> None:
+        """Hold the vectors of the whole training set.
+
+        Args:
+            name: the estimator's word in a configuration.
+            queries: (n, d) vector of each training query, by row number.
+            candidates: (n, d) vector of each training function.
+            score: cosine normalises both.
+            device: where the batches are.
+        """
+        self.name = name
+        self._queries = _placed(queries, score, device)
+        self._candidates = _placed(candidates, score, device)
+
+    def relevance(self, queries: QueryRows, candidates: CandidateRows) -> Relevance:
+        """Score every query against every candidate by their teacher vectors."""
+        return self._queries[queries] @ self._candidates[candidates].T
+
+
+def _placed(
+    vectors: NDArray[np.float32], score: Literal["dot", "cosine"], device: torch.device
+) -> torch.Tensor:
+    tensor = torch.from_numpy(np.array(vectors, dtype=np.float32)).to(device)
+    return torch.nn.functional.normalize(tensor, dim=1) if score == "cosine" else tensor

@@ -1,0 +1,133 @@
+"""What a person sees while a search runs: a live table in a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from softnce.config import Config
+from tune_spaces.ledger import Proposal
+from tune_spaces.verdict import Row
+from tune_spaces.watch import Watcher, run_name
+
+_COLOURS = {"complete": "green", "pruned": "yellow", "failed": "red", "interrupted": "cyan"}
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+@final
+class Display(Watcher):
+    """Follows the trials; use as a context manager around the search."""
+
+    def __init__(self, console: Console, *, trials: int, done: int, epochs: int) -> None:
+        self._console, self._epochs, self._best = console, epochs, 0.0
+        self._running: dict[str, list[float]] = {}
+        self._names: dict[str, str] = {}
+        self._leader = ""
+        self._progress = Progress(
+            TextColumn("[bold]trials"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("trials", total=trials, completed=done)
+        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._picture)
+        self._began = time.monotonic()
+
+    def __enter__(self) -> "Display":
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def started(self, proposal: Proposal, config: Config) -> None:
+        """Show a new trial."""
+        self._running[proposal.key] = []
+        self._names[proposal.key] = run_name(proposal.key, config)
+
+    def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
+        """Show an epoch's metric."""
+        self._running.setdefault(proposal.key, []).append(result["objective"])
+
+    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
+        """Print the trial's line and move the bar."""
+        epochs = len(self._running.pop(proposal.key, []))
+        name = self._names.pop(proposal.key, proposal.key)
+        score = f"{value:.4f}" if value is not None and value == value else "-"
+        state = {"fail": "failed"}.get(state, state)
+        if state != "interrupted":
+            self._progress.advance(self._task)
+        crown = ""
+        is_candidate = state == "complete" and proposal.role != "noise"
+        if is_candidate and value is not None and value > self._best:
+            self._best, self._leader, crown = value, name, "  best so far"
+        line = Text(f"{name:<38} {score:>7}  {epochs} epochs  ")
+        line.append(state, _COLOURS.get(state, ""))
+        line.append(crown, "bold")
+        self._console.print(line)
+        if reason:
+            self._console.print(Text(f"  {reason}", "red"))
+
+    def _picture(self) -> Group:
+        lines = [Text(self._line(key, values)) for key, values in list(self._running.items())]
+        best = Text(f"best {self._best:.4f}  {self._leader}" if self._leader else "")
+        return Group(*lines, self._progress, best)
+
+    def _line(self, key: str, values: Sequence[float]) -> str:
+        name = self._names.get(key, key)
+        last = f"{values[-1]:.4f}" if values else "starting"
+        return f"  {name:<36} {last:>9}  epoch {len(values)}/{self._epochs}  {sparkline(values)}"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Draw values as a line of blocks, lowest to highest.
+
+    >>> sparkline([0.1, 0.2, 0.3])
+    '▁▅█'
+    """
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    width = (high - low) or 1.0
+    steps = len(_BLOCKS) - 1
+    return "".join(_BLOCKS[int((value - low) / width * steps + 0.5)] for value in values)
+
+
+def results_table(table: Sequence[Row], best: Row | None, metric: str) -> Table:
+    """Return the table of a study, the champion marked."""
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    numbers = {"alpha", "beta", "temperature", metric}
+    for name in ("trial", "loss", "estimator", "alpha", "beta", "temperature", metric, "state", ""):
+        shown.add_column(name, justify="right" if name in numbers else "left", no_wrap=name != "")
+    for row in table:
+        style = "bold" if best is not None and row.key == best.key else ""
+        state = Text(row.state, _COLOURS.get(row.state, ""))
+        note = "champion" if style else row.note
+        shown.add_row(*_cells(row), state, note, style=style)
+    return shown
+
+
+def _cells(row: Row) -> list[str]:
+    score = "-" if row.value is None else f"{row.value:.4f}"
+    if row.config.loss.name == "infonce":
+        return [row.key, "infonce", "-", "-", "-", "-", score]
+    weights = row.config.weights
+    numbers = [f"{weights.alpha:.2f}", f"{weights.beta:.2f}", f"{weights.temperature:.3g}"]
+    return [row.key, row.config.loss.name, weights.estimator, *numbers, score]
+
+
+def headline(config: Config, name: str) -> str:
+    """Say in one line what a search is about to do."""
+    model = config.encoder.model or config.encoder.kind
+    return (
+        f"study {name}: {config.search.trials} trials of up to {config.optim.epochs} epochs, "
+        f"encoder {model}"
+    )

@@ -1,0 +1,200 @@
+"""The study's memory: an Optuna study on disk, in which every trial ends as what it was.
+
+Only the search process writes it. COMPLETE: all epochs done. PRUNED: stopped early because it
+trailed. FAIL: an error or a loss that is no number. RUNNING: interrupted, to be continued.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from softnce.errors import ConfigError
+from tune_spaces.paper import Point
+from tune_spaces.space import SearchSpace, Value
+
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+_MOST_REPEATS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What to train next.
+
+    Attributes:
+        number: of the Optuna trial.
+        values: by path; what is absent is the configuration's own.
+        role: infonce, noise, paper or search.
+        proposed_by: first points, start-up or the sampler's name.
+    """
+
+    number: int
+    values: Mapping[str, Value]
+    role: str
+    proposed_by: str
+
+    @property
+    def key(self) -> str:
+        """The name of the trial everywhere: t0007."""
+        return f"t{self.number:04d}"
+
+
+class Ledger:
+    """Asks Optuna for trials and tells it the truth about them."""
+
+    def __init__(self, study: optuna.Study, space: SearchSpace) -> None:
+        self._study, self._space = study, space
+        self._search = space.base.search
+        self._alive: dict[str, optuna.Trial] = {}
+
+    def enqueue_once(self, points: Iterable[Point]) -> None:
+        """Line up the first points, if the study is empty."""
+        if self._study.get_trials(deepcopy=False):
+            return
+        for point in points:
+            attributes = {"role": point.role, "fixed": dict(point.fixed)}
+            self._study.enqueue_trial(dict(point.drawn), user_attrs=attributes)
+
+    def interrupted(self) -> list[Proposal]:
+        """Return the trials that a former search left unfinished, to be continued."""
+        proposals = []
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            proposal = _proposal(frozen)
+            if proposal is None:
+                self._study.tell(frozen.number, state=TrialState.FAIL)
+                continue
+            self._alive[proposal.key] = optuna.Trial(self._study, frozen._trial_id)
+            proposals.append(proposal)
+        return proposals
+
+    def ask(self) -> Proposal:
+        """Draw the next point that is not known already.
+
+        The sampler is seeded anew from (study seed, trial number), so the draws do not depend on
+        whether the study was interrupted. A point that has ended before is told its known value and
+        not trained again.
+
+        Raises:
+            ConfigError: the space has no new points left.
+        """
+        for _ in range(_MOST_REPEATS):
+            trial, proposal = self._asked()
+            twin = self._twin(proposal)
+            if twin is None:
+                self._alive[proposal.key] = trial
+                return proposal
+            self._tell_known(trial, twin)
+        raise ConfigError(
+            f"search.space: {_MOST_REPEATS} draws in a row were known points: the space is used up"
+        )
+
+    def report(self, key: str, epoch: int, value: float) -> None:
+        """Record the metric of an epoch."""
+        trial = self._alive.get(key)
+        if trial is not None and math.isfinite(value):
+            trial.report(value, step=epoch)
+
+    def note(self, key: str, name: str, value: object) -> None:
+        """Attach a plain value to a living trial."""
+        if key in self._alive:
+            self._alive[key].set_user_attr(name, value)
+
+    def tell(self, key: str, state: str, value: float | None = None) -> None:
+        """End a trial: complete (with its best value), pruned or fail."""
+        trial = self._alive.pop(key)
+        states = {
+            "complete": TrialState.COMPLETE,
+            "pruned": TrialState.PRUNED,
+            "fail": TrialState.FAIL,
+        }
+        self._study.tell(trial, value if state == "complete" else None, state=states[state])
+
+    def trials(self) -> list[FrozenTrial]:
+        """Return all trained trials in order, repeats of known points left out."""
+        known = self._study.get_trials(deepcopy=False)
+        return [one for one in known if "values" in one.user_attrs and not _is_repeat(one)]
+
+    def ended(self) -> int:
+        """Count the trained trials that have ended."""
+        return sum(1 for one in self.trials() if one.state in ENDED)
+
+    def _asked(self) -> tuple[optuna.Trial, Proposal]:
+        self._reserve_infonce()
+        known = self._study.get_trials(deepcopy=False)
+        number = sum(1 for one in known if one.state != TrialState.WAITING)
+        self._study.sampler = _sampler(self._search.seed, number, self._search.n_startup_trials)
+        trial = self._study.ask()
+        fixed: dict[str, Value] = trial.user_attrs.get("fixed", {})
+        values = self._space.suggest(trial, fixed)
+        proposed_by = _origin(trial)
+        proposal = Proposal(
+            trial.number, values, trial.user_attrs.get("role", "search"), proposed_by
+        )
+        trial.set_user_attr("values", dict(values))
+        trial.set_user_attr("role", proposal.role)
+        trial.set_user_attr("key", proposal.key)
+        trial.set_user_attr("proposed_by", proposed_by)
+        return trial, proposal
+
+    def _reserve_infonce(self) -> None:
+        """Give InfoNCE its share of the trials, where it has settings of its own to search."""
+        if "loss/name" not in self._space.dimensions:
+            return
+        if not self._space.free_dimensions({"loss/name": "infonce"}) - {"loss/name"}:
+            return
+        trials = self._study.get_trials(deepcopy=False)
+        if any(one.state == TrialState.WAITING for one in trials):
+            return
+        asked = [one for one in self.trials() if one.user_attrs["role"] == "search"]
+        plain = sum(1 for one in asked if one.user_attrs["values"].get("loss/name") == "infonce")
+        if plain < math.floor(self._search.infonce_share * (len(asked) + 1)):
+            self._study.enqueue_trial({"loss/name": "infonce"}, user_attrs={"reserved": True})
+
+    def _twin(self, proposal: Proposal) -> FrozenTrial | None:
+        values = dict(proposal.values)
+        for one in self.trials():
+            is_other = one.number != proposal.number
+            if is_other and one.user_attrs["values"] == values and one.state in ENDED:
+                return one
+        return None
+
+    def _tell_known(self, trial: optuna.Trial, twin: FrozenTrial) -> None:
+        trial.set_user_attr("repeats", twin.user_attrs["key"])
+        for epoch, value in twin.intermediate_values.items():
+            trial.report(value, step=epoch)
+        best = twin.value if twin.state == TrialState.COMPLETE else None
+        self._study.tell(trial, best, state=twin.state)
+
+
+def _sampler(seed: int, number: int, startup: int) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.TPESampler(
+        multivariate=True,
+        group=True,
+        constant_liar=True,
+        n_startup_trials=startup,
+        seed=(seed * 1_000_003 + number) % 2**32,
+        warn_independent_sampling=False,
+    )
+
+
+def _origin(trial: optuna.Trial) -> str:
+    """Say who chose a trial's values: a list, chance, or the fitted sampler."""
+    if "fixed" in trial.user_attrs:
+        return "first"
+    return "tpe" if trial.relative_params else "random"
+
+
+def _proposal(frozen: FrozenTrial) -> Proposal | None:
+    attributes: Mapping[str, Any] = frozen.user_attrs
+    if "values" not in attributes or "repeats" in attributes:
+        return None
+    return Proposal(
+        frozen.number, attributes["values"], attributes["role"], attributes["proposed_by"]
+    )
+
+
+def _is_repeat(frozen: FrozenTrial) -> bool:
+    return "repeats" in frozen.user_attrs

@@ -1,0 +1,299 @@
+"""One study from its configuration to its champion: prepare once, run trials, tell the truth.
+
+Called again on the same folder it continues: nothing that has ended is trained again.
+"""
+
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from softnce.cli import phase_progress
+from softnce.config import Config
+from softnce.configfile import to_yaml
+from softnce.data import mining
+from softnce.data.pairs import PairSet, read_pairs
+from softnce.data.sources import named_paths
+from softnce.errors import EXIT_KILLED, EXIT_OK, EXIT_STOPPED, RunError
+from softnce.export import export
+from softnce.training.checkpoint import best_checkpoint, keep_weights_only, load_weights
+from softnce.training.prepare import Prepared, prepare
+from softnce.training.teacher import teacher_config, teacher_key
+from softnce.training.tracking import Store, Tracker, own_uri
+from tune_spaces import session
+from tune_spaces.display import Display, headline, results_table
+from tune_spaces.ledger import Ledger, Proposal
+from tune_spaces.paper import first_points
+from tune_spaces.space import SearchSpace, both_alpha_and_beta_are_free, search_space
+from tune_spaces.study import Job, StudyFolder, require_same, study_folder
+from tune_spaces.verdict import Row, champion, described, rows, verdict
+from tune_spaces.watch import MLflowWatcher, Watcher
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study after its search.
+
+    Attributes:
+        folder: where everything of it lies.
+        table: one row a trial.
+        champion: the best complete trial, if any.
+        verdict: whether it beats InfoNCE, in a sentence.
+        exit_code: 0 complete, 4 stopped early and resumable.
+    """
+
+    folder: StudyFolder
+    table: Sequence[Row]
+    champion: Row | None
+    verdict: str
+    exit_code: int
+
+
+def search(
+    config: Config,
+    *,
+    source: str = "study",
+    out: Path | None = None,
+    console: Console | None = None,
+) -> Study:
+    """Run or continue a study.
+
+    Args:
+        config: with a ``search`` section.
+        source: names the study where ``search.name`` does not.
+        out: the study's folder; ``./softnce-studies/<name>`` unless given.
+        console: where to show progress; the terminal unless given.
+
+    Raises:
+        ConfigError: the space or a setting is wrong, or the folder holds another study.
+        DataError: the data cannot be read or are too few.
+        SetupError: MLflow, Ray or a resource is out of reach.
+    """
+    console = console or Console()
+    space = search_space(config)
+    job = Job(config, study_folder(config, source, out), space, console)
+    job.folder.root.mkdir(parents=True, exist_ok=True)
+    session.divert_logs(job.folder.log)
+    if both_alpha_and_beta_are_free(space):
+        console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
+    tracker = _tracker(job)
+    tracker.connect()
+    pairs = _pairs(job)
+    require_same(job.folder, config, pairs.digest)
+    prepared = prepare(config, pairs, job.folder.cache(config), tell=console.print)
+    ledger = Ledger(job.folder.optuna_study(), space)
+    settings = config.search
+    ledger.enqueue_once(first_points(space, settings.always_try, settings.noise_seed))
+    tracker.open({"softnce.data": pairs.digest, "softnce.config": to_yaml(config)[:4000]})
+    code = EXIT_OK
+    if ledger.ended() < settings.trials:
+        code = _run(job, prepared, ledger, tracker)
+    return _concluded(job, prepared, (ledger, tracker), code)
+
+
+def _pairs(job: Job) -> PairSet:
+    data = job.config.data
+    if data.path is not None:
+        job.console.print(f"reading {data.path}")
+        return read_pairs(
+            Path(data.path).expanduser(),
+            columns=data.columns,
+            language=data.language,
+            max_bad_share=data.max_bad_share,
+            seed=data.seed,
+        )
+    if not (job.folder.mined / "mining.json").exists():
+        _mine(job)
+    return read_pairs(job.folder.mined)
+
+
+def _mine(job: Job) -> None:
+    data = job.config.data
+    with phase_progress(job.console) as progress:
+        report = mining.mine(
+            named_paths(data.mine),
+            job.folder.mined,
+            language=data.language or "python",
+            max_pairs=data.max_pairs,
+            seed=data.seed,
+            progress=progress,
+        )
+    job.console.print(
+        f"mined {sum(report.pairs.values()):,} pairs from {report.files:,} files "
+        f"in {report.seconds:.0f} s"
+    )
+
+
+def _tracker(job: Job) -> Tracker:
+    tracking, root = job.config.tracking, job.folder.root
+    uri = tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or own_uri(root)
+    experiment = tracking.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    store = Store(uri, experiment or f"softnce/{job.folder.name}", root)
+    return Tracker(store, job.folder.name)
+
+
+def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
+    """Train trials until enough have ended or the search is stopped."""
+    config, console = job.config, job.console
+    console.print(headline(config, job.folder.name))
+    capacity = session.start_ray(job.folder.log)
+    try:
+        at_once = session.concurrency(config, capacity)
+        from tune_spaces.searcher import StopSwitch
+        from tune_spaces.tuning import Desk, tune_study
+
+        switch = StopSwitch(config.search.time_budget_s)
+        display = Display(
+            console,
+            trials=config.search.trials,
+            done=ledger.ended(),
+            epochs=config.optim.epochs,
+        )
+        watchers = [MLflowWatcher(tracker), _Tidier(job.folder), display]
+        with _signals(switch.press):
+            if needs_teacher(job.space):
+                prepared = _with_teacher(job, prepared, switch.is_pressed)
+            with display:
+                tune_study(job, prepared, Desk(ledger, switch, watchers), at_once=at_once)
+        if switch.reason:
+            console.print(f"[yellow]{switch.reason}; the same command continues the study[/]")
+            return EXIT_STOPPED
+        return EXIT_OK
+    finally:
+        session.stop_ray()
+
+
+def needs_teacher(space: SearchSpace) -> bool:
+    """Tell whether any trial may use the teacher."""
+    dimension = space.dimensions.get("weights/estimator")
+    names = dimension.choice if dimension is not None else (space.base.weights.estimator,)
+    is_soft = space.base.loss.name != "infonce" or "loss/name" in space.dimensions
+    return is_soft and "teacher" in (names or ())
+
+
+def _with_teacher(job: Job, prepared: Prepared, is_stopped: Callable[[], bool]) -> Prepared:
+    """Train the study's teacher and cache its vectors, once, under Ray Train."""
+    from softnce.training.worker import Assignment, supervise
+
+    prepared = replace(prepared, vectors=teacher_key(job.config, prepared))
+    if (Path(prepared.cache) / prepared.vectors).is_dir():
+        return prepared
+    config = teacher_config(job.config)
+    job.console.print("training the teacher with InfoNCE, once for all trials")
+    assignment = Assignment(
+        name="train-teacher",
+        config=config.model_dump(mode="json"),
+        prepared=prepared.as_dict(),
+        folder=str(job.folder.root / "teacher"),
+        is_teacher=True,
+    )
+
+    def tell(report: Mapping[str, Any]) -> None:
+        metric = job.config.search.metric
+        job.console.print(
+            f"  teacher: epoch {report['epoch']}/{config.optim.epochs}, "
+            f"{metric} {report[metric]:.4f}"
+        )
+
+    supervise(assignment, tell=tell, should_stop=is_stopped)
+    return prepared
+
+
+class _Tidier(Watcher):
+    """Frees the optimizer state of a trial that has ended."""
+
+    def __init__(self, folder: StudyFolder) -> None:
+        self._folder = folder
+
+    def started(self, proposal: Proposal, config: Config) -> None:
+        """Store the trial's configuration beside its checkpoints."""
+        path = self._folder.trial(proposal.key)
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "config.yaml").write_text(to_yaml(config))
+
+    def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
+        """Nothing to do."""
+
+    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
+        """Keep the best weights only."""
+        del value, reason
+        if state == "complete":
+            keep_weights_only(self._folder.trial(proposal.key))
+        elif state != "interrupted":
+            for path in self._folder.trial(proposal.key).glob("epoch-*"):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _concluded(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], code: int) -> Study:
+    """Export the champion, close the log, and show the table."""
+    ledger, tracker = books
+    table = rows(ledger.trials(), job.space)
+    best = champion(table)
+    metric = job.config.search.metric
+    sentence = verdict(table, metric, prepared.valid)
+    if best is not None:
+        _export_champion(job, prepared, best, sentence)
+        tracker.champion(best.key, job.folder.champion, to_yaml(best.config))
+    left = tracker.close("complete" if code == EXIT_OK else "interrupted", sentence)
+    console = job.console
+    console.print()
+    console.print(results_table(table, best, metric))
+    console.print(f"\n{sentence}", highlight=False)
+    if left:
+        console.print(
+            f"[yellow]{left} events wait in {job.folder.root / 'tracking.jsonl'} until MLflow "
+            "is back; the same command sends them[/]"
+        )
+    return Study(job.folder, table, best, sentence, code)
+
+
+def _export_champion(job: Job, prepared: Prepared, best: Row, sentence: str) -> None:
+    """Write the champion's best weights as a model folder, unless it lies there already."""
+    folder = job.folder.champion
+    source = folder / "config.yaml"
+    marker = job.folder.root / "champion.txt"
+    if source.exists() and marker.exists() and marker.read_text() == best.key:
+        return
+    checkpoint = best_checkpoint(job.folder.trial(best.key))
+    if checkpoint is None:
+        trial = job.folder.trial(best.key)
+        raise RunError(f"{trial}: the champion's checkpoint is missing or damaged")
+    encoder = prepared.encoder(best.config.encoder, seed=best.config.optim.seed)
+    encoder.model.load_state_dict(load_weights(checkpoint))
+    metric = job.config.search.metric
+    card = {
+        "study": job.folder.name,
+        "trial": best.key,
+        metric: f"{best.value:.4f} on {prepared.valid} validation queries",
+        "loss": described(best.config),
+        "verdict": sentence,
+    }
+    export(encoder, folder, card)
+    source.write_text(to_yaml(best.config))
+    marker.write_text(best.key)
+
+
+@contextmanager
+def _signals(press: Callable[[str], None]) -> Iterator[None]:
+    """Let the first Ctrl-C or SIGTERM stop the search, and the second Ctrl-C end the process."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del frame
+        if number == signal.SIGINT and handle.__dict__.get("again"):
+            os._exit(EXIT_KILLED)
+        handle.__dict__["again"] = True
+        press("stopped by Ctrl-C" if number == signal.SIGINT else "stopped by SIGTERM")
+
+    former = {one: signal.signal(one, handle) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in former.items():
+            signal.signal(one, handler)

@@ -1,0 +1,227 @@
+"""Ray Tune's searcher on the ledger: it hands out proposals and reports every ending truly.
+
+Tune calls ``on_trial_complete`` alike for a trial that did all its epochs, one that ASHA stopped,
+and one cut off by Ctrl-C or the time budget. The trainable's own ``finished`` and our stop flag
+tell them apart.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, final
+
+from optuna.trial import FrozenTrial
+from ray.tune import Callback, Stopper
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search import Searcher
+
+from softnce.config import Config
+from softnce.errors import ConfigError
+from tune_spaces.ledger import Ledger, Proposal
+from tune_spaces.trial import ERROR_FILE
+from tune_spaces.watch import Watcher
+
+Assign = Callable[[Proposal], Mapping[str, Any]]
+
+
+class _OfThisProcess:
+    """Lets Tune write its restore file, which is never read: a study resumes from its ledger."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+@final
+class StopSwitch(_OfThisProcess, Stopper):
+    """Ends the search, by a signal or when its time is spent; trials stay resumable."""
+
+    def __init__(self, time_budget_s: float | None) -> None:
+        self._end = None if time_budget_s is None else time.monotonic() + time_budget_s
+        self._pressed = threading.Event()
+        self.reason = ""
+
+    def press(self, reason: str) -> None:
+        """Stop as soon as possible."""
+        self.reason = self.reason or reason
+        self._pressed.set()
+
+    def is_pressed(self) -> bool:
+        """Tell whether the search is ending early."""
+        if self._end is not None and time.monotonic() > self._end:
+            self.press("the time budget is spent")
+        return self._pressed.is_set()
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Never stop a single trial: that is ASHA's part."""
+        del trial_id, result
+        return False
+
+    def stop_all(self) -> bool:
+        """Tell Tune whether to end."""
+        return self.is_pressed()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How far a search goes.
+
+    Attributes:
+        space_config: turns a proposal's values into a configuration.
+        assign: turns a proposal into the trainable's configuration.
+        folder_of: the folder of a trial, by key.
+        trials: how many trials shall have ended.
+    """
+
+    space_config: Callable[[Mapping[str, Any]], Config]
+    assign: Assign
+    folder_of: Callable[[str], Path]
+    trials: int
+
+
+@final
+class StudySearcher(_OfThisProcess, Searcher):
+    """Hands interrupted trials out first, then new proposals, until enough have ended."""
+
+    def __init__(
+        self, ledger: Ledger, plan: Plan, switch: StopSwitch, watchers: Sequence[Watcher]
+    ) -> None:
+        super().__init__(metric="objective", mode="max")
+        self._ledger, self._plan, self._switch, self._watchers = ledger, plan, switch, watchers
+        self._waiting = ledger.interrupted()
+        self._running: dict[str, Proposal] = {}
+        self._last: dict[str, dict[str, Any]] = {}
+        self.error: ConfigError | None = None
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return the next trial's configuration, or that the search is complete."""
+        if self._switch.is_pressed() or self._is_enough():
+            return str(Searcher.FINISHED)
+        try:
+            proposal = self._waiting.pop(0) if self._waiting else self._ledger.ask()
+        except ConfigError as error:
+            self.error = error
+            return str(Searcher.FINISHED)
+        self._running[trial_id] = proposal
+        try:
+            config = self._plan.space_config(proposal.values)
+        except ConfigError as error:  # a draw outside the domain that no test draw had met
+            self._end(trial_id, "fail", None, str(error))
+            return self.suggest(trial_id)
+        for watcher in self._watchers:
+            watcher.started(proposal, config)
+        return {"assignment": dict(self._plan.assign(proposal))}
+
+    def reported(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Record a result; unlike on_trial_result this sees a trial's last one too."""
+        proposal = self._running.get(trial_id)
+        if proposal is None:
+            return
+        self._last[trial_id] = result
+        if "failure" in result:
+            return
+        self._ledger.report(proposal.key, result["epoch"], result["objective"])
+        for watcher in self._watchers:
+            watcher.reported(proposal, result)
+
+    def on_trial_complete(
+        self,
+        trial_id: str,
+        result: dict[str, Any] | None = None,
+        error: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Tell the trial's true ending."""
+        if trial_id not in self._running:
+            return
+        last = {**self._last.get(trial_id, {}), **(result or {})}
+        if last.get("failure"):
+            self._end(trial_id, "fail", last, last["failure"])
+        elif last.get("finished") and not error:
+            self._end(trial_id, "complete", last)
+        elif self._switch.is_pressed():
+            self._end(trial_id, "interrupted", last)
+        elif error:
+            self._end(trial_id, "fail", last, self._crash(trial_id))
+        else:
+            self._end(trial_id, "pruned", last)
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Do nothing: the relay reports every result."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing: the ledger is the memory."""
+        Path(checkpoint_path).touch()
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing: a search always starts from the ledger."""
+
+    def _is_enough(self) -> bool:
+        return self._ledger.ended() + len(self._running) >= self._plan.trials
+
+    def _end(
+        self, trial_id: str, state: str, last: dict[str, Any] | None, reason: str = ""
+    ) -> None:
+        proposal = self._running.pop(trial_id)
+        self._last.pop(trial_id, None)
+        value = None if last is None else last.get("objective")
+        if reason:
+            self._ledger.note(proposal.key, "error", reason)
+        if state != "interrupted":
+            if last is not None:
+                self._ledger.note(proposal.key, "weight_spread", last.get("weight_spread", 0.0))
+                self._ledger.note(proposal.key, "epochs", last.get("epoch", 0))
+            self._ledger.tell(proposal.key, state, value)
+        for watcher in self._watchers:
+            watcher.ended(proposal, state, value, reason)
+
+    def _crash(self, trial_id: str) -> str:
+        path = self._plan.folder_of(self._running[trial_id].key) / ERROR_FILE
+        if path.exists():
+            return path.read_text().strip().splitlines()[-1]
+        return "the trial's process died: out of memory, or killed from outside"
+
+
+@final
+class Relay(_OfThisProcess, Callback):
+    """Shows the searcher every result, before Tune decides about the trial's end."""
+
+    def __init__(self, searcher: StudySearcher) -> None:
+        self._searcher = searcher
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Any],
+        trial: Any,  # noqa: ANN401
+        result: dict[str, Any],
+        **info: object,
+    ) -> None:
+        """Pass a result on."""
+        del iteration, trials, info
+        self._searcher.reported(trial.trial_id, result)
+
+
+def asha(config: Config, past: Sequence[FrozenTrial]) -> ASHAScheduler:
+    """Build ASHA on ``epoch`` with its rungs as the past trials left them.
+
+    Args:
+        config: of the study.
+        past: trials with their intermediate values, in order.
+    """
+    rules = config.search.asha
+    scheduler = ASHAScheduler(
+        time_attr="epoch",
+        metric="objective",
+        mode="max",
+        max_t=config.optim.epochs,
+        grace_period=min(rules.grace_epochs, config.optim.epochs),
+        reduction_factor=rules.reduction,
+    )
+    for one in past:
+        stand_in = SimpleNamespace(trial_id=f"past-{one.number}")
+        scheduler.on_trial_add(None, stand_in)
+        for epoch, value in sorted(one.intermediate_values.items()):
+            scheduler.on_trial_result(None, stand_in, {"epoch": epoch, "objective": value})
+    return scheduler

@@ -1,0 +1,219 @@
+"""Search spaces: a mapping from a setting's path to a dimension, with conditions and ties.
+
+A dimension is one of ``{choice: [...]}``, ``{real: [low, high], log: true}``,
+``{int: [low, high], log: true}`` and ``{tie: "2 - weights/alpha"}``; each may carry
+``when: {path: value or list of values}``. A dimension whose condition is not met keeps the
+configuration's own value.
+"""
+
+import graphlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from softnce.config import Config
+from softnce.configfile import value_at, with_overrides
+from softnce.errors import ConfigError
+from tune_spaces.ties import Tie, parse_tie
+
+Value = str | int | float | bool | None
+_DRAWS = 200
+_FIXED = ("data/", "search/", "resources/", "tracking/", "optim/epochs", "optim/seed")
+
+
+class Dimension(BaseModel):
+    """One searched setting."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    choice: tuple[Value, ...] | None = Field(None, min_length=1)
+    real: tuple[float, float] | None = None
+    int: tuple[int, int] | None = None
+    tie: str | None = None
+    log: bool = False
+    when: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Dimension":
+        kinds = [
+            kind for kind in ("choice", "real", "int", "tie") if getattr(self, kind) is not None
+        ]
+        if len(kinds) != 1:
+            raise ValueError("a dimension is exactly one of choice, real, int and tie")
+        bounds = self.real or self.int
+        if bounds is not None and bounds[0] > bounds[1]:
+            raise ValueError(
+                f"the lower bound {bounds[0]:g} is above the upper bound {bounds[1]:g}"
+            )
+        if self.log and (bounds is None or bounds[0] <= 0):
+            raise ValueError("log: true needs a real or int range above 0")
+        return self
+
+    def holds(self, value: Value) -> bool:
+        """Tell whether a value can be drawn from this dimension."""
+        if self.choice is not None:
+            return value in self.choice
+        bounds = self.real or self.int
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return bounds is not None and is_number and bounds[0] <= float(value) <= bounds[1]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """Dimensions in an order in which every condition and tie is known before it is needed.
+
+    Attributes:
+        dimensions: path to dimension.
+        ties: path to parsed tie, for the tied dimensions.
+        base: the configuration that the draws change.
+    """
+
+    dimensions: Mapping[str, Dimension]
+    ties: Mapping[str, Tie]
+    base: Config
+
+    def suggest(
+        self, trial: optuna.trial.BaseTrial, fixed: Mapping[str, Value] | None = None
+    ) -> dict[str, Value]:
+        """Draw the values of one trial.
+
+        Args:
+            trial: asked for each active dimension.
+            fixed: values by path that are not drawn, inside the space or not.
+
+        Returns:
+            Values by path; inactive dimensions are absent.
+        """
+        values: dict[str, Value] = dict(fixed or {})
+        for path, dimension in self.dimensions.items():
+            if path in values or not self._is_active(dimension, values):
+                continue
+            tie = self.ties.get(path)
+            if tie is not None:
+                values[path] = tie.value(lambda other: self._number(other, values))
+            else:
+                values[path] = _drawn(trial, path, dimension)
+        return values
+
+    def config(self, values: Mapping[str, Value]) -> Config:
+        """Return the base configuration with a draw's values.
+
+        Raises:
+            ConfigError: the draw is outside a field's domain.
+        """
+        return with_overrides(self.base, values)
+
+    def active(self, values: Mapping[str, Value]) -> set[str]:
+        """Return the paths whose conditions hold under these values."""
+        return {path for path, one in self.dimensions.items() if self._is_active(one, values)}
+
+    def free_dimensions(self, values: Mapping[str, Value]) -> set[str]:
+        """Return the active paths that these values leave to the sampler; ties are not free."""
+        return {
+            path for path in self.active(values) if path not in self.ties and path not in values
+        }
+
+    def _is_active(self, dimension: Dimension, values: Mapping[str, Value]) -> bool:
+        return all(
+            self._current(path, values) in (wanted if isinstance(wanted, list) else [wanted])
+            for path, wanted in dimension.when.items()
+        )
+
+    def _current(self, path: str, values: Mapping[str, Value]) -> Any:  # noqa: ANN401
+        return values[path] if path in values else value_at(self.base, path)
+
+    def _number(self, path: str, values: Mapping[str, Value]) -> float:
+        number = self._current(path, values)
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise ConfigError(f"search.space: a tie uses {path}, which is {number!r}, not a number")
+        return float(number)
+
+
+def search_space(base: Config) -> SearchSpace:
+    """Read the space of a configuration and prove that it can be drawn from.
+
+    Raises:
+        ConfigError: an unknown path, a malformed dimension, a circle of conditions, or draws that
+            no configuration allows.
+    """
+    dimensions = {path: _dimension(path, raw) for path, raw in base.search.space.items()}
+    ties = {path: parse_tie(one.tie, path) for path, one in dimensions.items() if one.tie}
+    for path, dimension in dimensions.items():
+        _require_searchable(base, path)
+        for other in dimension.when:
+            value_at(base, other)
+    ordered = _in_order(dimensions, ties)
+    space = SearchSpace({path: dimensions[path] for path in ordered}, ties, base)
+    _require_valid_draws(space)
+    return space
+
+
+def both_alpha_and_beta_are_free(space: SearchSpace) -> bool:
+    """Tell whether alpha and beta are both drawn, though only their ratio matters."""
+    drawn = {path for path in space.dimensions if path not in space.ties}
+    return {"weights/alpha", "weights/beta"} <= drawn
+
+
+def _dimension(path: str, raw: object) -> Dimension:
+    try:
+        return Dimension.model_validate(raw)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"search.space {path}: {key + ': ' if key else ''}{message}") from error
+
+
+def _require_searchable(base: Config, path: str) -> None:
+    value_at(base, path)
+    if path.startswith(_FIXED):
+        raise ConfigError(
+            f"search.space {path}: is the same for all trials of a study, so that they can be "
+            "compared; set it outside the space"
+        )
+
+
+def _in_order(dimensions: Mapping[str, Dimension], ties: Mapping[str, Tie]) -> list[str]:
+    needs = {
+        path: {*one.when, *(ties[path].paths if path in ties else ())} & dimensions.keys()
+        for path, one in dimensions.items()
+    }
+    try:
+        return list(graphlib.TopologicalSorter(needs).static_order())
+    except graphlib.CycleError as error:
+        circle = " needs ".join(error.args[1])
+        raise ConfigError(f"search.space: conditions in a circle: {circle}") from error
+
+
+def _require_valid_draws(space: SearchSpace) -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    faults: list[str] = []
+    for _ in range(_DRAWS if space.dimensions else 1):
+        values = space.suggest(study.ask())
+        try:
+            space.config(values)
+        except ConfigError as error:
+            drawn = ", ".join(f"{path}={value}" for path, value in values.items())
+            faults.append(f"{error} (drawn: {drawn})")
+    if faults:
+        raise ConfigError(
+            f"search.space: {len(faults)} of {_DRAWS} random draws are no valid configuration; "
+            f"narrow the ranges. For example: {faults[0]}"
+        )
+
+
+def _drawn(trial: optuna.trial.BaseTrial, path: str, dimension: Dimension) -> Value:
+    if dimension.choice is not None:
+        drawn: Value = trial.suggest_categorical(path, _plain(dimension.choice))
+        return drawn
+    if dimension.real is not None:
+        return trial.suggest_float(path, *dimension.real, log=dimension.log)
+    assert dimension.int is not None  # noqa: S101
+    return trial.suggest_int(path, *dimension.int, log=dimension.log)
+
+
+def _plain(choice: Sequence[Value]) -> list[Value]:
+    return list(choice)

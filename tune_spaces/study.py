@@ -1,0 +1,163 @@
+"""A study on disk: a folder that holds everything, and a fingerprint of what it is about."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import optuna
+from rich.console import Console
+
+from softnce.config import Config
+from softnce.configfile import to_yaml
+from softnce.errors import ConfigError
+from tune_spaces.space import SearchSpace
+
+DEFAULT_ROOT = Path("softnce-studies")
+_FREE = {  # what may change when a study is continued
+    "search": {"trials", "time_budget_s", "keep_top", "name"},
+    "resources": None,
+    "tracking": None,
+    "data": {"path"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFolder:
+    """Where the parts of a study lie.
+
+    Attributes:
+        root: the folder.
+        name: of the study.
+    """
+
+    root: Path
+    name: str
+
+    @property
+    def mined(self) -> Path:
+        """Pairs that the study mined for itself."""
+        return self.root / "data"
+
+    @property
+    def champion(self) -> Path:
+        """The best model, as a sentence-transformers folder."""
+        return self.root / "champion"
+
+    @property
+    def log(self) -> Path:
+        """What libraries say while the search runs."""
+        return self.root / "softnce.log"
+
+    def trial(self, key: str) -> Path:
+        """The folder of a trial."""
+        return self.root / "trials" / key
+
+    def cache(self, config: Config) -> Path:
+        """The folder of tokens and vectors."""
+        own = config.resources.cache
+        return Path(own).expanduser().resolve() if own else self.root / "cache"
+
+    def storage(self) -> optuna.storages.RDBStorage:
+        """Open the Optuna storage of the study."""
+        return optuna.storages.RDBStorage(
+            f"sqlite:///{self.root / 'optuna.db'}",
+            engine_kwargs={"connect_args": {"timeout": 60}},
+        )
+
+    def optuna_study(self) -> optuna.Study:
+        """Open the Optuna study, or create it."""
+        return optuna.create_study(
+            study_name=self.name, storage=self.storage(), direction="maximize", load_if_exists=True
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the steps of one search share.
+
+    Attributes:
+        config: of the study.
+        folder: of the study.
+        space: what is searched.
+        console: where a person looks.
+    """
+
+    config: Config
+    folder: StudyFolder
+    space: SearchSpace
+    console: Console
+
+
+def study_folder(config: Config, source: str, out: Path | None) -> StudyFolder:
+    """Choose the folder and name of a study.
+
+    Args:
+        config: its configuration.
+        source: stem of the configuration file, or the preset's name.
+        out: folder that the user asked for.
+    """
+    name = config.search.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", source).strip("-.") or "study"
+    return StudyFolder((out or DEFAULT_ROOT / name).resolve(), name)
+
+
+def fingerprint(config: Config, data_digest: str) -> dict[str, Any]:
+    """Return what must not change while a study goes on, as nested plain values."""
+    nested = config.model_dump(mode="json")
+    for section, names in _FREE.items():
+        if names is None:
+            nested.pop(section)
+        else:
+            nested[section] = {k: v for k, v in nested[section].items() if k not in names}
+    return {"data": data_digest, "config": nested, "softnce": version("softnce")}
+
+
+def require_same(folder: StudyFolder, config: Config, data_digest: str) -> None:
+    """Store the fingerprint of a new study, or compare it with the stored one.
+
+    Raises:
+        ConfigError: the study exists with other data or settings; the difference is named.
+    """
+    path = folder.root / "study.json"
+    now = {"name": folder.name, **fingerprint(config, data_digest)}
+    if path.exists():
+        differences = _differences(_read(path), now)
+        if differences:
+            raise ConfigError(
+                f"{folder.root}: this study exists with {'; '.join(differences[:4])}. Undo the "
+                "change, or start another study with --out NEW_FOLDER"
+            )
+    else:
+        folder.root.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(now, indent=1, sort_keys=True))
+    (folder.root / "config.yaml").write_text(to_yaml(config))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text())
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid JSON; the study cannot be continued") from error
+    if not isinstance(stored, dict):
+        raise ConfigError(f"{path}: not a study's fingerprint; the study cannot be continued")
+    return stored
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            name = f"{prefix}{key}".removeprefix("config.")
+            found.append(f"{name} {_short(old)} (now {_short(new)})")
+    return found
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,91 @@
+"""The Ray Tune run of a study: trials in, endings told, nothing else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ray import tune
+
+from softnce.config import Config
+from softnce.training.prepare import Prepared
+from tune_spaces import session
+from tune_spaces.ledger import Ledger, Proposal
+from tune_spaces.searcher import Plan, Relay, StopSwitch, StudySearcher, asha
+from tune_spaces.study import Job
+from tune_spaces.trial import InlineTrial, TrainTrial
+from tune_spaces.watch import Watcher
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Who takes part in a search besides the trials.
+
+    Attributes:
+        ledger: the study's memory.
+        switch: ends the search early.
+        watchers: are told what happens.
+    """
+
+    ledger: Ledger
+    switch: StopSwitch
+    watchers: Sequence[Watcher]
+
+
+def tune_study(job: Job, prepared: Prepared, desk: Desk, *, at_once: int) -> None:
+    """Run trials until enough have ended or the switch is pressed.
+
+    Args:
+        job: the study.
+        prepared: the trials' shared inputs.
+        desk: ledger, switch and watchers.
+        at_once: trials that run at the same time.
+    """
+    config = job.config
+    past = desk.ledger.trials()
+    plan = Plan(job.space.config, _assign(job, prepared), job.folder.trial, config.search.trials)
+    searcher = StudySearcher(desk.ledger, plan, desk.switch, desk.watchers)
+    uses_train = session.uses_train(config.resources)
+    tuner = tune.Tuner(
+        _trainable(config, uses_train=uses_train),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=asha(config, past) if config.search.asha.enabled else None,
+            num_samples=-1,
+            max_concurrent_trials=at_once,
+            reuse_actors=not uses_train,
+        ),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=str(job.folder.root / "ray"),
+            stop=desk.switch,
+            callbacks=[Relay(searcher)],
+            failure_config=tune.FailureConfig(max_failures=1),
+            verbose=0,
+        ),
+    )
+    tuner.fit()
+    if searcher.error is not None:
+        job.console.print(f"[yellow]{searcher.error}[/]")
+
+
+def _assign(job: Job, prepared: Prepared) -> Any:  # noqa: ANN401  (Assign)
+    def assign(proposal: Proposal) -> Mapping[str, Any]:
+        return {
+            "name": f"train-{proposal.key}",
+            "config": job.space.config(proposal.values).model_dump(mode="json"),
+            "prepared": prepared.as_dict(),
+            "folder": str(job.folder.trial(proposal.key)),
+        }
+
+    return assign
+
+
+def _trainable(config: Config, *, uses_train: bool) -> Any:  # noqa: ANN401  (Tune's own wrapper)
+    """Reserve a trial's resources: its own when inline; Ray Train reserves the workers itself."""
+    if uses_train:
+        return tune.with_resources(TrainTrial, {"CPU": 0.001})
+    need = config.resources
+    request = {"CPU": need.cpus_per_worker}
+    if need.gpus_per_worker:
+        request["GPU"] = need.gpus_per_worker
+    return tune.with_resources(InlineTrial, request)

@@ -1,0 +1,95 @@
+"""Those who watch a search: its log in MLflow, and the person at the terminal."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, final
+
+from softnce.config import Config
+from softnce.training.tracking import Tracker
+from tune_spaces.ledger import Proposal
+
+_METRICS = (
+    "mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10",
+    "objective", "loss", "weight_spread", "seconds",
+)  # fmt: skip
+
+
+_NAMED = {
+    "loss/name", "loss/temperature", "optim/learning_rate", "optim/batch_size", "optim/seed",
+    "weights/estimator", "weights/alpha", "weights/beta", "weights/temperature", "weights/scale",
+}  # fmt: skip
+
+
+class Watcher(ABC):
+    """Is told what happens to each trial, in the process that searches."""
+
+    @abstractmethod
+    def started(self, proposal: Proposal, config: Config) -> None:
+        """A trial begins, or goes on after an interruption."""
+
+    @abstractmethod
+    def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
+        """A trial has done an epoch."""
+
+    @abstractmethod
+    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
+        """A trial has ended: complete, pruned, fail or interrupted."""
+
+
+@final
+class MLflowWatcher(Watcher):
+    """Logs each trial as a child run."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+
+    def started(self, proposal: Proposal, config: Config) -> None:
+        """Open the child run with its parameters."""
+        params = trial_params(config, proposal.values)
+        tags = {"softnce.role": proposal.role, "softnce.proposed_by": proposal.proposed_by}
+        self._tracker.begin(proposal.key, run_name(proposal.key, config), params, tags)
+
+    def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
+        """Log the epoch's metrics."""
+        metrics = {name: result[name] for name in _METRICS if name in result}
+        self._tracker.report(proposal.key, result["epoch"], metrics)
+
+    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
+        """Close the child run with its true state."""
+        del value
+        self._tracker.end(proposal.key, state, error=reason)
+
+
+def run_name(key: str, config: Config) -> str:
+    """Name a trial's run: t0007-bm25-a1.50-b0.50-t1.00, or t0000-infonce."""
+    if config.loss.name == "infonce":
+        return f"{key}-infonce"
+    weights = config.weights
+    return (
+        f"{key}-{weights.estimator}-a{weights.alpha:.2f}-b{weights.beta:.2f}"
+        f"-t{weights.temperature:.2f}"
+    )
+
+
+def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trial's parameters as columns; those that are inactive are absent."""
+    params: dict[str, Any] = {"loss": config.loss.name}
+    if config.loss.name != "infonce":
+        weights = config.weights
+        params |= {
+            "estimator": weights.estimator,
+            "alpha": weights.alpha,
+            "beta": weights.beta,
+            "alpha_over_beta": weights.alpha / weights.beta,
+            "temperature": weights.temperature,
+            "scale": weights.scale,
+        }
+    params |= {
+        "loss_temperature": config.loss.temperature,
+        "learning_rate": config.optim.learning_rate,
+        "batch_size": config.optim.batch_size,
+        "epochs": config.optim.epochs,
+        "seed": config.optim.seed,
+        "encoder": config.encoder.model or config.encoder.kind,
+    }
+    return params | {path: values[path] for path in sorted(values) if path not in _NAMED}
