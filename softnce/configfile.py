@@ -24,9 +24,12 @@ def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
     """
     text = _text(path)
     nested = _mapping(text, path)
+    where = Lines(text, path)
     for setting in settings:
-        _apply(nested, *_split_setting(setting))
-    return validated(nested, where=Lines(text, path))
+        parts, value = _split_setting(setting)
+        _apply(nested, parts, value)
+        where.changed.add(tuple(parts))
+    return validated(nested, where=where)
 
 
 def validated(nested: Mapping[str, Any], *, where: "Lines | None" = None) -> Config:
@@ -85,16 +88,25 @@ def to_yaml(config: Config) -> str:
 
 
 class Lines:
-    """Finds the line of a key in a YAML text."""
+    """Finds the line of a key in a YAML text.
+
+    Attributes:
+        path: of the file.
+        changed: keys that were set on the command line instead.
+    """
 
     def __init__(self, text: str, path: Path) -> None:
         self.path = path
+        self.changed: set[tuple[str, ...]] = set()
         self._root = yaml.compose(text, Loader=yaml.SafeLoader)
 
     def of(self, location: Iterable[str | int]) -> str:
         """Return ``file:line`` of the deepest part of the location that the file holds."""
         node, line = self._root, None
-        for part in location:
+        parts = tuple(str(part) for part in location)
+        if any(parts[: len(one)] == one for one in self.changed):
+            return "--set "
+        for part in parts:
             if not isinstance(node, yaml.MappingNode):
                 break
             found = [(key, value) for key, value in node.value if key.value == str(part)]

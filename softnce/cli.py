@@ -1,0 +1,101 @@
+"""The verbs about data and models; each is a few lines that call down."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from softnce.data.mining import MiningReport
+
+data_app = typer.Typer(help="Make pairs to train on.", no_args_is_help=True)
+
+_NAMED_FILES = 5
+
+
+@data_app.callback()
+def data() -> None:
+    """Make pairs of (query, function) to train on."""
+
+
+@data_app.command()
+def mine(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Folders or files of code; @environment is the installed Python packages.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write: new, or mined before.")],
+    language: Annotated[str, typer.Option(help="The language of the code.")] = "python",
+    max_pairs: Annotated[int | None, typer.Option(min=1, help="Stop after so many pairs.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; default all cores.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the sample and of the splits.")] = 0,
+) -> None:
+    """Mine (docstring, function) pairs from your own code."""
+    from softnce.data import mining
+    from softnce.data.sources import named_paths
+
+    with phase_progress() as progress:
+        report = mining.mine(
+            named_paths(paths),
+            out,
+            language=language,
+            max_pairs=max_pairs,
+            workers=workers,
+            seed=seed,
+            progress=progress,
+        )
+    _show(report, out)
+
+
+@contextmanager
+def phase_progress(
+    console: "Console | None" = None,
+) -> Iterator[Callable[[str, int, int], None]]:
+    """Draw a bar on a terminal; elsewhere print a line a phase."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = console or Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    phases: dict[str, None] = {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("listing files", total=None)
+
+        def tell(phase: str, done: int, total: int) -> None:
+            bar.update(task, description=phase, completed=done, total=total)
+            if phase not in phases and not console.is_terminal:
+                console.print(phase)
+            phases[phase] = None
+
+        yield tell
+
+
+def _show(report: "MiningReport", out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "count", title=f"{report.files} files, {report.functions} functions")
+    for split, count in report.pairs.items():
+        table.add_row(f"{split} pairs", str(count))
+    for reason, count in [*report.dropped.items(), *report.skipped.items()]:
+        table.add_row(f"dropped: {reason}", str(count))
+    if report.unreadable:
+        table.add_row("files with faults", str(len(report.unreadable)))
+    Console().print(table)
+    for name, fault in report.unreadable[:_NAMED_FILES]:
+        typer.echo(f"  {name}: {fault}")
+    if len(report.unreadable) > _NAMED_FILES:
+        typer.echo(f"  ... all of them are named in {out / 'mining.json'}")
+    if not report.pairs["valid"] or not report.pairs["test"]:
+        typer.echo("Too few files to hold some out: mine more code before you search.")
+        return
+    typer.echo(f"Wrote {out} in {report.seconds:.0f} s. Next: softnce search --set data.path={out}")

@@ -1,0 +1,229 @@
+"""What training and evaluation read: pairs, the queries of a split, the codes they search."""
+
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from softnce.data.dedup import Groups, code_tokens, near_duplicates, shingles
+from softnce.data.docstrings import occurs
+from softnce.data.reading import Tally, asked, coded, complete, part_files
+from softnce.data.records import Record, check_columns, record
+from softnce.data.splitting import splits
+from softnce.data.stripping import without_query
+from softnce.data.tables import rows
+from softnce.errors import DataError
+
+Entry = tuple[str, str, str]  # query, code, id
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One query and the function that answers it; the id is the function's address."""
+
+    query: str
+    code: str
+    id: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """The queries of a held-out split; ``answers`` are their places among the candidates."""
+
+    texts: tuple[str, ...] = ()
+    answers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What became of the rows of a set.
+
+    Attributes:
+        rows: read from all files.
+        kept: of them.
+        dropped: the others, by reason.
+        examples: some of them, as 'file:line: reason'.
+        repeats: codes that still hold a query of theirs, in a string they use.
+    """
+
+    rows: int = 0
+    kept: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    examples: tuple[str, ...] = ()
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PairSet:
+    """A data set: pairs to train on, queries to validate and test with, codes to search."""
+
+    name: str
+    train: tuple[Pair, ...]
+    valid: Queries
+    test: Queries
+    candidates: tuple[str, ...]
+    candidate_ids: tuple[str, ...]
+    reading: Reading
+
+    @property
+    def digest(self) -> str:
+        """Name the set by its texts, ids and splits: equal sets, equal digests, anywhere."""
+        return digest(
+            {
+                "train": [(pair.query, pair.code, pair.id) for pair in self.train],
+                "valid": self._entries(self.valid),
+                "test": self._entries(self.test),
+                "codebase": [
+                    ("", code, name)
+                    for code, name in zip(self.candidates, self.candidate_ids, strict=True)
+                ],
+            }
+        )
+
+    def _entries(self, queries: Queries) -> list[Entry]:
+        pairs = zip(queries.texts, queries.answers, strict=True)
+        return [(text, "", self.candidate_ids[answer]) for text, answer in pairs]
+
+
+def digest(parts: Mapping[str, Sequence[Entry]]) -> str:
+    """Hash the entries of each part in order.
+
+    Returns:
+        A SHA-256 in hex.
+    """
+    total = hashlib.sha256()
+    for part in ("train", "valid", "test", "codebase"):
+        total.update(f"{part} {len(parts[part])}\n".encode())
+        for text in (text for entry in parts[part] for text in entry):
+            content = text.encode()
+            total.update(len(content).to_bytes(8, "big"))
+            total.update(content)
+    return total.hexdigest()
+
+
+def read_pairs(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    language: str | None = None,
+    max_bad_share: float = 0.05,
+    seed: int = 0,
+) -> PairSet:
+    """Read a data set; no code handed out carries its query in a docstring or a comment.
+
+    Args:
+        path: a folder with ``train|valid|test|codebase`` files (JSON lines, CSV, parquet), or one
+            file of pairs, which is divided 80/10/10 with near-duplicates on one side.
+        columns: the column of query, code, id, language where it has a name of your own.
+        language: of rows that do not say.
+        max_bad_share: a file with a greater share of bad rows is refused, in [0, 1].
+        seed: of the division of a single file.
+
+    Raises:
+        DataError: something is missing, damaged or bad beyond the share; the message names it.
+    """
+    check_columns(columns or {})
+    if not path.exists():
+        raise DataError(f"{path} does not exist: check the path")
+    tally = Tally(max_bad_share, language or "")
+    if path.is_dir():
+        return _read_folder(path, columns or {}, tally)
+    found = tally.read(path, columns or {}, complete)
+    chosen = splits(_families(found), seed=seed)
+    parts = {
+        split: [item for item, own in zip(found, chosen, strict=True) if own == split]
+        for split in ("train", "valid", "test")
+    }
+    return _assembled(path.name.split(".")[0], parts, tally)
+
+
+def _read_folder(folder: Path, columns: Mapping[str, str], tally: Tally) -> PairSet:
+    files = part_files(folder)
+    parts = {
+        part: [item for path in files.get(part, []) for item in tally.read(path, columns, refine)]
+        for part, refine in (("codebase", coded), ("train", complete))
+    }
+    known = {item.id for item in parts["codebase"]}
+
+    def placed(item: Record) -> Record:
+        if item.id not in known:
+            return replace(item, fault=f"not in the codebase: {item.id or 'it has no url'}")
+        return asked(item)
+
+    for part in ("valid", "test"):
+        parts[part] = []
+        for path in files.get(part, []):
+            if not known:
+                _check_has_code(path, columns)
+            parts[part] += tally.read(path, columns, placed if known else complete)
+    return _assembled(folder.resolve().name, parts, tally)
+
+
+def _check_has_code(path: Path, columns: Mapping[str, str]) -> None:
+    """Tell a query file of the GraphCodeBERT set, whose code is elsewhere, from a bad one."""
+    first = [record(row, columns) for row in itertools.islice(rows(path), 20)]
+    if first and not any(item.code or item.fault for item in first):
+        raise DataError(
+            f"{path} holds queries without code, and {path.parent} has no codebase file to find "
+            "it in: put the set's codebase.jsonl.gz there"
+        )
+
+
+def _families(found: Sequence[Record]) -> list[str]:
+    """Name the group of each record: near-same codes and equal ids are one, in any row order."""
+    tokens = [code_tokens(item.code) for item in found]
+    groups = Groups(near_duplicates([shingles(item) for item in tokens]))
+    seen: dict[str, int] = {}
+    for index, item in enumerate(found):
+        if item.id:
+            groups.join(seen.setdefault(item.id, index), index)
+    roots = groups.roots()
+    names: dict[int, str] = {}
+    for root, words in zip(roots, tokens, strict=True):
+        name = hashlib.sha256(" ".join(words).encode()).hexdigest()
+        names[root] = min(name, names.get(root, name))
+    return [names[root] for root in roots]
+
+
+def _assembled(name: str, parts: Mapping[str, Sequence[Record]], tally: Tally) -> PairSet:
+    queries = [*parts["valid"], *parts["test"]]
+    codebase = {_key(item): item for item in reversed(parts.get("codebase") or queries)}
+    codebase = dict(reversed(codebase.items()))
+    asked_of: dict[str, list[str]] = {key: [] for key in codebase}
+    for item in queries:
+        asked_of[_key(item)].append(item.query)
+    codes = [
+        without_query(item.code, asked_of[key], item.language) for key, item in codebase.items()
+    ]
+    places = {key: place for place, key in enumerate(codebase)}
+    train = tuple(Pair(i.query, i.code, _key(i), i.language) for i in parts["train"])
+    return PairSet(
+        name=name,
+        train=train,
+        valid=_queries(parts["valid"], places),
+        test=_queries(parts["test"], places),
+        candidates=tuple(codes),
+        candidate_ids=tuple(codebase),
+        reading=Reading(
+            rows=tally.rows,
+            kept=tally.rows - tally.dropped.total(),
+            dropped=dict(tally.dropped.most_common()),
+            examples=tuple(tally.examples),
+            repeats=sum(occurs(pair.query, pair.code) for pair in train)
+            + sum(
+                any(occurs(query, code) for query in asked)
+                for code, asked in zip(codes, asked_of.values(), strict=True)
+            ),
+        ),
+    )
+
+
+def _queries(found: Sequence[Record], places: Mapping[str, int]) -> Queries:
+    return Queries(tuple(item.query for item in found), tuple(places[_key(item)] for item in found))
+
+
+def _key(item: Record) -> str:
+    """Name a code by its id, or, without one, by its text."""
+    return item.id or "code:" + hashlib.sha256(item.code.encode()).hexdigest()[:16]

@@ -1,0 +1,121 @@
+"""Reads the files of a set and keeps the account of bad rows: counted, named, never lost."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from softnce.data.records import Record, missing_column, record
+from softnce.data.stripping import without_query
+from softnce.data.tables import READERS, rows
+from softnce.errors import DataError
+
+PARTS = ("train", "valid", "test", "codebase")
+
+_KINDS = "|".join(kind[1:] for kind in READERS)
+_FILE = re.compile(
+    rf"(train|valid|validation|dev|test|codebase)(-\d+-of-\d+)?\.(?:{_KINDS})(?:\.gz)?$"
+)
+_NAMES = {"validation": "valid", "dev": "valid"}
+_EXAMPLES = 10
+
+Refine = Callable[[Record], Record]  # a record, completed, or with its fault
+
+
+@dataclass(slots=True)
+class Tally:
+    """The account of a reading, over all files of a set."""
+
+    max_bad_share: float
+    language: str = ""
+    rows: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+
+    def read(self, path: Path, columns: Mapping[str, str], refine: Refine) -> list[Record]:
+        """Read the sound records of a file.
+
+        Raises:
+            DataError: it is empty, lacks a column, or has too many bad rows.
+        """
+        kept: list[Record] = []
+        bad: list[Record] = []
+        for row in rows(path):
+            if not row.fault and not kept and (lack := missing_column(row, columns)):
+                raise DataError(f"{path}:{row.line}: {lack}")
+            found = record(row, columns)
+            if not found.fault:
+                found = refine(replace(found, language=found.language or self.language))
+            (bad if found.fault else kept).append(found)
+        self._account(path, len(kept), bad)
+        return kept
+
+    def _account(self, path: Path, kept: int, bad: list[Record]) -> None:
+        count = kept + len(bad)
+        if not count:
+            raise DataError(f"{path} holds no rows: fetch or write it anew")
+        named = [f"{path}:{found.line}: {found.fault}" for found in bad[:_EXAMPLES]]
+        if len(bad) > self.max_bad_share * count:
+            first = "; ".join([named[0], *(f"line {b.line}: {b.fault}" for b in bad[1:3])])
+            raise DataError(
+                f"{len(bad)} of {count} rows are bad ({first}): mend them, or allow more bad "
+                f"rows than {self.max_bad_share:.0%}"
+            )
+        self.rows += count
+        self.dropped.update(found.fault.split(":")[0] for found in bad)
+        self.examples += named[: _EXAMPLES - len(self.examples)]
+
+
+def part_files(folder: Path) -> dict[str, list[Path]]:
+    """Find the files of each part of a set; shards of one part are read in order.
+
+    Raises:
+        DataError: there is none, or a part is there twice.
+    """
+    found: dict[str, list[Path]] = {}
+    single: set[str] = set()
+    for path in sorted(folder.iterdir()):
+        match = _FILE.match(path.name)
+        if not match or not path.is_file():
+            continue
+        part = _NAMES.get(match.group(1), match.group(1))
+        if part in single or (part in found and not match.group(2)):
+            both = f"{found[part][0].name} and {path.name}"
+            raise DataError(f"{folder} has two files for {part} ({both}): keep one of them")
+        found.setdefault(part, []).append(path)
+        if not match.group(2):
+            single.add(part)
+    if not found or list(found) == ["codebase"]:
+        raise DataError(_no_parts(folder))
+    return found
+
+
+def _no_parts(folder: Path) -> str:
+    inside = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
+    held = ", ".join(inside[:6]) + (", ..." if len(inside) > 6 else "") or "nothing"
+    return (
+        f"{folder} has no train, valid or test file ({'.jsonl.gz, .csv, .parquet'}); it holds "
+        f"{held}: name the folder of one set, or one file of pairs"
+    )
+
+
+def asked(found: Record) -> Record:
+    """Refuse a record without a query."""
+    return found if found.query else replace(found, fault="empty query")
+
+
+def coded(found: Record) -> Record:
+    """Take the docstring out of a record's code; refuse it where no code is left."""
+    if not found.code.strip():
+        return replace(found, fault="empty code")
+    code = without_query(found.code, [found.query], found.language)
+    if not code.strip():
+        return replace(found, fault="code holds nothing but its docstring")
+    return replace(found, code=code)
+
+
+def complete(found: Record) -> Record:
+    """Refuse a record that is not a whole pair, and take the docstring out of its code."""
+    found = asked(found)
+    return found if found.fault else coded(found)

@@ -1,0 +1,102 @@
+"""Finds the query, code, id and language in a row, under the column names of known data sets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from softnce.data.docstrings import summary
+from softnce.data.tables import Row
+from softnce.errors import DataError
+
+FIELDS = ("query", "code", "id", "language")
+_QUERIES = ("query", "docstring_tokens", "func_documentation_tokens")
+_DOCSTRINGS = ("docstring", "func_documentation_string")
+_CODES = ("code", "func_code_string", "original_string", "whole_func_string")
+_CODE_TOKENS = ("code_tokens", "func_code_tokens")
+_IDS = ("url", "func_code_url", "id", "retrieval_idx")
+KNOWN = {
+    "query": (*_QUERIES, *_DOCSTRINGS),
+    "code": (*_CODES, *_CODE_TOKENS),
+    "id": _IDS,
+    "language": ("language",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a row says; a field that it lacks is empty, and ``fault`` names a wrong one."""
+
+    line: int
+    query: str = ""
+    code: str = ""
+    id: str = ""
+    language: str = ""
+    fault: str = ""
+
+
+def check_columns(columns: Mapping[str, str]) -> None:
+    """Refuse a mapping of columns that names no field of a pair.
+
+    Raises:
+        DataError: a key is not one of ``FIELDS``.
+    """
+    for name in columns:
+        if name not in FIELDS:
+            raise DataError(f"columns: {name!r} is no field of a pair: use {', '.join(FIELDS)}")
+
+
+def missing_column(row: Row, columns: Mapping[str, str]) -> str | None:
+    """Tell which column a table lacks, and what to do, or None; one row shows it."""
+    present = ", ".join(map(str, row.values))
+    for name, column in columns.items():
+        if column not in row.values:
+            return f"no column {column!r} for {name!r}; the columns are: {present}"
+    for name in ("query", "code"):
+        if name not in columns and not any(known in row.values for known in KNOWN[name]):
+            return f"no column for {name!r}; say which of {present} it is with columns.{name}"
+    return None
+
+
+def record(row: Row, columns: Mapping[str, str]) -> Record:
+    """Read a row; the first filled column of each field counts."""
+    if row.fault:
+        return Record(row.line, fault=row.fault)
+    values = row.values
+    try:
+        if "query" in columns:
+            query = _text(values, columns["query"])
+        else:
+            query = _first(values, _QUERIES) or summary(_first(values, _DOCSTRINGS))
+        codes = (columns["code"],) if "code" in columns else (*_CODES, *_CODE_TOKENS)
+        found = Record(
+            line=row.line,
+            query=" ".join(query.split()),
+            code=_first(values, codes),
+            id=_first(values, (columns["id"],) if "id" in columns else _IDS),
+            language=_first(values, (columns.get("language", "language"),)).lower(),
+        )
+    except TypeError as error:
+        return Record(row.line, fault=str(error))
+    try:
+        f"{found.query}{found.code}{found.id}".encode()
+    except UnicodeEncodeError:
+        return Record(row.line, fault="broken Unicode (half of a surrogate pair)")
+    return found
+
+
+def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    return next((text for name in names if (text := _text(values, name))), "")
+
+
+def _text(values: Mapping[str, Any], name: str) -> str:
+    """Read a column as text: a list of words is joined; tokens as plain text are passed by."""
+    value = values.get(name)
+    if value is None or (isinstance(value, str) and name.endswith("_tokens")):
+        return ""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return " ".join(value).strip()
+    if isinstance(value, str):
+        return value if value.strip() else ""
+    if isinstance(value, int) and not isinstance(value, bool) and name not in KNOWN["code"]:
+        return str(value)
+    raise TypeError(f"{name} is {type(value).__name__}, text is needed")

@@ -1,0 +1,141 @@
+"""Reads the rows of a table file (JSON lines, CSV, TSV, parquet) with the line each one is on."""
+
+import csv
+import gzip
+import io
+import json
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from softnce.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: the line it starts on (parquet: its number), and its values or what is wrong."""
+
+    line: int
+    values: Mapping[str, Any]
+    fault: str = ""
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """Read a table file row by row; a row that cannot be read comes with its fault.
+
+    Raises:
+        DataError: the file as a whole cannot be read: missing, of an unknown kind, damaged.
+    """
+    read = READERS.get(Path(path.name.lower().removesuffix(".gz")).suffix)
+    if read is None:
+        known = ", ".join(READERS)
+        raise DataError(
+            f"{path}: not a kind of table that can be read; convert it to one of {known}"
+        )
+    if not path.is_file():
+        raise DataError(f"{path} does not exist: check the path")
+    line = 0
+    try:
+        for row in read(path):
+            line = row.line
+            yield row
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            f"{path}:{line + 1}: the gzip data is damaged or cut off; fetch it anew"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _opened(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    if path.suffix.lower() != ".gz":
+        return path.open("rb")
+    with path.open("rb") as file:
+        magic = file.read(2)
+    if magic and magic != b"\x1f\x8b":
+        raise DataError(f"{path} is named .gz but is not gzip: rename it, or compress it")
+    return gzip.GzipFile(path, "rb")
+
+
+def _json_lines(path: Path) -> Iterator[Row]:
+    with _opened(path) as file:
+        for line, content in enumerate(file, 1):
+            text = content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content
+            if text.strip():
+                yield _json_row(line, text)
+
+
+def _json_row(line: int, content: bytes) -> Row:
+    try:
+        values = json.loads(content.decode())
+    except UnicodeDecodeError:
+        return Row(line, {}, "not UTF-8")
+    except (ValueError, RecursionError):
+        return Row(line, {}, "not JSON")
+    if not isinstance(values, dict):
+        return Row(line, {}, "not a JSON object; one {...} a line is needed")
+    return Row(line, values)
+
+
+def _delimited(path: Path) -> Iterator[Row]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    with _opened(path) as raw:
+        text = io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
+        head = text.readline()
+        if not head.strip():
+            return
+        delimiter = max("\t;,", key=head.count)
+        header = next(csv.reader([head], delimiter=delimiter))
+        yield from _csv_rows(csv.reader(text, delimiter=delimiter), header)
+
+
+def _csv_rows(reader: Any, header: list[str]) -> Iterator[Row]:  # noqa: ANN401 - csv names no type
+    start = 2
+    while True:
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            yield Row(start, {}, f"not CSV: {error}")
+            start = reader.line_num + 2
+            continue
+        if fields is None:
+            return
+        if fields:
+            yield _csv_row(start, fields, header)
+        start = reader.line_num + 2
+
+
+def _csv_row(line: int, fields: list[str], header: list[str]) -> Row:
+    if len(fields) != len(header):
+        return Row(line, {}, f"{len(fields)} fields where the header has {len(header)}")
+    if any("\udc80" <= char <= "\udcff" for field in fields for char in field if char > "\ud7ff"):
+        return Row(line, {}, "not UTF-8")
+    return Row(line, dict(zip(header, fields, strict=True)))
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        line = 0
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1024):
+                for values in batch.to_pylist():
+                    line += 1
+                    yield Row(line, values)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a sound parquet file ({error}); write it anew") from error
+
+
+READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".json": _json_lines,
+    ".csv": _delimited,
+    ".tsv": _delimited,
+    ".parquet": _parquet,
+}
