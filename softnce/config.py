@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 EstimatorName = Literal["bm25", "teacher"]
+ColumnName = Literal["query", "code", "id", "language"]
 MetricName = Literal["mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10"]
 
 
@@ -30,9 +31,7 @@ class DataSection(Section):
         description="source folders to mine pairs from instead; @environment = installed packages",
     )
     max_pairs: int | None = Field(None, ge=10, description="most pairs to mine")
-    columns: dict[Literal["query", "code", "id", "language"], str] | None = Field(
-        None, description="column names of own data"
-    )
+    columns: dict[ColumnName, str] | None = Field(None, description="column names of own data")
     language: str | None = Field(None, description="programming language where the data do not say")
     max_bad_share: Share = Field(
         0.05, description="a file with a larger share of unreadable rows is refused"

@@ -80,10 +80,13 @@ def seconds(text: str) -> float:
 def _next_commands(root: Path, *, has_champion: bool) -> None:
     where = _shown(root)
     typer.echo("\nNext:")
-    typer.echo(f"  softnce ui {where:<42} browse the trials in MLflow")
+    lines = {f"softnce ui {where}": "browse the trials in MLflow"}
     if has_champion:
-        champion = f"{where}/champion"
-        typer.echo(f"  SentenceTransformer({champion!r})   the champion, in Python")
+        lines[f'SentenceTransformer("{where}/champion")'] = "the champion, in Python"
+    lines["softnce search --set data.path=FOLDER_OR_FILE"] = "the same on your own pairs"
+    width = max(map(len, lines))
+    for command, meaning in lines.items():
+        typer.echo(f"  {command:<{width}}  {meaning}")
 
 
 def _shown(root: Path) -> str:

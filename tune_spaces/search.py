@@ -77,10 +77,10 @@ def search(
         SetupError: MLflow, Ray or a resource is out of reach.
     """
     console = console or Console()
+    folder = study_folder(config, source, out)
+    session.divert_logs(folder.log)
     space = search_space(config)
-    job = Job(config, study_folder(config, source, out), space, console)
-    job.folder.root.mkdir(parents=True, exist_ok=True)
-    session.divert_logs(job.folder.log)
+    job = Job(config, folder, space, console)
     if both_alpha_and_beta_are_free(space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
     tracker = _tracker(job)
@@ -104,7 +104,7 @@ def _pairs(job: Job) -> PairSet:
         job.console.print(f"reading {data.path}")
         return read_pairs(
             Path(data.path).expanduser(),
-            columns=data.columns,
+            columns=dict(data.columns) if data.columns else None,
             language=data.language,
             max_bad_share=data.max_bad_share,
             seed=data.seed,

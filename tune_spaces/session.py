@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import optuna
+
 from softnce.config import Config, ResourcesSection
 from softnce.errors import SetupError
 
@@ -144,6 +146,8 @@ def divert_logs(path: Path) -> None:
         logger.handlers = []
         logger.propagate = True
     logging.captureWarnings(capture=True)
+    optuna.logging.disable_default_handler()
+    optuna.logging.enable_propagation()
 
 
 def _capacity(ray: Any) -> Capacity:  # noqa: ANN401  (the module)

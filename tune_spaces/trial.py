@@ -6,20 +6,17 @@ What the trial needs to go on after a crash lies in its folder, not in Tune's ch
 """
 
 import json
-import threading
-import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, final
 
-import ray
 from ray.tune import Trainable
 
 from softnce.errors import RunError, SoftnceError
 from softnce.training.loop import Report, device_of, epochs
 from softnce.training.prepare import prepared_from
-from softnce.training.worker import Assignment, Mailbox, fit, use_threads
+from softnce.training.worker import Assignment, Mailbox, Running, use_threads
 
 ERROR_FILE = "error.txt"
 _STOP_GRACE_S = 30.0
@@ -92,31 +89,18 @@ class TrainTrial(Trial):
     """Owns a Ray Train run."""
 
     def _begin(self) -> None:
-        self._mailbox: Any = Mailbox.remote()  # type: ignore[attr-defined]
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._fit, daemon=True, name="ray-train")
-        self._thread.start()
-
-    def _fit(self) -> None:
-        try:
-            fit(self._assignment, self._mailbox)
-        except BaseException as error:  # noqa: BLE001  (raised again in step)
-            self._error = error
+        self._run = Running(self._assignment, Mailbox.remote())
 
     def _next(self) -> Report:
-        while True:
-            ended = not self._thread.is_alive()  # before the look, so that no report is missed
-            report: Report | None = ray.get(self._mailbox.take.remote())
-            if report is not None:
-                return report
-            if ended:
-                raise self._error or RunError("the training workers ended without a report")
-            time.sleep(0.02)
+        report = self._run.next_report()
+        if report is None:
+            raise RunError("the training workers ended without a report")
+        return report
 
     def cleanup(self) -> None:
         """Stop the run at its next step and wait until its workers are gone."""
-        ray.get(self._mailbox.stop.remote())
-        self._thread.join(_STOP_GRACE_S)
+        self._run.ask_to_stop()
+        self._run.join(_STOP_GRACE_S)
 
 
 def _failed(reason: str) -> Report:

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from softnce.config import Config
 from tune_spaces.space import SearchSpace
 
+IN_DISGUISE = "effectively InfoNCE"
 _DISGUISED = 0.01  # weights this close to 1 make Soft-InfoNCE act like InfoNCE
 
 
@@ -89,7 +90,7 @@ def verdict(table: Sequence[Row], metric: str, queries: int) -> str:
     if noise is None:
         return f"No gain shown: {facts}; the noise floor is unknown."
     floor = f"two InfoNCE runs that differ in the seed alone lie {noise:.4f} apart"
-    if gain > 2 * max(noise, 1 / queries) and "effectively InfoNCE" not in best.note:
+    if gain > 2 * max(noise, 1 / queries) and best.note != IN_DISGUISE:
         return f"Better: {facts}, and {floor}. (One seed, chosen on these same queries.)"
     return f"No gain shown: {facts}, while {floor}."
 
@@ -133,6 +134,6 @@ def _note(one: FrozenTrial, config: Config) -> str:
         return str(one.user_attrs["error"])
     spread = one.user_attrs.get("weight_spread")
     if config.loss.name != "infonce" and spread is not None and spread < _DISGUISED:
-        return "effectively InfoNCE"
-    names = {"infonce": "baseline", "noise": "baseline, other seed", "paper": "paper's settings"}
+        return IN_DISGUISE
+    names = {"infonce": "baseline", "noise": "other seed", "paper": "paper"}
     return names.get(one.user_attrs["role"], "")

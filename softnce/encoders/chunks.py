@@ -43,7 +43,9 @@ def _areas(lengths: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[np.f
     """Return area[a, b]: padded tokens of the group that starts after cut a - 1, ends at cut b."""
     starts = np.concatenate([[0], stops[:-1]])
     longest = lengths[stops - 1]
-    area: NDArray[np.float64] = (stops[None, :] - starts[:, None]) * longest[None, :].astype(np.float64)
+    area: NDArray[np.float64] = (stops[None, :] - starts[:, None]) * longest[None, :].astype(
+        np.float64
+    )
     area[np.tril_indices(len(stops), -1)] = np.inf
     return area
 

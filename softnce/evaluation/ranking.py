@@ -161,7 +161,8 @@ def _require_finite(queries: Queries, candidates: Candidates) -> None:
     if any(faults):
         raise RunError(
             f"{faults[0]} of {len(queries)} query vectors and {faults[1]} of {len(candidates)} "
-            "candidate vectors hold NaN or infinity: the encoder has diverged, lower optim.lr"
+            "candidate vectors hold NaN or infinity: the encoder has diverged, lower "
+            "optim.learning_rate"
         )
 
 

@@ -35,7 +35,7 @@ from softnce.training.estimators import build_estimator
 from softnce.training.gather import Workers
 from softnce.training.prepare import Prepared
 from softnce.training.step import Batch, Objective
-from softnce.weights.weighting import Estimator
+from softnce.weights.weighting import Estimator, standardised
 
 Report = dict[str, Any]
 _STEPS_A_LOOK = 10  # steps between two looks at the stop flag
@@ -312,6 +312,9 @@ class _Batches:
 
     def _estimated(self, rows: NDArray[Any]) -> Batch:
         assert self._estimator is not None  # noqa: S101
-        own = torch.from_numpy(self._run.workers.share(rows))
-        relevance = self._estimator.relevance(own, torch.from_numpy(rows))
-        return Batch(rows, relevance)
+        workers, everyone = self._run.workers, torch.from_numpy(rows)
+        if self._run.config.weights.scale == "raw":
+            own = torch.from_numpy(workers.share(rows))
+            return Batch(rows, self._estimator.relevance(own, everyone))
+        relevance = standardised(self._estimator.relevance(everyone, everyone))
+        return Batch(rows, relevance.view(workers.world, -1, len(rows))[workers.rank])

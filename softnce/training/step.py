@@ -14,7 +14,7 @@ from softnce.losses.infonce import info_nce, similarity, soft_info_nce
 from softnce.ragged import Ragged, joined
 from softnce.shapes import Answers, Logits, Relevance
 from softnce.training.gather import Workers
-from softnce.weights.weighting import negative_weights, standardised, weight_spread
+from softnce.weights.weighting import negative_weights, weight_spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class Batch:
 
     Attributes:
         rows: (N,) training rows of the whole batch, in column order.
-        relevance: (N / workers, N) estimated for this worker's queries; None for InfoNCE.
+        relevance: (N / workers, N) estimated for this worker's queries, on the scale that
+            ``weights.scale`` asks for (standardised over the whole batch); None for InfoNCE.
     """
 
     rows: NDArray[np.int64]
@@ -73,16 +74,12 @@ class Objective:
     def _reduced(self, logits: Logits, relevance: Relevance | None, answers: Answers) -> Outcome:
         if relevance is None:
             return Outcome(info_nce(logits, answers), None)
-        relevance = relevance.to(logits.device)
-        if self.weights.scale == "standardised":
-            relevance = standardised(relevance, answers)
         weights = negative_weights(
-            relevance,
+            relevance.to(logits.device),
             alpha=self.weights.alpha,
             beta=self.weights.beta,
             temperature=self.weights.temperature,
             floor=self.weights.floor,
             answers=answers,
         )
-        loss = soft_info_nce(logits, weights.to(torch.float32), answers)
-        return Outcome(loss, weight_spread(weights, answers))
+        return Outcome(soft_info_nce(logits, weights, answers), weight_spread(weights, answers))

@@ -21,11 +21,11 @@ from softnce.training.loop import Report, device_of, epochs
 from softnce.training.prepare import prepared_from
 from softnce.training.teacher import cache_teacher_vectors
 
+_LOOK_EVERY_S = 0.02
 _WORKER_FAILURES = 2  # restarts of the worker group inside one run
 
 
-@ray.remote(num_cpus=0)
-class Mailbox:
+class _Mailbox:
     """Carries reports from a Train run to its owner, and the owner's wish to stop back."""
 
     def __init__(self) -> None:
@@ -47,6 +47,9 @@ class Mailbox:
     def is_stopped(self) -> bool:
         """Tell whether the owner wants the run to end."""
         return self._stopped
+
+
+Mailbox: Any = ray.remote(num_cpus=0)(_Mailbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,58 @@ def fit(assignment: Assignment, mailbox: Any) -> None:  # noqa: ANN401  (an acto
     trainer.fit()
 
 
+@final
+class Running:
+    """A Train run in a thread of its owner's process.
+
+    Ray Train's own ``fit`` blocks, and a driver that Tune kills leaves its workers behind; here
+    the owner takes the reports one by one and ends the run before it goes.
+    """
+
+    def __init__(self, assignment: Assignment, mailbox: Any) -> None:  # noqa: ANN401
+        self._assignment, self._mailbox = assignment, mailbox
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._fit, daemon=True, name=assignment.name)
+        self._thread.start()
+
+    def next_report(self, should_stop: Callable[[], bool] = lambda: False) -> Report | None:
+        """Wait for the next report; None when the run has ended.
+
+        Args:
+            should_stop: looked at while waiting; the run then ends at its next step.
+
+        Raises:
+            RunError: the workers died more often than is tolerated.
+        """
+        while True:
+            is_over = not self._thread.is_alive()  # before the look, so that no report is missed
+            report: Report | None = ray.get(self._mailbox.take.remote())
+            if report is not None:
+                return report
+            if is_over:
+                break
+            if should_stop():
+                self.ask_to_stop()
+            time.sleep(_LOOK_EVERY_S)
+        if self._error is not None:
+            raise RunError(f"{self._assignment.name}: {self._error}") from self._error
+        return None
+
+    def ask_to_stop(self) -> None:
+        """Let all workers end at their next step."""
+        ray.get(self._mailbox.stop.remote())
+
+    def join(self, grace_s: float) -> None:
+        """Wait until the workers are gone."""
+        self._thread.join(grace_s)
+
+    def _fit(self) -> None:
+        try:
+            fit(self._assignment, self._mailbox)
+        except BaseException as error:  # noqa: BLE001  (raised in the owner's thread)
+            self._error = error
+
+
 def supervise(
     assignment: Assignment, *, tell: Callable[[Report], None], should_stop: Callable[[], bool]
 ) -> None:
@@ -107,32 +162,12 @@ def supervise(
     Raises:
         RunError: a known failure, or the workers died.
     """
-    mailbox: Any = Mailbox.remote()  # type: ignore[attr-defined]
-    errors: list[BaseException] = []
-
-    def target() -> None:
-        try:
-            fit(assignment, mailbox)
-        except BaseException as error:  # noqa: BLE001  (raised below)
-            errors.append(error)
-
-    thread = threading.Thread(target=target, daemon=True, name=assignment.name)
-    thread.start()
-    while True:
-        ended = not thread.is_alive()  # before the look, so that no report is missed
-        report: Report | None = ray.get(mailbox.take.remote())
-        if report is not None and "failure" in report:
+    mailbox = Mailbox.remote()
+    run = Running(assignment, mailbox)
+    while (report := run.next_report(should_stop)) is not None:
+        if "failure" in report:
             raise RunError(f"{assignment.name}: {report['failure']}")
-        if report is not None:
-            tell(report)
-        elif ended:
-            break
-        else:
-            time.sleep(0.05)
-        if should_stop():
-            ray.get(mailbox.stop.remote())
-    if errors:
-        raise RunError(f"{assignment.name}: {errors[0]}") from errors[0]
+        tell(report)
 
 
 @final
