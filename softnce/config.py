@@ -19,6 +19,12 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_means_defaults(cls, raw: object) -> object:
+        """Take ``optim:`` with nothing under it for a section without settings."""
+        return {} if raw is None else raw
+
 
 class DataSection(Section):
     """Where the pairs of (query, function) come from."""
@@ -139,7 +145,7 @@ class OptimSection(Section):
     """Training of one encoder."""
 
     epochs: int = Field(
-        4, ge=1, le=10_000, description="passes over the training pairs; ASHA may stop earlier"
+        4, ge=1, le=9_999, description="passes over the training pairs; ASHA may stop earlier"
     )
     batch_size: int = Field(
         128,

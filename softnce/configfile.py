@@ -1,8 +1,8 @@
 """YAML in, a validated configuration out; every fault is named by key, file and line."""
 
-import contextlib
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,29 @@ from softnce.config import Config
 from softnce.errors import ConfigError
 
 Nested = dict[str, Any]
+_EXPONENT = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$")  # YAML 1.1 reads 1e-3 as text
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number, and refuses a key that is there twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+        """Build a mapping of distinct keys."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                problem = f"{key.value} is there twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes the text 1e-3, which the loader would read as a number."""
+
+
+for _either in (_Loader, _Dumper):
+    _either.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
 
 
 def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
@@ -29,6 +52,7 @@ def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
         parts, value = _split_setting(setting)
         _apply(nested, parts, value)
         where.changed.add(tuple(parts))
+    _replace_source(nested, where.changed)
     return validated(nested, where=where)
 
 
@@ -84,7 +108,8 @@ def all_paths(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
 
 def to_yaml(config: Config) -> str:
     """Return the resolved configuration as YAML that can be run again."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    nested = config.model_dump(mode="json")
+    return yaml.dump(nested, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 class Lines:
@@ -113,6 +138,8 @@ class Lines:
             if not found:
                 break
             line, node = found[-1][0].start_mark.line + 1, found[-1][1]
+        if line is None and parts and any(one[: len(parts)] == parts for one in self.changed):
+            return "--set "
         return f"{self.path}:{line}: " if line else f"{self.path}: "
 
 
@@ -127,11 +154,11 @@ def _text(path: Path) -> str:
 
 def _mapping(text: str, path: Path) -> Nested:
     try:
-        nested = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        nested = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date like 2026-13-45
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from error
     if nested is None:
         return {}
@@ -149,18 +176,24 @@ def _split_setting(setting: str) -> tuple[list[str], Any]:
             f"--set {setting}: write it as section.field=value, for example optim.epochs=2"
         )
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"--set {setting}: the value is not valid YAML") from error
-    if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
-        with contextlib.suppress(ValueError):
-            value = float(value)
     parts = key.strip().split(".")
     if parts[:2] == ["search", "space"]:  # dimension names hold a slash, which one key keeps
         parts = [*parts[:2], ".".join(parts[2:])] if len(parts) > 2 else parts
     else:
         parts = key.strip().replace("/", ".").split(".")
     return parts, value
+
+
+def _replace_source(nested: Nested, changed: set[tuple[str, ...]]) -> None:
+    """Let data.path from the command line take the place of data.mine, and the other way round."""
+    data = nested.get("data")
+    for given, other in (("path", "mine"), ("mine", "path")):
+        is_chosen = ("data", given) in changed and ("data", other) not in changed
+        if is_chosen and isinstance(data, dict):
+            data.pop(other, None)
 
 
 def _apply(nested: Nested, parts: Sequence[str], value: object) -> None:
@@ -205,4 +238,8 @@ def _found(nested: Mapping[str, Any], location: Sequence[str]) -> str:
 
 def _near(key: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    if not near:  # perhaps the section is missing or wrong
+        ends = {re.split("[./]", one)[-1]: one for one in known}
+        last = re.split("[./]", key)[-1]
+        near = [ends[one] for one in difflib.get_close_matches(last, ends, n=1, cutoff=0.8)]
     return f"; did you mean {near[0]}?" if near else ""

@@ -18,8 +18,8 @@ def export(encoder: Encoder, folder: Path, card: Mapping[str, str]) -> Path:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    encoder.model.eval()
-    encoder.model.save(str(building), create_model_card=False, safe_serialization=True)
+    model = encoder.sentence_transformer().eval()
+    model.save(str(building), create_model_card=False, safe_serialization=True)
     (building / "README.md").write_text(_card(card), encoding="utf-8")
     building.chmod(0o755)
     shutil.rmtree(folder, ignore_errors=True)

@@ -65,11 +65,11 @@ def save_arrays(folder: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
     """Write arrays as a folder of .npy files that appears whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    for name, array in arrays.items():
-        np.save(building / f"{name}.npy", array, allow_pickle=False)
     try:
+        for name, array in arrays.items():
+            np.save(building / f"{name}.npy", array, allow_pickle=False)
         building.rename(folder)
-    except OSError:  # another process finished first: its content is the same
+    except OSError:  # a full disk; or another process finished first: its content is the same
         shutil.rmtree(building)
         if not folder.is_dir():
             raise

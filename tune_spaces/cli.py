@@ -40,7 +40,10 @@ def search(
     from softnce.configfile import load_config
     from tune_spaces.search import search as run
 
-    study = run(load_config(path, changes), source=path.stem, out=out)
+    resolved = load_config(path, changes)
+    is_preset = path.parent.name == "presets"
+    of_data = f"-{Path(resolved.data.path).stem}" if is_preset and resolved.data.path else ""
+    study = run(resolved, source=f"{path.stem}{of_data}", out=out)
     _next_commands(study.folder.root, has_champion=study.champion is not None)
     raise typer.Exit(study.exit_code)
 
@@ -51,7 +54,7 @@ def config_path(config: str | None) -> Path:
     Raises:
         ConfigError: it is neither.
     """
-    if config is not None and (config.endswith((".yaml", ".yml")) or Path(config).exists()):
+    if config is not None and (config.endswith((".yaml", ".yml")) or Path(config).is_file()):
         return Path(config)
     presets = files("tune_spaces") / "presets"
     name = config or "quick"

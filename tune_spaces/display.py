@@ -103,14 +103,14 @@ def sparkline(values: Sequence[float]) -> str:
 
 def results_table(table: Sequence[Row], best: Row | None, metric: str) -> Table:
     """Return the table of a study, the champion marked."""
-    shown = Table(box=None, header_style="bold", pad_edge=False)
-    numbers = {"alpha", "beta", "temperature", metric}
-    for name in ("trial", "loss", "estimator", "alpha", "beta", "temperature", metric, "state", ""):
+    shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    numbers = {"alpha", "beta", "t", metric}
+    for name in ("trial", "loss", "estimator", "alpha", "beta", "t", metric, "state", ""):
         shown.add_column(name, justify="right" if name in numbers else "left", no_wrap=name != "")
     for row in table:
         style = "bold" if best is not None and row.key == best.key else ""
         state = Text(row.state, _COLOURS.get(row.state, ""))
-        note = "champion" if style else row.note
+        note = Text("champion" if style else row.note, no_wrap=True, overflow="ellipsis")
         shown.add_row(*_cells(row), state, note, style=style)
     return shown
 

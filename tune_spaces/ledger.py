@@ -7,6 +7,7 @@ trailed. FAIL: an error or a loss that is no number. RUNNING: interrupted, to be
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import optuna
@@ -49,12 +50,13 @@ class Ledger:
         self._study, self._space = study, space
         self._search = space.base.search
         self._alive: dict[str, optuna.Trial] = {}
+        self._known: dict[int, dict[str, Any]] = {}
 
     def enqueue_once(self, points: Iterable[Point]) -> None:
-        """Line up the first points, if the study is empty."""
-        if self._study.get_trials(deepcopy=False):
-            return
-        for point in points:
+        """Line up the first points, those that are lined up already left out."""
+        known = self._study.get_trials(deepcopy=False)
+        lined_up = sum(1 for one in known if "fixed" in one.user_attrs)
+        for point in islice(points, lined_up, None):
             attributes = {"role": point.role, "fixed": dict(point.fixed)}
             self._study.enqueue_trial(dict(point.drawn), user_attrs=attributes)
 
@@ -62,11 +64,13 @@ class Ledger:
         """Return the trials that a former search left unfinished, to be continued."""
         proposals = []
         for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            proposal = _proposal(frozen)
-            if proposal is None:
+            if _is_repeat(frozen):
                 self._study.tell(frozen.number, state=TrialState.FAIL)
                 continue
-            self._alive[proposal.key] = optuna.Trial(self._study, frozen._trial_id)
+            self._reseed(frozen.number)
+            trial = optuna.Trial(self._study, frozen._trial_id)
+            proposal = _proposal(frozen) or self._drawn(trial)  # it may have died while drawn
+            self._alive[proposal.key] = trial
             proposals.append(proposal)
         return proposals
 
@@ -103,8 +107,10 @@ class Ledger:
             self._alive[key].set_user_attr(name, value)
 
     def tell(self, key: str, state: str, value: float | None = None) -> None:
-        """End a trial: complete (with its best value), pruned or fail."""
+        """End a trial: complete (with its best value), pruned or fail; NaN is a failure."""
         trial = self._alive.pop(key)
+        if state == "complete" and (value is None or not math.isfinite(value)):
+            state = "fail"
         states = {
             "complete": TrialState.COMPLETE,
             "pruned": TrialState.PRUNED,
@@ -125,19 +131,25 @@ class Ledger:
         self._reserve_infonce()
         known = self._study.get_trials(deepcopy=False)
         number = sum(1 for one in known if one.state != TrialState.WAITING)
-        self._study.sampler = _sampler(self._search.seed, number, self._search.n_startup_trials)
+        self._reseed(number)
         trial = self._study.ask()
+        return trial, self._drawn(trial)
+
+    def _reseed(self, number: int) -> None:
+        self._study.sampler = _sampler(self._search.seed, number, self._search.n_startup_trials)
+
+    def _drawn(self, trial: optuna.Trial) -> Proposal:
         fixed: dict[str, Value] = trial.user_attrs.get("fixed", {})
         values = self._space.suggest(trial, fixed)
         proposed_by = _origin(trial)
         proposal = Proposal(
             trial.number, values, trial.user_attrs.get("role", "search"), proposed_by
         )
-        trial.set_user_attr("values", dict(values))
         trial.set_user_attr("role", proposal.role)
         trial.set_user_attr("key", proposal.key)
         trial.set_user_attr("proposed_by", proposed_by)
-        return trial, proposal
+        trial.set_user_attr("values", dict(values))  # last: what has values has the others
+        return proposal
 
     def _reserve_infonce(self) -> None:
         """Give InfoNCE its share of the trials, where it has settings of its own to search."""
@@ -154,12 +166,17 @@ class Ledger:
             self._study.enqueue_trial({"loss/name": "infonce"}, user_attrs={"reserved": True})
 
     def _twin(self, proposal: Proposal) -> FrozenTrial | None:
-        values = dict(proposal.values)
+        trained = self._space.trained(proposal.values)
         for one in self.trials():
-            is_other = one.number != proposal.number
-            if is_other and one.user_attrs["values"] == values and one.state in ENDED:
+            is_other = one.number != proposal.number and one.state in ENDED
+            if is_other and self._trained(one) == trained:
                 return one
         return None
+
+    def _trained(self, one: FrozenTrial) -> dict[str, Any]:
+        if one.number not in self._known:
+            self._known[one.number] = self._space.trained(one.user_attrs["values"])
+        return self._known[one.number]
 
     def _tell_known(self, trial: optuna.Trial, twin: FrozenTrial) -> None:
         trial.set_user_attr("repeats", twin.user_attrs["key"])
@@ -176,7 +193,6 @@ def _sampler(seed: int, number: int, startup: int) -> optuna.samplers.BaseSample
         constant_liar=True,
         n_startup_trials=startup,
         seed=(seed * 1_000_003 + number) % 2**32,
-        warn_independent_sampling=False,
     )
 
 
@@ -189,7 +205,7 @@ def _origin(trial: optuna.Trial) -> str:
 
 def _proposal(frozen: FrozenTrial) -> Proposal | None:
     attributes: Mapping[str, Any] = frozen.user_attrs
-    if "values" not in attributes or "repeats" in attributes:
+    if "values" not in attributes:
         return None
     return Proposal(
         frozen.number, attributes["values"], attributes["role"], attributes["proposed_by"]

@@ -70,8 +70,8 @@ def _point(
     rest = {path: value for path, value in known.items() if path not in learnable}
     for path in space.free_dimensions(known):
         own = _own_value(space, path)
-        if space.dimensions[path].holds(own):
-            learnable[path] = own
+        place = learnable if space.dimensions[path].holds(own) else rest
+        place[path] = own
     return Point(role, learnable, rest)
 
 
@@ -81,7 +81,8 @@ def _own_value(space: SearchSpace, path: str) -> Value:
 
 
 def _searched_estimators(space: SearchSpace) -> list[str]:
-    if space.base.loss.name != "soft-infonce" and "loss/name" not in space.dimensions:
+    losses = space.dimensions.get("loss/name")
+    if "soft-infonce" not in (losses.choice or () if losses else (space.base.loss.name,)):
         return []
     dimension = space.dimensions.get("weights/estimator")
     names = dimension.choice if dimension is not None else (space.base.weights.estimator,)

@@ -104,7 +104,7 @@ def _pairs(job: Job) -> PairSet:
         job.console.print(f"reading {data.path}")
         return read_pairs(
             Path(data.path).expanduser(),
-            columns=dict(data.columns) if data.columns else None,
+            columns={str(name): column for name, column in (data.columns or {}).items()} or None,
             language=data.language,
             max_bad_share=data.max_bad_share,
             seed=data.seed,

@@ -112,7 +112,8 @@ class StudySearcher(_OfThisProcess, Searcher):
             return self.suggest(trial_id)
         for watcher in self._watchers:
             watcher.started(proposal, config)
-        return {"assignment": dict(self._plan.assign(proposal))}
+        is_baseline = proposal.role in ("infonce", "noise")
+        return {"assignment": dict(self._plan.assign(proposal)), "is_baseline": is_baseline}
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record a result; unlike on_trial_result this sees a trial's last one too."""
@@ -203,7 +204,23 @@ class Relay(_OfThisProcess, Callback):
         self._searcher.reported(trial.trial_id, result)
 
 
-def asha(config: Config, past: Sequence[FrozenTrial]) -> ASHAScheduler:
+@final
+class FairASHA(ASHAScheduler):
+    """ASHA that measures the baselines like all others, and lets them finish."""
+
+    def on_trial_result(
+        self,
+        tune_controller: Any,  # noqa: ANN401
+        trial: Any,  # noqa: ANN401
+        result: dict[str, Any],
+    ) -> str:
+        """Return whether a trial goes on."""
+        decision = super().on_trial_result(tune_controller, trial, result)
+        is_baseline = getattr(trial, "config", {}).get("is_baseline", False)
+        return str(self.CONTINUE if is_baseline else decision)
+
+
+def asha(config: Config, past: Sequence[FrozenTrial]) -> FairASHA:
     """Build ASHA on ``epoch`` with its rungs as the past trials left them.
 
     Args:
@@ -211,7 +228,7 @@ def asha(config: Config, past: Sequence[FrozenTrial]) -> ASHAScheduler:
         past: trials with their intermediate values, in order.
     """
     rules = config.search.asha
-    scheduler = ASHAScheduler(
+    scheduler = FairASHA(
         time_attr="epoch",
         metric="objective",
         mode="max",

@@ -20,8 +20,13 @@ from softnce.errors import ConfigError
 from tune_spaces.ties import Tie, parse_tie
 
 Value = str | int | float | bool | None
+_WholeRange = tuple[int, int]  # inside Dimension, int is the field
 _DRAWS = 200
-_FIXED = ("data/", "search/", "resources/", "tracking/", "optim/epochs", "optim/seed")
+_FIXED = (  # what is prepared once for all trials, or would make them unfit to be compared
+    "data/", "search/", "resources/", "tracking/", "optim/epochs", "optim/seed",
+    "encoder/kind", "encoder/model", "encoder/max_length", "encoder/vocabulary",
+    "weights/teacher/epochs",
+)  # fmt: skip
 
 
 class Dimension(BaseModel):
@@ -31,7 +36,7 @@ class Dimension(BaseModel):
 
     choice: tuple[Value, ...] | None = Field(None, min_length=1)
     real: tuple[float, float] | None = None
-    int: tuple[int, int] | None = None
+    int: _WholeRange | None = None
     tie: str | None = None
     log: bool = False
     when: dict[str, Any] = Field(default_factory=dict)
@@ -57,8 +62,9 @@ class Dimension(BaseModel):
         if self.choice is not None:
             return value in self.choice
         bounds = self.real or self.int
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return bounds is not None and is_number and bounds[0] <= float(value) <= bounds[1]  # type: ignore[arg-type]
+        if bounds is None or isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return bounds[0] <= value <= bounds[1] and (self.int is None or value == int(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,16 @@ class SearchSpace:
         """
         return with_overrides(self.base, values)
 
+    def trained(self, values: Mapping[str, Value]) -> dict[str, Any]:
+        """Return all that a draw's training depends on: equal draws give equal metrics."""
+        try:
+            nested = self.config(values).model_dump(include={"encoder", "loss", "weights", "optim"})
+        except ConfigError:
+            return dict(values)
+        if nested["loss"]["name"] == "infonce":
+            nested.pop("weights")
+        return nested
+
     def active(self, values: Mapping[str, Value]) -> set[str]:
         """Return the paths whose conditions hold under these values."""
         return {path for path, one in self.dimensions.items() if self._is_active(one, values)}
@@ -140,10 +156,12 @@ def search_space(base: Config) -> SearchSpace:
             no configuration allows.
     """
     dimensions = {path: _dimension(path, raw) for path, raw in base.search.space.items()}
-    ties = {path: parse_tie(one.tie, path) for path, one in dimensions.items() if one.tie}
+    ties = {
+        path: parse_tie(one.tie, path) for path, one in dimensions.items() if one.tie is not None
+    }
     for path, dimension in dimensions.items():
         _require_searchable(base, path)
-        for other in dimension.when:
+        for other in (*dimension.when, *(ties[path].paths if path in ties else ())):
             value_at(base, other)
     ordered = _in_order(dimensions, ties)
     space = SearchSpace({path: dimensions[path] for path in ordered}, ties, base)
@@ -168,7 +186,8 @@ def _dimension(path: str, raw: object) -> Dimension:
 
 
 def _require_searchable(base: Config, path: str) -> None:
-    value_at(base, path)
+    if isinstance(value_at(base, path), BaseModel):
+        raise ConfigError(f"search.space {path}: names a section; name one of its settings")
     if path.startswith(_FIXED):
         raise ConfigError(
             f"search.space {path}: is the same for all trials of a study, so that they can be "

@@ -1,15 +1,17 @@
 """The table of a study and one honest sentence about its champion."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from softnce.config import Config
+from softnce.errors import ConfigError
 from tune_spaces.space import SearchSpace
 
-IN_DISGUISE = "effectively InfoNCE"
+IN_DISGUISE = "~InfoNCE"  # effectively InfoNCE: all weights are near 1
 _DISGUISED = 0.01  # weights this close to 1 make Soft-InfoNCE act like InfoNCE
 
 
@@ -105,7 +107,7 @@ def described(config: Config) -> str:
 
 def _row(one: FrozenTrial, space: SearchSpace) -> Row:
     attributes: dict[str, Any] = one.user_attrs
-    config = space.config(attributes["values"])
+    config = _tried(space, attributes["values"])
     reported = list(one.intermediate_values.values())
     value = one.value if one.state == TrialState.COMPLETE else max(reported, default=None)
     return Row(
@@ -117,6 +119,25 @@ def _row(one: FrozenTrial, space: SearchSpace) -> Row:
         proposed_by=attributes["proposed_by"],
         note=_note(one, config),
     )
+
+
+def _tried(space: SearchSpace, values: Mapping[str, Any]) -> Config:
+    """Return the configuration of a draw, also of one that was refused: the table shows it."""
+    try:
+        return space.config(values)
+    except ConfigError:
+        config: Config = reduce(
+            lambda section, one: _with(section, one[0].split("/"), one[1]),
+            values.items(),
+            space.base,
+        )
+        return config
+
+
+def _with(section: Any, parts: Sequence[str], value: object) -> Any:  # noqa: ANN401
+    head, *rest = parts
+    inner = _with(getattr(section, head), rest, value) if rest else value
+    return section.model_copy(update={head: inner})
 
 
 def _state(one: FrozenTrial) -> str:

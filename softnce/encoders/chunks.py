@@ -23,6 +23,8 @@ def pooled_chunks(lengths: NDArray[np.int64], *, most: int) -> list[NDArray[np.i
     >>> [group.tolist() for group in pooled_chunks(np.array([9, 2, 9, 2, 2]), most=2)]
     [[1, 3, 4], [0, 2]]
     """
+    if not len(lengths):
+        return []
     order = np.argsort(lengths, kind="stable")
     stops = _candidate_stops(lengths[order])
     area = _areas(lengths[order], stops)

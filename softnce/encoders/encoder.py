@@ -1,26 +1,35 @@
-"""The contract of an encoder: token ids in, vectors out, and always a sentence-transformers model.
+"""The contract of an encoder: token ids in, vectors out, a sentence-transformers model in the end.
 
-Training feeds token ids that were made once; the model inside stays the plain
-``SentenceTransformer`` that is exported in the end, so what is measured is what is shipped.
+Training feeds token ids that were made once. sentence-transformers itself takes seconds to import,
+so only those modules import it that need it while they train.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
 from softnce.ragged import Ragged
 
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
 
 class Encoder(ABC):
-    """Texts to vectors, in two steps: ``tokenize`` once, ``encode`` many times."""
+    """Texts to vectors, in two steps: ``tokenize`` once, ``encode`` many times.
 
-    def __init__(self, model: SentenceTransformer) -> None:
+    Attributes:
+        model: what is trained; takes ``features`` and returns ``sentence_embedding``.
+        dimensions: d, the size of a vector.
+    """
+
+    def __init__(self, model: nn.Module, dimensions: int) -> None:
         self.model = model
+        self.dimensions = dimensions
 
     @property
     def device(self) -> torch.device:
@@ -43,6 +52,10 @@ class Encoder(ABC):
     @abstractmethod
     def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Cut rows of these lengths into groups that are forwarded together."""
+
+    @abstractmethod
+    def sentence_transformer(self) -> "SentenceTransformer":
+        """Return the model as sentence-transformers knows it, with the weights as they are."""
 
     def encode(self, tokens: Ragged) -> Tensor:
         """Return (n, d) vectors of n rows of token ids, in their order, with gradient."""
@@ -68,7 +81,7 @@ class Encoder(ABC):
         parts = [self._forward(tokens.take(rows)).float().cpu() for rows in passes]
         self.model.train(was_training)
         if not parts:
-            return torch.empty(0, self.model.get_embedding_dimension() or 0)
+            return torch.empty(0, self.dimensions)
         vectors = torch.cat(parts)
         return vectors[torch.from_numpy(np.argsort(order, kind="stable"))]
 

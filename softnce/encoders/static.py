@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
-from torch import Tensor
+from torch import Tensor, nn
 
 from softnce.encoders.encoder import Encoder
 from softnce.ragged import Ragged, ragged
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 _CASE_CHANGE = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"  # parseHTTPHeader: 3 words
 _PIECES = r"[^\W\d_]+|\d+|[^\w\s]|_"  # words, numbers, single marks
@@ -23,9 +24,9 @@ _PIECES = r"[^\W\d_]+|\d+|[^\w\s]|_"  # words, numbers, single marks
 class StaticEncoder(Encoder):
     """A bag of tokens (sentence-transformers' StaticEmbedding), trained from scratch."""
 
-    def __init__(self, model: SentenceTransformer) -> None:
-        super().__init__(model)
-        self._tokenizer: Tokenizer = model[0].tokenizer
+    def __init__(self, tokenizer: Tokenizer, weights: Tensor, similarity: str) -> None:
+        super().__init__(_Bag(weights, is_normalised=similarity == "cosine"), weights.shape[1])
+        self._tokenizer, self._similarity = tokenizer, similarity
 
     def tokenize(self, texts: Sequence[str]) -> Ragged:
         """Return token ids without special tokens."""
@@ -42,6 +43,19 @@ class StaticEncoder(Encoder):
             "input_ids": torch.from_numpy(tokens.values.astype(np.int64)).to(self.device),
             "offsets": torch.from_numpy(tokens.offsets[:-1].copy()).to(self.device),
         }
+
+    def sentence_transformer(self) -> "SentenceTransformer":
+        """Return a StaticEmbedding, normalised for cosine similarity."""
+        from sentence_transformers import SentenceTransformer
+        from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
+
+        weights = self.model.get_parameter("embedding.weight").detach().cpu()
+        modules = [StaticEmbedding(self._tokenizer, embedding_weights=weights)]
+        if self._similarity == "cosine":
+            modules.append(Normalize())
+        return SentenceTransformer(
+            modules=modules, similarity_fn_name=self._similarity, device="cpu"
+        )
 
     def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return all rows at once: bags need no padding."""
@@ -81,8 +95,19 @@ def static_encoder(
         generator: draws the initial token vectors.
     """
     weights = torch.randn(tokenizer.get_vocab_size(), dimensions, generator=generator) * 0.1
-    modules = [StaticEmbedding(tokenizer, embedding_weights=weights)]
-    if similarity == "cosine":
-        modules.append(Normalize())
-    model = SentenceTransformer(modules=modules, similarity_fn_name=similarity, device="cpu")
-    return StaticEncoder(model)
+    return StaticEncoder(tokenizer, weights, similarity)
+
+
+class _Bag(nn.Module):
+    """The mean of the token vectors of each text, scaled to length 1 for cosine similarity."""
+
+    def __init__(self, weights: Tensor, *, is_normalised: bool) -> None:
+        super().__init__()
+        self.embedding = nn.EmbeddingBag.from_pretrained(weights, freeze=False)
+        self._is_normalised = is_normalised
+
+    def forward(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        vectors = self.embedding(features["input_ids"], features["offsets"])
+        if self._is_normalised:
+            vectors = nn.functional.normalize(vectors, dim=1)
+        return {"sentence_embedding": vectors}

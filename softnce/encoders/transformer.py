@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import (
     Dense,
@@ -24,6 +25,7 @@ from softnce.errors import ConfigError, SetupError
 from softnce.ragged import Ragged, ragged
 
 _CALL_STATE = ("truncation", "padding")  # set anew by every call of the tokenizer
+_LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
 _GROUPS = 5  # forward passes of a batch; measured best on 2 CPU cores
 
 
@@ -32,7 +34,8 @@ class TransformerEncoder(Encoder):
     """A transformer with pooling, forwarded in pooled chunks."""
 
     def __init__(self, model: SentenceTransformer) -> None:
-        super().__init__(model)
+        super().__init__(model, model.get_embedding_dimension() or 0)
+        self._whole = model
         pad = model.tokenizer.pad_token_id
         self._pad: int = 0 if pad is None else pad
 
@@ -40,10 +43,10 @@ class TransformerEncoder(Encoder):
         """Return token ids with the model's special tokens, cut at its maximum length."""
         if not texts:
             return ragged([])
-        encodings = self.model.tokenizer(
+        encodings = self._whole.tokenizer(
             list(texts),
             truncation=True,
-            max_length=self.model.max_seq_length,
+            max_length=self._whole.max_seq_length,
             padding=False,
             return_attention_mask=False,
             return_token_type_ids=False,
@@ -52,9 +55,9 @@ class TransformerEncoder(Encoder):
 
     def tokenizer_digest(self) -> str:
         """Return the digest of the tokenizer and the length it cuts at."""
-        backend = json.loads(self.model.tokenizer.backend_tokenizer.to_str())
+        backend = json.loads(self._whole.tokenizer.backend_tokenizer.to_str())
         rules = {name: part for name, part in backend.items() if name not in _CALL_STATE}
-        text = json.dumps([rules, self.model.max_seq_length], sort_keys=True)
+        text = json.dumps([rules, self._whole.max_seq_length], sort_keys=True)
         return sha256(text.encode()).hexdigest()
 
     def features(self, tokens: Ragged) -> dict[str, Tensor]:
@@ -67,6 +70,10 @@ class TransformerEncoder(Encoder):
             "input_ids": torch.from_numpy(ids).to(self.device, non_blocking=True),
             "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
         }
+
+    def sentence_transformer(self) -> SentenceTransformer:
+        """Return the model that was trained."""
+        return self._whole
 
     def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return length-sorted groups with little padding."""
@@ -102,11 +109,13 @@ def transformer_encoder(
 
 def _loaded(model: str) -> SentenceTransformer:
     looks_like_a_path = model.startswith((".", "/", "~")) or model.count("/") > 1
-    if looks_like_a_path and not Path(model).is_dir():
+    folder = Path(model).expanduser()
+    if looks_like_a_path and not folder.is_dir():
         raise SetupError(f"encoder.model {model}: there is no such folder")
+    place = str(folder) if folder.is_dir() else model
     try:
-        loaded = SentenceTransformer(model, device="cpu", trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        loaded = SentenceTransformer(place, device="cpu", trust_remote_code=False)
+    except _LOADING_ERRORS as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SetupError(
             f"encoder.model {model}: neither a folder with a model nor a model that the hub gave: "

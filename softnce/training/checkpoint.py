@@ -69,9 +69,9 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
     """Load the newest checkpoint that is intact, or None."""
     for path in sorted(folder.glob("epoch-*"), reverse=True):
         progress = verified_progress(path)
-        if progress is not None and (path / "optimizer.safetensors").exists():
-            parts = {part: load_file(path / f"{part}.safetensors") for part in _TENSORS}
-            return Checkpoint(progress, **parts)
+        files = {part: path / f"{part}.safetensors" for part in _TENSORS}
+        if progress is not None and all(file.exists() for file in files.values()):
+            return Checkpoint(progress, **{part: load_file(file) for part, file in files.items()})
     return None
 
 
@@ -97,7 +97,7 @@ def verified_progress(path: Path) -> dict[str, Any] | None:
     try:
         manifest = json.loads((path / MANIFEST).read_text())
         digests, progress = dict(manifest["sha256"]), dict(manifest["progress"])
-        if digests.keys() < {"model.safetensors"}:
+        if digests.keys() != {f"{part}.safetensors" for part in _TENSORS}:
             return None
         present = {name: digest for name, digest in digests.items() if (path / name).exists()}
         if "model.safetensors" not in present:

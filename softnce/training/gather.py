@@ -51,10 +51,19 @@ class Workers:
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
+    def mean(self, values: Tensor) -> Tensor:
+        """Return the mean over the workers; what is not finite on one is so on all."""
+        if self.world == 1:
+            return values
+        total = values.clone()
+        dist.all_reduce(total)
+        return total / self.world
+
     def agree(self, values: list[float]) -> list[float]:
         """Return rank 0's values on every worker; a step boundary for all."""
         if self.world == 1:
             return values
-        shared = torch.tensor(values, dtype=torch.float64)
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"  # nccl cannot send from the CPU
+        shared = torch.tensor(values, dtype=torch.float64, device=device)
         dist.broadcast(shared, src=0)
         return [float(value) for value in shared]

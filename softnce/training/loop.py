@@ -180,10 +180,10 @@ def _one_epoch(run: Run, batches: "_Batches", should_stop: Callable[[], bool]) -
             spreads.append(outcome.weight_spread)
         if number % 50 == 0 or number == len(steps):
             _require_finite(run, losses, number)
-    spread = float(torch.stack(spreads).mean()) if spreads else 0.0
+    spread = float(run.workers.mean(torch.stack(spreads)).mean()) if spreads else 0.0
     return {
         "epoch": run.epoch + 1,
-        "loss": float(torch.stack(losses).mean()),
+        "loss": float(run.workers.mean(torch.stack(losses)).mean()),
         "weight_spread": spread,
         "steps": len(steps),
     }
@@ -213,7 +213,7 @@ def _set_rate(run: Run, progress: float) -> None:
 
 
 def _require_finite(run: Run, losses: list[torch.Tensor], step: int) -> None:
-    recent = torch.stack(losses[-50:])
+    recent = run.workers.mean(torch.stack(losses[-50:]))  # so that all workers end together
     if bool(torch.isfinite(recent).all()):
         return
     first = step - len(recent) + int((~torch.isfinite(recent)).nonzero()[0]) + 1

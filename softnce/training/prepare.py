@@ -4,6 +4,7 @@ Everything lies in a content-addressed cache: the second trial, and the second s
 data, tokenise nothing.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,6 @@ from softnce.config import Config, EncoderSection
 from softnce.data.pairs import PairSet, Queries
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import static_encoder, train_tokenizer
-from softnce.encoders.transformer import transformer_encoder
 from softnce.errors import DataError
 from softnce.ragged import Ragged, open_array, ragged, save_arrays
 from softnce.weights.bm25 import terms
@@ -89,6 +89,8 @@ def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Enc
             similarity=section.similarity,
             generator=torch.Generator().manual_seed(seed),
         )
+    from softnce.encoders.transformer import transformer_encoder  # seconds to import
+
     return transformer_encoder(
         str(section.model),
         pooling=section.pooling,
@@ -207,7 +209,7 @@ def _open_ragged(folder: Path, name: str) -> Ragged:
 
 
 def _write_atomically(path: Path, text: str) -> None:
-    building = path.with_suffix(".building")
+    building = path.with_suffix(f".{os.getpid()}.building")  # another search may fill the cache
     building.write_text(text, encoding="utf-8")
     building.rename(path)
 

@@ -9,6 +9,7 @@ import json
 import logging
 import math
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -31,6 +32,8 @@ from softnce.errors import SetupError
 log = logging.getLogger(__name__)
 Event = dict[str, Any]
 STATES = {"complete": "FINISHED", "pruned": "KILLED", "fail": "FAILED", "interrupted": "KILLED"}
+_LONGEST_PAUSE_S = 15.0
+_REFUSED = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
 _UNREACHABLE = (MlflowException, OSError, sqlite3.Error)
 
 
@@ -65,7 +68,8 @@ class Tracker:
     def __init__(self, store: Store, study: str) -> None:
         self._store, self._study = store, study
         self._log, self._cursor = store.folder / "tracking.jsonl", store.folder / "tracking.cursor"
-        self._lock, self._wake, self._closing = threading.Lock(), threading.Event(), False
+        self._lock, self._wake = threading.Lock(), threading.Event()
+        self._deadline: float | None = None  # set when the tracker is closing
         self._thread = threading.Thread(target=self._drain, daemon=True, name="mlflow")
         self._runs: dict[str, str] = {}
 
@@ -131,9 +135,9 @@ class Tracker:
             How many events are still waiting in the log.
         """
         self._add({"kind": "close", "state": state, "note": note[:8000]})
-        self._closing = True
+        self._deadline = time.monotonic() + timeout_s
         self._wake.set()
-        self._thread.join(timeout_s)
+        self._thread.join(timeout_s + 15)  # a call in flight ends within its own timeout
         return len(self._pending())
 
     def _add(self, event: Event) -> None:
@@ -147,20 +151,35 @@ class Tracker:
         while True:
             try:
                 for event, after in self._pending():
-                    self._send(event)
+                    self._send_or_set_aside(event)
                     self._cursor.write_text(str(after))
                     pause = 0.5
             except _UNREACHABLE as error:
                 log.warning("MLflow: %s; trying again in %.1f s", _first_line(error), pause)
-                if self._closing and pause > 8:
+                if self._is_past_deadline():
                     return
-                time.sleep(pause)
-                pause = min(pause * 2, 30.0)
+                self._wake.clear()
+                self._wake.wait(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_S if self._deadline is None else 1.0)
                 continue
-            if self._closing and not self._pending():
+            if self._deadline is not None and (self._is_past_deadline() or not self._pending()):
                 return
             self._wake.wait(0.5)
             self._wake.clear()
+
+    def _send_or_set_aside(self, event: Event) -> None:
+        """Send an event; one that MLflow refuses for good must not hold up all others."""
+        try:
+            self._send(event)
+        except MlflowException as error:
+            if error.error_code not in _REFUSED:
+                raise
+            log.warning("MLflow refused an event: %s", _first_line(error))
+            with (self._store.folder / "tracking.refused.jsonl").open("a") as file:
+                file.write(json.dumps({**event, "refusal": str(error)}) + "\n")
+
+    def _is_past_deadline(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
 
     def _pending(self) -> list[tuple[Event, int]]:
         """Return the events after the cursor, each with the cursor that follows it."""
@@ -305,17 +324,18 @@ def relocate(folder: Path) -> None:
                     )
 
 
-def without_secret(uri: str) -> str:
-    """Return a URI without the password it may hold.
+def without_secret(text: str) -> str:
+    """Return a text without the passwords that addresses in it may hold.
 
     >>> without_secret("http://me:secret@host:5000/x")
     'http://***@host:5000/x'
     """
-    scheme, separator, rest = uri.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    return f"{scheme}{separator}{'***@' if credentials and at else ''}{host}"
+    return re.sub(r"(?<=://)[^/@\s]+@", "***@", text)
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:300]
+    text = without_secret(str(error).strip() or type(error).__name__)
+    for known in ("Connection refused", "Name or service not known", "timed out"):
+        if known in text:
+            return known.lower()
+    return text.splitlines()[0][:200]

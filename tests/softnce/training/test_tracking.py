@@ -1,0 +1,232 @@
+"""MLflow as it is: a real database, and a real server process that goes away and comes back."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from mlflow import MlflowClient
+
+from softnce.errors import SetupError
+from softnce.training.tracking import Store, Tracker, own_uri, relocate, without_secret
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(own_uri(tmp_path), "softnce/made", tmp_path)
+
+
+def opened(store, study="made"):
+    tracker = Tracker(store, study)
+    tracker.connect()
+    tracker.open({"softnce.data": "abc"})
+    return tracker
+
+
+def runs_of(store, tag="softnce.trial"):
+    client = MlflowClient(store.uri, registry_uri=store.uri)
+    experiment = client.get_experiment_by_name(store.experiment)
+    found = client.search_runs([experiment.experiment_id])
+    return {run.data.tags[tag]: run for run in found if tag in run.data.tags}
+
+
+def one_trial(tracker, key="t0000", state="complete", error=""):
+    tracker.begin(key, f"{key}-infonce", {"loss": "infonce"}, {"softnce.role": "infonce"})
+    tracker.report(key, 1, {"mrr": 0.25, "broken": float("nan")})
+    tracker.report(key, 2, {"mrr": 0.5})
+    tracker.end(key, state, error=error)
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [("complete", "FINISHED"), ("pruned", "KILLED"), ("fail", "FAILED"), ("interrupted", "KILLED")],
+)
+def test_a_trial_ends_with_its_true_status(store, state, status):
+    tracker = opened(store)
+    one_trial(tracker, state=state, error="the loss is not finite" if state == "fail" else "")
+    assert tracker.close("complete", "note") == 0
+    run = runs_of(store)["t0000"]
+    assert run.info.status == status
+    assert run.data.tags["trial.state"] == state.upper()
+    assert run.data.tags.get("trial.error", "") == (
+        "the loss is not finite" if state == "fail" else ""
+    )
+
+
+def test_metrics_of_every_epoch_arrive_and_nan_is_left_out(store):
+    tracker = opened(store)
+    one_trial(tracker)
+    tracker.close("complete", "note")
+    run = runs_of(store)["t0000"]
+    client = MlflowClient(store.uri)
+    history = client.get_metric_history(run.info.run_id, "mrr")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 0.25), (2, 0.5)]
+    assert "broken" not in run.data.metrics
+
+
+def test_a_second_search_reopens_the_same_runs(store):
+    for note in ("first", "second"):
+        tracker = opened(store)
+        one_trial(tracker)
+        tracker.close("complete", note)
+    assert len(runs_of(store)) == 1
+    studies = runs_of(store, "softnce.study")
+    assert len(studies) == 1
+    assert studies["made"].data.tags["mlflow.note.content"] == "second"
+
+
+def test_runs_that_a_dead_search_left_open_are_closed(store):
+    tracker = opened(store)
+    tracker.begin("t0000", "t0000-infonce", {}, {})
+    while not tracker_is_idle(tracker):
+        time.sleep(0.05)
+    assert runs_of(store)["t0000"].info.status == "RUNNING"
+    opened(store)  # the process that held the first tracker is taken for dead
+    assert runs_of(store)["t0000"].info.status == "KILLED"
+    assert runs_of(store)["t0000"].data.tags["trial.state"] == "INTERRUPTED"
+
+
+def tracker_is_idle(tracker):
+    return not tracker._pending()
+
+
+def test_the_former_champion_keeps_the_alias_previous(store, tmp_path):
+    tracker = opened(store)
+    for key in ("t0000", "t0001"):
+        one_trial(tracker, key)
+        model = tmp_path / f"model-{key}"
+        model.mkdir()
+        (model / "model.txt").write_text(key)
+        tracker.champion(key, model, "loss: {}")
+    tracker.close("complete", "note")
+    client = MlflowClient(store.uri, registry_uri=store.uri)
+    runs = runs_of(store)
+    for alias, key in (("champion", "t0001"), ("previous", "t0000")):
+        version = client.get_model_version_by_alias("softnce-made", alias)
+        assert version.run_id == runs[key].info.run_id
+        path = client.download_artifacts(version.run_id, "model/model.txt")
+        assert open(path).read() == key
+
+
+def test_a_moved_study_still_finds_its_artifacts(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after_it"
+    before.mkdir()
+    store = Store(own_uri(before), "softnce/made", before)
+    tracker = opened(store)
+    one_trial(tracker)
+    (before / "model").mkdir()
+    (before / "model" / "model.txt").write_text("here")
+    tracker.champion("t0000", before / "model", "config")
+    tracker.close("complete", "note")
+    shutil.move(before, after)
+    relocate(after)
+    moved = Store(own_uri(after), "softnce/made", after)
+    client = MlflowClient(moved.uri, registry_uri=moved.uri)
+    run = runs_of(moved)["t0000"]
+    assert open(client.download_artifacts(run.info.run_id, "model/model.txt")).read() == "here"
+    version = client.get_model_version_by_alias("softnce-made", "champion")
+    assert str(after) in version.source
+
+
+def test_an_unreachable_server_is_named_without_its_password(tmp_path):
+    uri = f"http://me:secret@127.0.0.1:{free_port()}"
+    tracker = Tracker(Store(uri, "softnce/made", tmp_path), "made")
+    with pytest.raises(SetupError) as error:
+        tracker.connect()
+    assert "out of reach" in str(error.value)
+    assert "tracking.uri" in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_a_uri_without_password_is_shown_as_it_is():
+    assert without_secret("sqlite:////a/b.db") == "sqlite:////a/b.db"
+
+
+@pytest.mark.slow
+def test_a_server_that_is_away_loses_no_metric(tmp_path):
+    port = free_port()
+    server = started_server(tmp_path, port)
+    store = Store(f"http://127.0.0.1:{port}", "softnce/made", tmp_path)
+    try:
+        tracker = opened(store)
+        one_trial(tracker, "t0000")
+        stop(server)
+        began = time.monotonic()
+        one_trial(tracker, "t0001")
+        assert time.monotonic() - began < 1  # nobody who trains waits for the server
+        time.sleep(3)
+        server = started_server(tmp_path, port)
+        assert tracker.close("complete", "note", timeout_s=60.0) == 0
+        runs = runs_of(store)
+        assert {key: run.info.status for key, run in runs.items()} == {
+            "t0000": "FINISHED",
+            "t0001": "FINISHED",
+        }
+        assert runs["t0001"].data.metrics["mrr"] == 0.5
+    finally:
+        stop(server)
+
+
+@pytest.mark.slow
+def test_events_for_a_server_that_never_returns_wait_in_the_folder(tmp_path):
+    port = free_port()
+    server = started_server(tmp_path, port)
+    store = Store(f"http://127.0.0.1:{port}", "softnce/made", tmp_path)
+    try:
+        tracker = opened(store)
+        stop(server)
+        one_trial(tracker)
+        left = tracker.close("complete", "note", timeout_s=3.0)
+        assert left >= 4
+        lines = (tmp_path / "tracking.jsonl").read_text().splitlines()
+        assert [json.loads(line)["kind"] for line in lines][:2] == ["begin", "report"]
+        server = started_server(tmp_path, port)
+        again = opened(store)
+        assert again.close("complete", "note", timeout_s=60.0) == 0
+        assert runs_of(store)["t0000"].data.metrics["mrr"] == 0.5
+    finally:
+        stop(server)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def started_server(folder, port):
+    """A real MLflow server process, ready to answer."""
+    database = f"sqlite:///{folder / 'server.db'}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", database]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    process = subprocess.Popen(  # noqa: S603
+        command,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    until = time.monotonic() + 90
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return process
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    stop(process)
+    raise AssertionError("the MLflow server did not start")
+
+
+def stop(process):
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)

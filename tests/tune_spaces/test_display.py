@@ -1,0 +1,113 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from softnce.configfile import validated, with_overrides
+from tune_spaces.display import Display, headline, results_table, sparkline
+from tune_spaces.ledger import Proposal
+from tune_spaces.verdict import Row
+from tune_spaces.watch import run_name, trial_params
+
+SOFT = validated({"data": {"path": "pairs"}})
+PLAIN = with_overrides(SOFT, {"loss/name": "infonce"})
+
+
+def proposal(number, role="search"):
+    return Proposal(number, {}, role, "tpe")
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=80)
+
+
+def shown(console):
+    return console.file.getvalue()
+
+
+@pytest.fixture
+def display(console):
+    with Display(console, trials=3, done=0, epochs=4) as one:
+        yield one
+
+
+def test_outside_a_terminal_each_trial_is_one_plain_line(console, display):
+    display.started(proposal(7), SOFT)
+    for value in (0.1, 0.2):
+        display.reported(proposal(7), {"objective": value})
+    display.ended(proposal(7), "complete", 0.2, "")
+    (line,) = shown(console).splitlines()
+    assert line.split() == ["t0007-bm25-a1.00-b1.00-t1.00", "0.2000", "2", "epochs", "complete", "best", "so", "far"]  # fmt: skip
+    assert "\x1b" not in shown(console)
+
+
+def test_the_best_is_crowned_and_the_noise_run_is_not(console, display):
+    endings = [(0, "search", 0.3), (1, "noise", 0.9), (2, "search", 0.2), (3, "search", 0.4)]
+    for number, role, value in endings:
+        display.started(proposal(number, role), SOFT)
+        display.ended(proposal(number, role), "complete", value, "")
+    crowned = ["best so far" in line for line in shown(console).splitlines()]
+    assert crowned == [True, False, False, True]
+
+
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_a_failure_has_no_score_but_a_reason(console, display, value):
+    display.started(proposal(0), PLAIN)
+    display.ended(proposal(0), "fail", value, "out of memory [at 0x1]")
+    first, second = shown(console).splitlines()
+    assert first.split() == ["t0000-infonce", "-", "0", "epochs", "failed"]
+    assert second.strip() == "out of memory [at 0x1]"
+
+
+def test_in_a_terminal_the_running_trials_are_drawn():
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    with Display(console, trials=3, done=1, epochs=4) as display:
+        display.started(proposal(7), PLAIN)
+        display.reported(proposal(7), {"objective": 0.5})
+    assert "t0007-infonce" in shown(console)
+    assert "epoch 1/4" in shown(console)
+    assert "1/3" in shown(console)
+
+
+@pytest.mark.parametrize(("values", "wanted"), [([], ""), ([0.5], "▁"), ([0.2, 0.1, 0.2], "█▁█")])
+def test_a_sparkline_runs_from_lowest_to_highest(values, wanted):
+    assert sparkline(values) == wanted
+
+
+def test_a_table_keeps_one_line_a_trial_in_80_columns(console):
+    fault = "the loss is not finite at step 3 of epoch 1: lower optim.learning_rate (0.1)"
+    table = [
+        Row("t0000", PLAIN, 0.4, "complete", "infonce", "first", "baseline"),
+        Row("t0001", SOFT, 0.5, "complete", "search", "tpe", ""),
+        Row("t0002", SOFT, None, "failed", "search", "tpe", fault),
+    ]
+    console.print(results_table(table, table[1], "recall_at_10"))
+    header, *lines = shown(console).splitlines()
+    assert header.split() == ["trial", "loss", "estimator", "alpha", "beta", "t", "recall_at_10", "state"]  # fmt: skip
+    assert [line.split()[0] for line in lines] == ["t0000", "t0001", "t0002"]
+    assert lines[0].split()[1:] == ["infonce", "-", "-", "-", "-", "0.4000", "complete", "baseline"]
+    assert lines[1].endswith("champion")
+    assert "the loss is" in lines[2]
+
+
+def test_the_headline_names_encoder_and_size():
+    assert headline(SOFT, "mine") == "study mine: 20 trials of up to 4 epochs, encoder static"
+
+
+def test_runs_are_named_by_their_loss():
+    assert run_name("t0007", SOFT) == "t0007-bm25-a1.00-b1.00-t1.00"
+    assert run_name("t0000", PLAIN) == "t0000-infonce"
+
+
+def test_parameters_that_are_inactive_are_absent():
+    plain, soft = trial_params(PLAIN, {}), trial_params(SOFT, {})
+    assert not {"alpha", "beta", "estimator", "temperature", "scale"} & plain.keys()
+    assert soft["alpha_over_beta"] == 1.0
+    assert plain["loss_temperature"] == soft["loss_temperature"] == 0.05
+
+
+def test_other_searched_settings_are_parameters_under_their_path():
+    values = {"weights/alpha": 1.0, "encoder/dimensions": 64, "weights/bm25/variant": "lucene"}
+    found = trial_params(SOFT, values)
+    assert {key for key in found if "/" in key} == {"encoder/dimensions", "weights/bm25/variant"}
