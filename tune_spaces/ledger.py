@@ -128,7 +128,7 @@ class Ledger:
         return sum(1 for one in self.trials() if one.state in ENDED)
 
     def _asked(self) -> tuple[optuna.Trial, Proposal]:
-        self._reserve_infonce()
+        self._reserve()
         known = self._study.get_trials(deepcopy=False)
         number = sum(1 for one in known if one.state != TrialState.WAITING)
         self._reseed(number)
@@ -151,19 +151,36 @@ class Ledger:
         trial.set_user_attr("values", dict(values))  # last: what has values has the others
         return proposal
 
-    def _reserve_infonce(self) -> None:
-        """Give InfoNCE its share of the trials, where it has settings of its own to search."""
-        if "loss/name" not in self._space.dimensions:
-            return
-        if not self._space.free_dimensions({"loss/name": "infonce"}) - {"loss/name"}:
-            return
+    def _reserve(self) -> None:
+        """Fix the next trial's loss where InfoNCE, or all the other losses, fall short of a share.
+
+        Without this the sampler soon settles on one side, and the other is judged by few tries.
+        """
+        dimension = self._space.dimensions.get("loss/name")
         trials = self._study.get_trials(deepcopy=False)
-        if any(one.state == TrialState.WAITING for one in trials):
+        if dimension is None or any(one.state == TrialState.WAITING for one in trials):
             return
-        asked = [one for one in self.trials() if one.user_attrs["role"] == "search"]
-        plain = sum(1 for one in asked if one.user_attrs["values"].get("loss/name") == "infonce")
-        if plain < math.floor(self._search.infonce_share * (len(asked) + 1)):
-            self._study.enqueue_trial({"loss/name": "infonce"}, user_attrs={"reserved": True})
+        names = [one.user_attrs["values"].get("loss/name") for one in self._searched()]
+        plain = names.count("infonce")
+        weighted = [name for name in dimension.choice or () if name != "infonce"]
+        if self._falls_short(plain, len(names), self._search.infonce_share, "infonce"):
+            self._fix_loss("infonce")
+        elif weighted:
+            rarest = min(weighted, key=names.count)
+            count, share = len(names) - plain, self._search.weighted_share
+            if self._falls_short(count, len(names), share, str(rarest)):
+                self._fix_loss(str(rarest))
+
+    def _falls_short(self, count: int, of: int, share: float, loss: str) -> bool:
+        """Tell whether a loss with settings of its own to search has too few of the trials."""
+        has_more_to_search = self._space.free_dimensions({"loss/name": loss}) - {"loss/name"}
+        return bool(has_more_to_search) and count < math.floor(share * (of + 1))
+
+    def _fix_loss(self, loss: str) -> None:
+        self._study.enqueue_trial({"loss/name": loss}, user_attrs={"reserved": True})
+
+    def _searched(self) -> list[FrozenTrial]:
+        return [one for one in self.trials() if one.user_attrs["role"] == "search"]
 
     def _twin(self, proposal: Proposal) -> FrozenTrial | None:
         trained = self._space.trained(proposal.values)

@@ -76,7 +76,7 @@ def search(
         DataError: the data cannot be read or are too few.
         SetupError: MLflow, Ray or a resource is out of reach.
     """
-    console = console or Console()
+    console = console or _console()
     folder = study_folder(config, source, out)
     session.divert_logs(folder.log)
     space = search_space(config)
@@ -96,6 +96,12 @@ def search(
     if ledger.ended() < settings.trials:
         code = _run(job, prepared, ledger, tracker)
     return _concluded(job, prepared, (ledger, tracker), code)
+
+
+def _console() -> Console:
+    """Return the terminal, or a page of fixed width where the output goes to a file."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=100)
 
 
 def _pairs(job: Job) -> PairSet:
@@ -142,7 +148,7 @@ def _tracker(job: Job) -> Tracker:
 def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
     """Train trials until enough have ended or the search is stopped."""
     config, console = job.config, job.console
-    console.print(headline(config, job.folder.name))
+    console.print(headline(config, job.folder.name), soft_wrap=True)
     capacity = session.start_ray(job.folder.log)
     try:
         at_once = session.concurrency(config, capacity)
@@ -245,7 +251,7 @@ def _concluded(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], code
     console = job.console
     console.print()
     console.print(results_table(table, best, metric))
-    console.print(f"\n{sentence}", highlight=False)
+    console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
     if left:
         console.print(
             f"[yellow]{left} events wait in {job.folder.root / 'tracking.jsonl'} until MLflow "

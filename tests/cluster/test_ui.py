@@ -51,7 +51,7 @@ def asked(port, path, body):
 def test_the_ui_shows_the_trials_of_the_study(study):
     port = free_port()
     command = [sys.executable, "-c", "from cluster.cli import main; main()", "ui", "made"]
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [*command, "--port", str(port)],
         cwd=study.parents[1],
         stdout=subprocess.PIPE,
@@ -75,8 +75,8 @@ def test_the_ui_shows_the_trials_of_the_study(study):
             {"experiment_ids": [experiment["experiment_id"]], "max_results": 10},
         )["runs"]
         assert {run["info"]["run_name"] for run in runs} == {"made", "t0000-infonce"}
-        listening = subprocess.run(  # noqa: S603
-            ["ss", "-ltnH", f"sport = :{port}"],  # noqa: S607
+        listening = subprocess.run(
+            ["ss", "-ltnH", f"sport = :{port}"],
             capture_output=True,
             text=True,
             check=False,
@@ -108,7 +108,7 @@ def test_a_taken_port_is_refused_with_a_way_out(study):
         holder.listen()
         port = holder.getsockname()[1]
         command = [sys.executable, "-c", "from cluster.cli import main; main()", "ui"]
-        ended = subprocess.run(  # noqa: S603
+        ended = subprocess.run(
             [*command, str(study), "--port", str(port)],
             capture_output=True,
             text=True,

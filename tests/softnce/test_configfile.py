@@ -203,7 +203,7 @@ def test_weights_need_enough_negatives(load, alpha, beta, batch, is_possible):
     if is_possible:
         load(text)
         return
-    with pytest.raises(ConfigError, match="raise optim.batch_size, or lower weights.alpha"):
+    with pytest.raises(ConfigError, match=r"raise optim\.batch_size, or lower weights\.alpha"):
         load(text)
 
 
@@ -251,7 +251,7 @@ def test_overrides_by_path_are_validated():
     assert (
         with_overrides(config, {"weights/bm25/variant": "lucene"}).weights.bm25.variant == "lucene"
     )
-    with pytest.raises(ConfigError, match="weights.alpha"):
+    with pytest.raises(ConfigError, match=r"weights\.alpha"):
         with_overrides(config, {"weights/alpha": -1})
     assert config.weights.bm25.variant == "okapi"
 

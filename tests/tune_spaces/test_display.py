@@ -38,7 +38,8 @@ def test_outside_a_terminal_each_trial_is_one_plain_line(console, display):
         display.reported(proposal(7), {"objective": value})
     display.ended(proposal(7), "complete", 0.2, "")
     (line,) = shown(console).splitlines()
-    assert line.split() == ["t0007-bm25-a1.00-b1.00-t1.00", "0.2000", "2", "epochs", "complete", "best", "so", "far"]  # fmt: skip
+    wanted = "t0007-bm25-a1.00-b1.00-t1.00 0.2000 2 epochs complete best so far"
+    assert " ".join(line.split()) == wanted
     assert "\x1b" not in shown(console)
 
 
@@ -84,10 +85,11 @@ def test_a_table_keeps_one_line_a_trial_in_80_columns(console):
     ]
     console.print(results_table(table, table[1], "recall_at_10"))
     header, *lines = shown(console).splitlines()
-    assert header.split() == ["trial", "loss", "estimator", "alpha", "beta", "t", "recall_at_10", "state"]  # fmt: skip
+    wanted = "trial loss estimator alpha beta t recall_at_10 state"
+    assert " ".join(header.split()) == wanted
     assert [line.split()[0] for line in lines] == ["t0000", "t0001", "t0002"]
     assert lines[0].split()[1:] == ["infonce", "-", "-", "-", "-", "0.4000", "complete", "baseline"]
-    assert lines[1].endswith("champion")
+    assert lines[1].split()[-1] == "champion"
     assert "the loss is" in lines[2]
 
 

@@ -127,9 +127,10 @@ def test_a_trial_that_died_while_it_was_drawn_is_drawn_again(opened, first, monk
     def died(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(ledger._space.__class__, "suggest", died)
-        ledger.ask()
+        with pytest.raises(KeyboardInterrupt):
+            ledger.ask()
     assert opened().interrupted() == [wanted]
 
 
@@ -171,10 +172,14 @@ def test_a_known_point_is_not_trained_again(opened):
     first = ledger.ask()
     finished(ledger, first, 0.5)
     trained = [first]
-    with pytest.raises(ConfigError, match="known points: the space is used up"):
+
+    def exhaust():
         while True:
             trained.append(ledger.ask())
             finished(ledger, trained[-1], 0.4)
+
+    with pytest.raises(ConfigError, match="known points: the space is used up"):
+        exhaust()
     values = [dict(one.values) for one in trained]
     assert all(values.count(one) == 1 for one in values)
     assert len(trained) == ledger.ended() == len(ledger.trials())

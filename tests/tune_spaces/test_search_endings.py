@@ -58,7 +58,7 @@ def test_a_loss_that_is_no_number_fails_its_trial_alone(made_pairs, tmp_path):
 def test_a_request_that_no_node_can_meet_is_refused_with_the_missing_resource(made_pairs, tmp_path):
     asked = settings(made_pairs, {}, trials=1)
     asked["resources"] = {"cpus_per_worker": 4096}
-    with pytest.raises(SetupError, match="4096 CPU.*resources.cpus_per_worker"):
+    with pytest.raises(SetupError, match=r"4096 CPU.*resources.cpus_per_worker"):
         search(validated(asked), source="big", out=tmp_path, console=Console(quiet=True))
 
 
@@ -90,7 +90,7 @@ def test_ctrl_c_keeps_the_study_and_the_same_command_ends_it(made_pairs, tmp_pat
     out = tmp_path / "out"
     command = [sys.executable, "-c", "from cluster.cli import main; main()", "search"]
     command += [str(path), "--out", str(out)]
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -106,7 +106,7 @@ def test_ctrl_c_keeps_the_study_and_the_same_command_ends_it(made_pairs, tmp_pat
     assert process.returncode == 4, said
     assert "Traceback" not in said
     assert "the same command continues" in said
-    ended = subprocess.run(  # noqa: S603
+    ended = subprocess.run(
         command, capture_output=True, text=True, cwd=tmp_path, timeout=240, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -139,11 +139,11 @@ def values(study):
 def test_no_process_outlives_its_search(undisturbed):
     del undisturbed
     mine = {os.getpid()}
-    listed = subprocess.run(  # noqa: S603
+    listed = subprocess.run(
         ["ps", "-eo", "pid,ppid,args"],
         capture_output=True,
         text=True,
-        check=True,  # noqa: S607
+        check=True,
     ).stdout
     children = [line for line in listed.splitlines()[1:] if int(line.split()[1]) in mine]
     assert not [line for line in children if "raylet" in line or "gcs_server" in line]

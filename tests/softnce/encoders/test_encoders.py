@@ -161,6 +161,12 @@ def test_identifiers_are_split_into_lower_case_words(text, words):
     assert tokenizer.encode(text).tokens == words.split()
 
 
+def test_case_parts_words_that_are_one_when_written_in_lower_case():
+    tokenizer = train_tokenizer(["read file readfile"] * 5, vocabulary=300, max_length=64)
+    assert tokenizer.encode("readfile").tokens == ["readfile"]
+    assert tokenizer.encode("readFile").tokens == ["read", "file"]
+
+
 def test_a_character_never_seen_is_unknown():
     tokenizer = train_tokenizer(["abc abc"], vocabulary=300, max_length=64)
     assert tokenizer.encode("z").tokens == ["[UNK]"]

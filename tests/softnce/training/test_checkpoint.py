@@ -113,7 +113,7 @@ def test_a_damaged_best_is_not_exported(fill):
 def test_a_crash_while_writing_leaves_the_former_ones(fill, monkeypatch):
     folder = fill(2, best=1)
 
-    def full(path):
+    def full(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "_flush", full)

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -112,7 +113,7 @@ def test_the_former_champion_keeps_the_alias_previous(store, tmp_path):
         version = client.get_model_version_by_alias("softnce-made", alias)
         assert version.run_id == runs[key].info.run_id
         path = client.download_artifacts(version.run_id, "model/model.txt")
-        assert open(path).read() == key
+        assert Path(path).read_text() == key
 
 
 def test_a_moved_study_still_finds_its_artifacts(tmp_path):
@@ -130,7 +131,8 @@ def test_a_moved_study_still_finds_its_artifacts(tmp_path):
     moved = Store(own_uri(after), "softnce/made", after)
     client = MlflowClient(moved.uri, registry_uri=moved.uri)
     run = runs_of(moved)["t0000"]
-    assert open(client.download_artifacts(run.info.run_id, "model/model.txt")).read() == "here"
+    path = client.download_artifacts(run.info.run_id, "model/model.txt")
+    assert Path(path).read_text() == "here"
     version = client.get_model_version_by_alias("softnce-made", "champion")
     assert str(after) in version.source
 
@@ -208,7 +210,7 @@ def started_server(folder, port):
     command += ["--artifacts-destination", str(folder / "artifacts")]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         command,
         env=environment,
         stdout=subprocess.DEVNULL,

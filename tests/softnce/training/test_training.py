@@ -18,10 +18,40 @@ from softnce.training.loop import device_of, epochs, evaluate
 from softnce.training.prepare import prepare, prepared_from
 from softnce.training.teacher import cache_teacher_vectors, teacher_config, teacher_key
 
-WORDS = (
-    "open close read write sort merge split join parse print load save find count sum map".split()
-)
-THINGS = "file line word list table queue graph node edge token image matrix header packet".split()
+WORDS = [
+    "open",
+    "close",
+    "read",
+    "write",
+    "sort",
+    "merge",
+    "split",
+    "join",
+    "parse",
+    "print",
+    "load",
+    "save",
+    "find",
+    "count",
+    "sum",
+    "map",
+]
+THINGS = [
+    "file",
+    "line",
+    "word",
+    "list",
+    "table",
+    "queue",
+    "graph",
+    "node",
+    "edge",
+    "token",
+    "image",
+    "matrix",
+    "header",
+    "packet",
+]
 BASE = {
     "data": {"path": "pairs.jsonl"},
     "encoder": {"dimensions": 16, "vocabulary": 400, "max_length": 32},
@@ -84,10 +114,11 @@ def trained(config, prepared, folder, **options):
 def test_preparing_again_makes_no_new_file_and_says_nothing(pairs, tmp_path):
     heard = []
     first = prepare(config_with(), pairs, tmp_path, tell=heard.append)
-    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    places = [tmp_path, *tmp_path.rglob("*")]  # a folder's time tells of passing files too
+    files = {path: path.stat().st_mtime_ns for path in places}
     again = prepare(config_with(), pairs, tmp_path, tell=heard.append)
     assert again == first
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == files
+    assert {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]} == files
     assert len(heard) == 2
 
 
@@ -323,6 +354,33 @@ def test_the_learning_rate_rises_then_falls_to_zero(prepared, tmp_path):
         loop._set_rate(run, step / 8)
         rates.append(run.optimizer.param_groups[0]["lr"])
     assert rates == pytest.approx([0, 0.2, 0.4, *(0.4 * left / 6 for left in range(5, -1, -1))])
+
+
+def test_the_schedule_runs_over_all_epochs(prepared, tmp_path):
+    from softnce.training import loop
+
+    config = config_with(optim__epochs=2, optim__warmup_share=0, optim__learning_rate=0.4)
+    run = loop._started(config, prepared, tmp_path, loop.Workers(), torch.device("cpu"))
+    rates = []
+    for _ in range(2):
+        run.history.append(loop._one_epoch(run, loop._Batches(run), lambda: False))
+        rates.append(run.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.2, 0.0])
+
+
+def test_a_pretrained_encoder_is_prepared_and_trained_alike(pairs, minilm, tmp_path):
+    changes = {"encoder/kind": "transformer", "encoder/model": str(minilm)}
+    changes |= {"encoder/max_length": 12, "optim/epochs": 1, "optim/max_steps": 2}
+    nested = config_with().model_dump()
+    nested["encoder"] |= {"kind": "transformer", "model": str(minilm)}
+    config = with_overrides(Config.model_validate(nested), changes | {"optim/learning_rate": 1e-4})
+    few = replace(pairs, train=pairs.train[:64], candidates=pairs.candidates)
+    made = prepare(config, few, tmp_path / "cache", tell=said)
+    assert made.tokenizer == ""
+    assert made.table("train_codes").lengths.max() == 12
+    first = trained(config, made, tmp_path / "a")
+    assert trained(config, made, tmp_path / "b") == first
+    assert first[0]["weight_spread"] > 0
 
 
 @pytest.mark.parametrize("gpus", [0, 1])
