@@ -7,7 +7,7 @@ import typer
 from typer.exceptions import TyperException
 
 from softnce.cli import data_app
-from softnce.errors import EXIT_KILLED, SoftnceError
+from softnce.errors import EXIT_KILLED, ConfigError, RunError, SetupError, SoftnceError
 from tune_spaces.cli import search
 
 app = typer.Typer(
@@ -58,17 +58,33 @@ def _code(arguments: list[str], *, debug: bool) -> int:
         result: Any = app(args=arguments, prog_name="softnce", standalone_mode=False)
     except typer.Exit as ending:
         return int(ending.exit_code)
-    except TyperException as error:  # a usage error of typer's own
-        _complain(_usage(error))
-        return 2
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_KILLED
-    except SoftnceError as error:
+    except Exception as error:
         if debug:
             raise
+        return _explained(error)
+    return int(result) if isinstance(result, int) else 0
+
+
+def _explained(error: Exception) -> int:
+    """Print an error as a sentence and return its exit code."""
+    if isinstance(error, SoftnceError):
         _complain(str(error))
         return error.exit_code
-    return int(result) if isinstance(result, int) else 0
+    if isinstance(error, TyperException):  # a usage error of typer's own
+        _complain(_usage(error))
+        return ConfigError.exit_code
+    if isinstance(error, OSError):
+        _complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+        return SetupError.exit_code
+    _complain(_unexpected(error))
+    return RunError.exit_code
+
+
+def _unexpected(error: Exception) -> str:
+    said = (str(error).strip() or "no message").splitlines()[0][:300]
+    return f"unexpected {type(error).__name__}: {said}; the same command with --debug shows where"
 
 
 def _usage(error: TyperException) -> str:

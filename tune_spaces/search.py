@@ -29,6 +29,7 @@ from softnce.training.teacher import teacher_config, teacher_key
 from softnce.training.tracking import Store, Tracker, own_uri
 from tune_spaces import session
 from tune_spaces.display import Display, headline, results_table
+from tune_spaces.holder import held
 from tune_spaces.ledger import Ledger, Proposal
 from tune_spaces.paper import first_points
 from tune_spaces.space import SearchSpace, both_alpha_and_beta_are_free, search_space
@@ -88,10 +89,16 @@ def search(
     pairs = _pairs(job)
     require_same(job.folder, config, pairs.digest)
     prepared = prepare(config, pairs, job.folder.cache(config), tell=console.print)
-    ledger = Ledger(job.folder.optuna_study(), space)
-    settings = config.search
-    ledger.enqueue_once(first_points(space, settings.always_try, settings.noise_seed))
-    tracker.open({"softnce.data": pairs.digest, "softnce.config": to_yaml(config)[:4000]})
+    study = job.folder.optuna_study()
+    with held(study):
+        return _searched(job, prepared, Ledger(study, space), tracker)
+
+
+def _searched(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> Study:
+    """Run what is left of a study that this process holds, and conclude."""
+    settings = job.config.search
+    ledger.enqueue_once(first_points(job.space, settings.always_try, settings.noise_seed))
+    tracker.open({"softnce.data": prepared.data, "softnce.config": to_yaml(job.config)[:4000]})
     code = EXIT_OK
     if ledger.ended() < settings.trials:
         code = _run(job, prepared, ledger, tracker)

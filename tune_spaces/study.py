@@ -10,6 +10,7 @@ from typing import Any
 
 import optuna
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 from softnce.config import Config
 from softnce.configfile import to_yaml
@@ -69,10 +70,23 @@ class StudyFolder:
         )
 
     def optuna_study(self) -> optuna.Study:
-        """Open the Optuna study, or create it."""
-        return optuna.create_study(
-            study_name=self.name, storage=self.storage(), direction="maximize", load_if_exists=True
-        )
+        """Open the Optuna study, or create it.
+
+        Raises:
+            ConfigError: the storage is damaged.
+        """
+        try:
+            return optuna.create_study(
+                study_name=self.name,
+                storage=self.storage(),
+                direction="maximize",
+                load_if_exists=True,
+            )
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            raise ConfigError(
+                f"{self.root / 'optuna.db'}: not a readable study storage; restore it, or start "
+                "another study with --out NEW_FOLDER"
+            ) from error
 
 
 @dataclass(frozen=True)

@@ -77,13 +77,15 @@ def verdict(table: Sequence[Row], metric: str, queries: int) -> str:
     if best is None:
         return "No trial has completed, so there is no champion."
     name = f"{best.key} ({described(best.config)})"
+    floor = (
+        ""
+        if noise is None
+        else f"two InfoNCE runs that differ in the seed alone lie {noise:.4f} apart"
+    )
     if plain is None or best.value is None or plain.value is None:
         return f"Champion {name}: {metric} {best.value:.4f}; InfoNCE did not complete."
     if best.key == plain.key:
-        return (
-            f"No gain shown: InfoNCE itself ({best.key}, {metric} {best.value:.4f}) is the best "
-            "on the validation queries."
-        )
+        return _infonce_wins(best, champion(_weighted(table)), metric, floor)
     gain = best.value - plain.value
     facts = (
         f"champion {name} has validation {metric} {best.value:.4f}, the best InfoNCE "
@@ -91,10 +93,22 @@ def verdict(table: Sequence[Row], metric: str, queries: int) -> str:
     )
     if noise is None:
         return f"No gain shown: {facts}; the noise floor is unknown."
-    floor = f"two InfoNCE runs that differ in the seed alone lie {noise:.4f} apart"
     if gain > 2 * max(noise, 1 / queries) and best.note != IN_DISGUISE:
         return f"Better: {facts}, and {floor}. (One seed, chosen on these same queries.)"
     return f"No gain shown: {facts}, while {floor}."
+
+
+def _infonce_wins(best: Row, other: Row | None, metric: str, floor: str) -> str:
+    facts = f"InfoNCE itself ({best.key}) has the best validation {metric}, {best.value:.4f}"
+    if other is None or other.value is None or best.value is None:
+        return f"No gain shown: {facts}; no loss with weights completed."
+    gain = f"{other.value:.4f} ({other.value - best.value:+.4f})"
+    rival = f"the best with weights is {other.key} ({described(other.config)}) with {gain}"
+    return f"No gain shown: {facts}; {rival}{f', while {floor}' if floor else ''}."
+
+
+def _weighted(table: Sequence[Row]) -> list[Row]:
+    return [row for row in table if row.config.loss.name != "infonce"]
 
 
 def described(config: Config) -> str:

@@ -83,9 +83,9 @@ def test_a_table_keeps_one_line_a_trial_in_80_columns(console):
         Row("t0001", SOFT, 0.5, "complete", "search", "tpe", ""),
         Row("t0002", SOFT, None, "failed", "search", "tpe", fault),
     ]
-    console.print(results_table(table, table[1], "recall_at_10"))
+    console.print(results_table(table, table[1], "mrr"))
     header, *lines = shown(console).splitlines()
-    wanted = "trial loss estimator alpha beta t recall_at_10 state"
+    wanted = "trial loss estimator alpha beta temperature mrr state"
     assert " ".join(header.split()) == wanted
     assert [line.split()[0] for line in lines] == ["t0000", "t0001", "t0002"]
     assert lines[0].split()[1:] == ["infonce", "-", "-", "-", "-", "0.4000", "complete", "baseline"]
