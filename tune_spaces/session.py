@@ -14,7 +14,6 @@ from softnce.config import Config, ResourcesSection
 from softnce.errors import SetupError
 
 _ENVIRONMENT = {
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else every worker starts through an uploaded copy
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default holds each report up for seconds
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
@@ -45,9 +44,14 @@ class Capacity:
 
 
 def quiet_environment() -> None:
-    """Set what Ray and its friends read at import; call before importing them."""
+    """Set what Ray and its friends read at import; call before importing them.
+
+    Under ``uv run`` Ray by default uploads the current folder and starts every worker in the copy.
+    """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if "RAY_ADDRESS" not in os.environ:  # on a cluster the copy is what the workers need
+        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
 
 def start_ray(log: Path) -> Capacity:

@@ -83,7 +83,7 @@ def test_help_is_no_mistake(tmp_path):
     [
         ("nowhere.jsonl", None, "nowhere.jsonl does not exist"),
         ("empty.jsonl", "", "empty.jsonl holds no rows"),
-        ("few.jsonl", GOOD, "0 training pairs do not fill one batch of 128"),
+        ("few.jsonl", GOOD, "1 training pairs do not fill one batch of 128"),
     ],
 )
 def test_data_that_cannot_be_trained_on_are_named(tmp_path, path, content, said):

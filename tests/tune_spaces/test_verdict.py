@@ -40,7 +40,11 @@ def study(soft, noise=0.41, soft_state="complete", note="", plain=0.40):
         (study(0.4019, noise=0.4), 1000, "No gain shown: champion"),  # less than two queries
         (study(0.4021, noise=0.4), 1000, "Better: "),
         (study(0.45), 20, "No gain shown: champion t0002"),
-        (study(0.39), 1000, "No gain shown: InfoNCE itself (t0000) has the best validation mrr, 0.4000"),
+        (
+            study(0.39),
+            1000,
+            "No gain shown: InfoNCE itself (t0000) has the best validation mrr, 0.4000",
+        ),
         (study(0.45, note=IN_DISGUISE), 1000, "No gain shown: champion"),
         (study(0.45, soft_state="pruned"), 1000, "No gain shown: InfoNCE itself"),
         (study(0.45)[2:], 1000, "Champion t0002"),
