@@ -1,6 +1,5 @@
 """What a person sees while a search runs: a live table in a terminal, plain lines elsewhere."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
@@ -23,8 +22,19 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 class Display(Watcher):
     """Follows the trials; use as a context manager around the search."""
 
-    def __init__(self, console: Console, *, trials: int, done: int, epochs: int) -> None:
-        self._console, self._epochs, self._best = console, epochs, 0.0
+    def __init__(
+        self, console: Console, *, trials: int, done: int, epochs: int, best: float = 0.0
+    ) -> None:
+        """Prepare the picture.
+
+        Args:
+            console: where to draw.
+            trials: how many shall end.
+            done: how many have ended in a former search.
+            epochs: of a whole trial.
+            best: metric of the best trial of a former search.
+        """
+        self._console, self._epochs, self._best = console, epochs, best
         self._running: dict[str, list[float]] = {}
         self._names: dict[str, str] = {}
         self._leader = ""
@@ -37,7 +47,6 @@ class Display(Watcher):
         )
         self._task = self._progress.add_task("trials", total=trials, completed=done)
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._picture)
-        self._began = time.monotonic()
 
     def __enter__(self) -> "Display":
         if self._console.is_terminal:

@@ -78,20 +78,21 @@ def search(
         SetupError: MLflow, Ray or a resource is out of reach.
     """
     console = console or _console()
-    folder = study_folder(config, source, out)
-    session.divert_logs(folder.log)
-    space = search_space(config)
-    job = Job(config, folder, space, console)
-    if both_alpha_and_beta_are_free(space):
+    session.quiet_environment()
+    job = Job(config, study_folder(config, source, out), search_space(config), console)
+    if both_alpha_and_beta_are_free(job.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
+    pairs = None if config.data.path is None else _read(job)  # before anything is written
+    session.divert_logs(job.folder.log)
     tracker = _tracker(job)
     tracker.connect()
-    pairs = _pairs(job)
+    if pairs is None:
+        pairs = _mined(job)
     require_same(job.folder, config, pairs.digest)
     prepared = prepare(config, pairs, job.folder.cache(config), tell=console.print)
     study = job.folder.optuna_study()
     with held(study):
-        return _searched(job, prepared, Ledger(study, space), tracker)
+        return _searched(job, prepared, Ledger(study, job.space), tracker)
 
 
 def _searched(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> Study:
@@ -111,37 +112,36 @@ def _console() -> Console:
     return terminal if terminal.is_terminal else Console(width=100)
 
 
-def _pairs(job: Job) -> PairSet:
+def _read(job: Job) -> PairSet:
     data = job.config.data
-    if data.path is not None:
-        job.console.print(f"reading {data.path}")
-        return read_pairs(
-            Path(data.path).expanduser(),
-            columns={str(name): column for name, column in (data.columns or {}).items()} or None,
-            language=data.language,
-            max_bad_share=data.max_bad_share,
-            seed=data.seed,
-        )
-    if not (job.folder.mined / "mining.json").exists():
-        _mine(job)
-    return read_pairs(job.folder.mined)
-
-
-def _mine(job: Job) -> None:
-    data = job.config.data
-    with phase_progress(job.console) as progress:
-        report = mining.mine(
-            named_paths(data.mine),
-            job.folder.mined,
-            language=data.language or "python",
-            max_pairs=data.max_pairs,
-            seed=data.seed,
-            progress=progress,
-        )
-    job.console.print(
-        f"mined {sum(report.pairs.values()):,} pairs from {report.files:,} files "
-        f"in {report.seconds:.0f} s"
+    job.console.print(f"reading {data.path}", soft_wrap=True)
+    return read_pairs(
+        Path(str(data.path)).expanduser(),
+        columns={str(name): column for name, column in (data.columns or {}).items()} or None,
+        language=data.language,
+        max_bad_share=data.max_bad_share,
+        seed=data.seed,
     )
+
+
+def _mined(job: Job) -> PairSet:
+    """Mine the study's own pairs, once: later they are read, whatever was installed since."""
+    data = job.config.data
+    if not (job.folder.mined / "mining.json").exists():
+        with phase_progress(job.console) as progress:
+            report = mining.mine(
+                named_paths(data.mine),
+                job.folder.mined,
+                language=data.language or "python",
+                max_pairs=data.max_pairs,
+                seed=data.seed,
+                progress=progress,
+            )
+        job.console.print(
+            f"mined {sum(report.pairs.values()):,} pairs from {report.files:,} files "
+            f"in {report.seconds:.0f} s"
+        )
+    return read_pairs(job.folder.mined)
 
 
 def _tracker(job: Job) -> Tracker:
@@ -168,6 +168,7 @@ def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
             trials=config.search.trials,
             done=ledger.ended(),
             epochs=config.optim.epochs,
+            best=_best_so_far(job, ledger),
         )
         watchers = [MLflowWatcher(tracker), _Tidier(job.folder), display]
         with _signals(switch.press):
@@ -181,6 +182,11 @@ def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
         return EXIT_OK
     finally:
         session.stop_ray()
+
+
+def _best_so_far(job: Job, ledger: Ledger) -> float:
+    best = champion(rows(ledger.trials(), job.space))
+    return 0.0 if best is None or best.value is None else best.value
 
 
 def needs_teacher(space: SearchSpace) -> bool:

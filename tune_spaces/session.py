@@ -50,6 +50,8 @@ def quiet_environment() -> None:
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    optuna.logging.disable_default_handler()
+    optuna.logging.enable_propagation()
     if "RAY_ADDRESS" not in os.environ:  # on a cluster the copy is what the workers need
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
@@ -150,8 +152,6 @@ def divert_logs(path: Path) -> None:
         logger.handlers = []
         logger.propagate = True
     logging.captureWarnings(capture=True)
-    optuna.logging.disable_default_handler()
-    optuna.logging.enable_propagation()
 
 
 def _capacity(ray: Any) -> Capacity:  # noqa: ANN401  (the module)

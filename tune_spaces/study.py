@@ -146,7 +146,9 @@ def require_same(folder: StudyFolder, config: Config, data_digest: str) -> None:
             )
     else:
         folder.root.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(now, indent=1, sort_keys=True))
+        building = path.with_suffix(".building")
+        building.write_text(json.dumps(now, indent=1, sort_keys=True))
+        building.rename(path)
     (folder.root / "config.yaml").write_text(to_yaml(config))
 
 
