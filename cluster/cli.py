@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from softnce.cli import data_app
+from softnce.cli import data_app, weights
 from softnce.errors import EXIT_KILLED, ConfigError, RunError, SetupError, SoftnceError
 from tune_spaces.cli import search
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(search)
+app.command()(weights)
 app.add_typer(data_app, name="data")
 
 

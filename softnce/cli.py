@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 data_app = typer.Typer(help="Make pairs to train on.", no_args_is_help=True)
 
 _NAMED_FILES = 5
+_JUDGED = 2000  # pairs of each label: the error of an AUC is then 0.009
 
 
 @data_app.callback()
@@ -54,6 +55,49 @@ def mine(
             progress=progress,
         )
     _show(report, out)
+
+
+def weights(  # noqa: PLR0913  (what a user may set)
+    data: Annotated[Path, typer.Argument(help="A folder of pairs, or a file of them.")],
+    estimator: Annotated[
+        list[str] | None,
+        typer.Option(help="bm25, bm25-official or bm25-lucene; may be repeated; default all."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FOLDER|ID", help="An encoder to compare with; may be repeated."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=2, help="Pairs of a batch.")] = 128,
+    alpha: Annotated[float, typer.Option(help="Strength of the correction.")] = 1.0,
+    beta: Annotated[float, typer.Option(help="Mass shared by all negatives alike.")] = 1.0,
+    temperature: Annotated[float, typer.Option(help="The paper's t.")] = 1.0,
+    top: Annotated[int, typer.Option(min=1, max=100, help="Negatives to show.")] = 5,
+    out: Annotated[Path, typer.Option(help="Folder of the page and the picture.")] = Path(
+        "softnce-weights"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Of the batches drawn.")] = 0,
+) -> None:
+    """Show what each estimator does to your data: weights, suspects, agreement with people."""
+    from softnce.data.pairs import read_pairs
+    from softnce.training import agreement, survey, survey_page
+
+    words, models = list(estimator or survey.WORDS), list(model or [])
+    survey.check_words(words)
+    with phase_progress() as progress:
+        progress("reading pairs", 0, 3)
+        pairs = read_pairs(data).train
+        survey_page.open_folder(out)
+        progress("weighing batches", 1, 3)
+        coefficients = survey.Coefficients(alpha, beta, temperature)
+        seen = survey.views(pairs, words, models, coefficients, batch_size=batch_size, seed=seed)
+        progress("asking people", 2, 3)
+        judged = agreement.judged_pairs(data, pairs, most=_JUDGED, seed=seed)
+        agreed = agreement.agreements(judged, words, models, batch_size=batch_size)
+        survey_page.write_page(out, data.name, seen, agreed, most=top)
+    from rich.console import Console
+
+    survey_page.show(seen, agreed, most=top, draw=Console().print)
+    typer.echo(f"Wrote {out / survey_page.PAGE} and {out / survey_page.PICTURE}")
 
 
 @contextmanager

@@ -9,7 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
-EstimatorName = Literal["bm25", "teacher"]
+LossName = Literal[
+    "infonce", "soft-infonce", "bce", "weighted-infonce", "kl-infonce", "top-k", "dynamic-threshold"
+]
+EstimatorName = Literal["bm25", "teacher", "simcse", "self", "duplicates", "mixture"]
 ColumnName = Literal["query", "code", "id", "language"]
 MetricName = Literal["mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10"]
 
@@ -90,12 +93,44 @@ class EncoderSection(Section):
 
 
 class LossSection(Section):
-    """The contrastive loss."""
+    """The contrastive loss; all but infonce read what ``weights.estimator`` finds relevant."""
 
-    name: Literal["infonce", "soft-infonce"] = Field(
-        "soft-infonce", description="Eq. 1 or Eq. 3 of the paper"
+    name: LossName = Field(
+        "soft-infonce",
+        description="infonce: Eq. 1; soft-infonce: Eq. 3; weighted-infonce: Eq. 13; bce; "
+        "kl-infonce: section 6; top-k, dynamic-threshold: false-negative cancellation, section 4",
     )
     temperature: float = Field(0.05, gt=0, le=100, description="logits = similarity / temperature")
+    symmetric: bool = Field(
+        default=False, description="also from functions to queries (infonce, soft-infonce)"
+    )
+    infonce_weight: float = Field(1.3, gt=0, le=100, description="of kl-infonce: factor of InfoNCE")
+    kl_weight: float = Field(0.7, ge=0, le=100, description="of kl-infonce: factor of the KL term")
+    top_k: int = Field(
+        1, ge=0, le=999_999, description="of top-k: most relevant negatives dropped from each query"
+    )
+    ratio: float = Field(
+        0.5,
+        gt=0,
+        le=1000,
+        description="of dynamic-threshold: negatives from this share of the own relevance are "
+        "dropped",
+    )
+    normalize_target: bool = Field(
+        default=False, description="of weighted-infonce: targets sum to 1 instead of 2"
+    )
+    bce_negatives: Literal["all", "negatives"] = Field(
+        "all", description="of bce: softmax over all candidates, or over the negatives (B.2)"
+    )
+
+    @model_validator(mode="after")
+    def _symmetric_where_defined(self) -> "LossSection":
+        if self.symmetric and self.name not in ("infonce", "soft-infonce"):
+            raise ValueError(
+                f"loss.symmetric is for infonce and soft-infonce, loss.name is {self.name}: "
+                "set loss.symmetric to false"
+            )
+        return self
 
 
 class BM25Section(Section):
@@ -117,11 +152,48 @@ class TeacherSection(Section):
     score: Literal["dot", "cosine"] = Field("cosine", description="of its query and code vectors")
 
 
+class SimCSESection(Section):
+    """The frozen docstring encoder, trained by the study itself with dropout as the only noise."""
+
+    model: str = Field(
+        "sentence-transformers/msmarco-distilbert-dot-v5", description="what its training starts at"
+    )
+    epochs: int = Field(10, ge=1, le=9_999, description="passes over the training queries")
+    batch_size: int = Field(256, ge=2, le=1_000_000, description="queries of a batch")
+    learning_rate: float = Field(
+        5e-4, gt=0, le=10, description="peak; the code of the paper has 5e-4, its text 3e-5"
+    )
+    temperature: float = Field(
+        0.07, gt=0, le=100, description="of its InfoNCE; SimCSE's own paper has 0.05"
+    )
+    max_length: int = Field(128, ge=8, le=8192, description="tokens kept of a query")
+    max_steps: int | None = Field(None, ge=1, description="most steps of an epoch, for a short try")
+
+
+class DuplicatesSection(Section):
+    """What exact and near duplicates of a query or its function weigh in Soft-InfoNCE."""
+
+    weight: Literal["mask", "floor"] = Field(
+        "mask", description="mask: 0, the pair is left out; floor: weights.floor"
+    )
+
+
+class MixtureSection(Section):
+    """Shares of the estimators in a mixture; only their ratios matter."""
+
+    bm25: float = Field(1.0, ge=0, le=1000, description="share of BM25")
+    teacher: float = Field(1.0, ge=0, le=1000, description="share of the teacher")
+    simcse: float = Field(0.0, ge=0, le=1000, description="share of SimCSE")
+    duplicates: float = Field(0.0, ge=0, le=1000, description="share of the duplicates")
+
+
 class WeightsSection(Section):
     """The weight of each negative (Eq. 4)."""
 
     estimator: EstimatorName = Field(
-        "bm25", description="what estimates that a negative is relevant"
+        "bm25",
+        description="what estimates that a negative is relevant; self: the trained encoder's own "
+        "similarities",
     )
     alpha: float = Field(
         1.0, ge=0, le=100, description="strength of the correction; 0 leaves InfoNCE"
@@ -139,6 +211,34 @@ class WeightsSection(Section):
     )
     bm25: BM25Section = BM25Section()
     teacher: TeacherSection = TeacherSection()
+    simcse: SimCSESection = SimCSESection()
+    duplicates: DuplicatesSection = DuplicatesSection()
+    mixture: MixtureSection = MixtureSection()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the estimators that are asked: one, or those with a share in the mixture."""
+        if self.estimator != "mixture":
+            return (self.estimator,)
+        return tuple(name for name, share in self.mixture.model_dump().items() if share > 0)
+
+    @model_validator(mode="after")
+    def _mixture_of_something(self) -> "WeightsSection":
+        if self.estimator == "mixture" and not any(self.mixture.model_dump().values()):
+            raise ValueError(
+                "weights.mixture: all shares are 0: give one estimator a share above 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _floor_where_used(self) -> "WeightsSection":
+        is_floored = self.estimator == "duplicates" and self.duplicates.weight == "floor"
+        if is_floored and self.floor is None:
+            raise ValueError(
+                "weights.duplicates.weight: floor needs weights.floor, which is null: give a "
+                "number, or use mask"
+            )
+        return self
 
 
 class OptimSection(Section):
@@ -162,6 +262,9 @@ class OptimSection(Section):
     max_steps: int | None = Field(None, ge=1, description="most steps of an epoch, for a short try")
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="of the encoder's forward pass; the loss is always at least fp32"
+    )
+    init_from_teacher: bool = Field(
+        default=False, description="every trial starts from the weights of the study's teacher"
     )
     deterministic: bool = Field(
         default=True, description="the same seed gives the same metrics on the same machine"
@@ -257,14 +360,40 @@ class Config(Section):
     resources: ResourcesSection = ResourcesSection()
     tracking: TrackingSection = TrackingSection()
 
+    @property
+    def models(self) -> frozenset[str]:
+        """Names of what must be prepared for this one run: estimators, and a teacher to start at.
+
+        InfoNCE asks no estimator.
+        """
+        asked = self.weights.parts if self.loss.name != "infonce" else ()
+        return frozenset(asked) | ({"teacher"} if self.optim.init_from_teacher else set())
+
     @model_validator(mode="after")
     def _weights_have_a_domain(self) -> "Config":
         alpha, beta, negatives = self.weights.alpha, self.weights.beta, self.optim.batch_size - 1
-        if self.loss.name == "soft-infonce" and beta * negatives <= alpha:
+        is_eq_4 = self.loss.name == "soft-infonce" and self.weights.estimator != "duplicates"
+        if is_eq_4 and beta * negatives <= alpha:
             raise ValueError(
                 f"alpha={alpha:g} with beta={beta:g} needs more than {alpha / beta:g} negatives "
                 f"a query, the batch has {negatives}: raise optim.batch_size, or lower "
                 "weights.alpha"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _negatives_are_left(self) -> "Config":
+        negatives = self.optim.batch_size - 1
+        if self.loss.name == "top-k" and self.loss.top_k >= negatives:
+            raise ValueError(
+                f"loss.top_k={self.loss.top_k} leaves none of {negatives} negatives: lower "
+                "loss.top_k, or raise optim.batch_size"
+            )
+        is_over_negatives = self.loss.name == "bce" and self.loss.bce_negatives == "negatives"
+        if is_over_negatives and negatives < 2:
+            raise ValueError(
+                "loss.bce_negatives: negatives needs 2 negatives a query, the batch has 1: raise "
+                "optim.batch_size"
             )
         return self
 

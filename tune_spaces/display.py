@@ -130,7 +130,9 @@ def _cells(row: Row) -> list[str]:
     if row.config.loss.name == "infonce":
         return [row.key, "infonce", "-", "-", "-", "-", score]
     weights = row.config.weights
-    numbers = [f"{weights.alpha:.2f}", f"{weights.beta:.2f}", f"{weights.temperature:.3g}"]
+    numbers = ["-", "-", f"{weights.temperature:.3g}"]
+    if row.config.loss.name == "soft-infonce":
+        numbers[:2] = [f"{weights.alpha:.2f}", f"{weights.beta:.2f}"]
     return [row.key, row.config.loss.name, weights.estimator, *numbers, score]
 
 

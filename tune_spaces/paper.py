@@ -8,9 +8,11 @@ from tune_spaces.space import SearchSpace, Value
 
 INFONCE = {"loss/name": "infonce"}
 
-# Table 7. The temperature belongs to raw scores: BM25's own, and dot products of the trained model.
+# Table 7. The temperature belongs to raw scores: BM25's own, SimCSE's cosines, and dot products of
+# the trained model.
 TABLE_7: dict[str, dict[str, Value]] = {
     "bm25": {"weights/alpha": 1.5, "weights/beta": 0.5, "weights/temperature": 1.0},
+    "simcse": {"weights/alpha": 1.3, "weights/beta": 0.7, "weights/temperature": 0.1},
     "teacher": {
         "weights/alpha": 1.3,
         "weights/beta": 0.7,
@@ -81,8 +83,7 @@ def _own_value(space: SearchSpace, path: str) -> Value:
 
 
 def _searched_estimators(space: SearchSpace) -> list[str]:
-    losses = space.dimensions.get("loss/name")
-    if "soft-infonce" not in (losses.choice or () if losses else (space.base.loss.name,)):
+    if "soft-infonce" not in space.possible("loss/name"):
         return []
     dimension = space.dimensions.get("weights/estimator")
     names = dimension.choice if dimension is not None else (space.base.weights.estimator,)

@@ -24,8 +24,8 @@ from softnce.data.sources import named_paths
 from softnce.errors import EXIT_KILLED, EXIT_OK, EXIT_STOPPED, RunError
 from softnce.export import export
 from softnce.training.checkpoint import best_checkpoint, keep_weights_only, load_weights
+from softnce.training.frozen import FROZEN, is_cached, vectors_key
 from softnce.training.prepare import Prepared, prepare
-from softnce.training.teacher import teacher_config, teacher_key
 from softnce.training.tracking import Store, Tracker, own_uri
 from tune_spaces import session
 from tune_spaces.display import Display, headline, results_table
@@ -89,7 +89,9 @@ def search(
     if pairs is None:
         pairs = _mined(job)
     require_same(job.folder, config, pairs.digest)
-    prepared = prepare(config, pairs, job.folder.cache(config), tell=console.print)
+    prepared = prepare(
+        config, pairs, job.folder.cache(config), tell=console.print, models=job.space.models()
+    )
     study = job.folder.optuna_study()
     with held(study):
         return _searched(job, prepared, Ledger(study, job.space), tracker)
@@ -172,8 +174,8 @@ def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
         )
         watchers = [MLflowWatcher(tracker), _Tidier(job.folder), display]
         with _signals(switch.press):
-            if needs_teacher(job.space):
-                prepared = _with_teacher(job, prepared, switch.is_pressed)
+            for model in frozen_models(job.space):
+                prepared = _with_model(model, job, prepared, switch.is_pressed)
             with display:
                 tune_study(job, prepared, Desk(ledger, switch, watchers), at_once=at_once)
         if switch.reason:
@@ -189,35 +191,36 @@ def _best_so_far(job: Job, ledger: Ledger) -> float:
     return 0.0 if best is None or best.value is None else best.value
 
 
-def needs_teacher(space: SearchSpace) -> bool:
-    """Tell whether any trial may use the teacher."""
-    dimension = space.dimensions.get("weights/estimator")
-    names = dimension.choice if dimension is not None else (space.base.weights.estimator,)
-    is_soft = space.base.loss.name != "infonce" or "loss/name" in space.dimensions
-    return is_soft and "teacher" in (names or ())
+def frozen_models(space: SearchSpace) -> list[str]:
+    """Name the frozen models that some trial may use, in the order they are trained."""
+    needed = space.models()
+    return [model for model in FROZEN if model in needed]
 
 
-def _with_teacher(job: Job, prepared: Prepared, is_stopped: Callable[[], bool]) -> Prepared:
-    """Train the study's teacher and cache its vectors, once, under Ray Train."""
+def _with_model(
+    model: str, job: Job, prepared: Prepared, is_stopped: Callable[[], bool]
+) -> Prepared:
+    """Train one of the study's frozen models and cache its vectors, once, under Ray Train."""
     from softnce.training.worker import Assignment, supervise
 
-    prepared = replace(prepared, vectors=teacher_key(job.config, prepared))
-    if (Path(prepared.cache) / prepared.vectors).is_dir():
+    key = vectors_key(model, job.config, prepared)
+    prepared = replace(prepared, vectors={**prepared.vectors, model: key})
+    if is_cached(model, prepared) or is_stopped():
         return prepared
-    config = teacher_config(job.config)
-    job.console.print("training the teacher with InfoNCE, once for all trials")
+    config = FROZEN[model].configured(job.config)
+    job.console.print(f"training the {model} with InfoNCE, once for all trials")
     assignment = Assignment(
-        name="train-teacher",
+        name=f"train-{model}",
         config=config.model_dump(mode="json"),
-        prepared=prepared.as_dict(),
-        folder=str(job.folder.root / "teacher"),
-        is_teacher=True,
+        prepared=FROZEN[model].inputs(prepared).as_dict(),
+        folder=str(job.folder.root / model),
+        frozen=model,
     )
 
     def tell(report: Mapping[str, Any]) -> None:
-        metric = job.config.search.metric
+        metric = job.config.search.metric if job.config.search.metric in report else "loss"
         job.console.print(
-            f"  teacher: epoch {report['epoch']}/{config.optim.epochs}, "
+            f"  {model}: epoch {report['epoch']}/{config.optim.epochs}, "
             f"{metric} {report[metric]:.4f}"
         )
 

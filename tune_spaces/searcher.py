@@ -171,7 +171,7 @@ class StudySearcher(_OfThisProcess, Searcher):
             self._ledger.note(proposal.key, "error", reason)
         if state != "interrupted":
             if last is not None:
-                self._ledger.note(proposal.key, "weight_spread", last.get("weight_spread", 0.0))
+                self._ledger.note(proposal.key, "weight_spread", last.get("weight_spread"))
                 self._ledger.note(proposal.key, "epochs", last.get("epoch", 0))
             self._ledger.tell(proposal.key, state, value)
         for watcher in self._watchers:

@@ -25,7 +25,7 @@ _DRAWS = 200
 _FIXED = (  # what is prepared once for all trials, or would make them unfit to be compared
     "data/", "search/", "resources/", "tracking/", "optim/epochs", "optim/seed",
     "encoder/kind", "encoder/model", "encoder/max_length", "encoder/vocabulary",
-    "weights/teacher/epochs",
+    "weights/teacher/epochs", "weights/simcse/", "optim/init_from_teacher",
 )  # fmt: skip
 
 
@@ -118,9 +118,48 @@ class SearchSpace:
             nested = self.config(values).model_dump(include={"encoder", "loss", "weights", "optim"})
         except ConfigError:
             return dict(values)
-        if nested["loss"]["name"] == "infonce":
-            nested.pop("weights")
-        return nested
+        return _in_effect(nested)
+
+    def models(self) -> set[str]:
+        """Return the names of all estimators and frozen models that some trial may ask.
+
+        A dimension whose condition may fail leaves the configuration's own value in play.
+        """
+        base = self.base
+        needed = {"teacher"} if base.optim.init_from_teacher else set()
+        if not self.possible("loss/name") - {"infonce"}:
+            return needed
+        names = self.possible("weights/estimator")
+        if "mixture" in names:
+            shares = type(base.weights.mixture).model_fields
+            names |= {name for name in shares if self._may_be_above_zero(f"weights/mixture/{name}")}
+        return needed | {str(name) for name in names - {"mixture"}}
+
+    def possible(self, path: str) -> set[Value]:
+        """Return the values that a setting with choices may have in a trial."""
+        dimension, own = self.dimensions.get(path), value_at(self.base, path)
+        if dimension is None or dimension.choice is None:
+            return {own}
+        return {*dimension.choice} | (set() if self._is_always_active(dimension) else {own})
+
+    def _is_always_active(self, dimension: Dimension) -> bool:
+        """Tell whether a dimension is drawn in every trial whose loss is not InfoNCE."""
+        for path, wanted in dimension.when.items():
+            values = self.possible(path)
+            if path == "loss/name":
+                values -= {"infonce"}
+            if not values <= {*(wanted if isinstance(wanted, list) else [wanted])}:
+                return False
+        return True
+
+    def _may_be_above_zero(self, path: str) -> bool:
+        dimension, own = self.dimensions.get(path), value_at(self.base, path)
+        if dimension is None:
+            return bool(own > 0)
+        if dimension.choice is not None:
+            return any(isinstance(one, int | float) and one > 0 for one in self.possible(path))
+        bounds = dimension.real or dimension.int
+        return bounds is None or bounds[1] > 0 or own > 0
 
     def active(self, values: Mapping[str, Value]) -> set[str]:
         """Return the paths whose conditions hold under these values."""
@@ -173,6 +212,47 @@ def both_alpha_and_beta_are_free(space: SearchSpace) -> bool:
     """Tell whether alpha and beta are both drawn, though only their ratio matters."""
     drawn = {path for path in space.dimensions if path not in space.ties}
     return {"weights/alpha", "weights/beta"} <= drawn
+
+
+# What only some losses or estimators read; under another one it makes no difference.
+_READ_BY_LOSSES = {
+    "loss": {
+        "symmetric": {"infonce", "soft-infonce"},
+        "infonce_weight": {"kl-infonce"},
+        "kl_weight": {"kl-infonce"},
+        "top_k": {"top-k"},
+        "ratio": {"dynamic-threshold"},
+        "normalize_target": {"weighted-infonce"},
+        "bce_negatives": {"bce"},
+    },
+    "weights": {
+        "alpha": {"soft-infonce"},
+        "beta": {"soft-infonce"},
+        "floor": {"soft-infonce"},
+        "temperature": {"soft-infonce", "bce", "weighted-infonce", "kl-infonce"},
+    },
+}
+_ESTIMATOR_SECTIONS = ("bm25", "teacher", "simcse", "duplicates", "mixture")
+
+
+def _in_effect(nested: dict[str, Any]) -> dict[str, Any]:
+    """Drop the settings that this loss and this estimator do not read."""
+    loss = nested["loss"]["name"]
+    for section, readers in _READ_BY_LOSSES.items():
+        for field, losses in readers.items():
+            if loss not in losses:
+                nested[section].pop(field)
+    if loss == "infonce":
+        nested.pop("weights")
+        return nested
+    weights = nested["weights"]
+    asked = {weights["estimator"]}
+    if asked == {"mixture"}:
+        asked |= {name for name, share in weights["mixture"].items() if share > 0}
+    for name in _ESTIMATOR_SECTIONS:
+        if name not in asked:
+            weights.pop(name)
+    return nested
 
 
 def _dimension(path: str, raw: object) -> Dimension:

@@ -12,6 +12,15 @@ from softnce.errors import ConfigError
 from tune_spaces.space import SearchSpace
 
 IN_DISGUISE = "~InfoNCE"  # effectively InfoNCE: all weights are near 1
+_LOSSES = {
+    "infonce": "InfoNCE",
+    "soft-infonce": "Soft-InfoNCE",
+    "bce": "BCE",
+    "weighted-infonce": "weighted InfoNCE",
+    "kl-infonce": "InfoNCE + KL",
+    "top-k": "InfoNCE without the top k",
+    "dynamic-threshold": "InfoNCE below a threshold",
+}
 _DISGUISED = 0.01  # weights this close to 1 make Soft-InfoNCE act like InfoNCE
 
 
@@ -113,10 +122,12 @@ def _weighted(table: Sequence[Row]) -> list[Row]:
 
 def described(config: Config) -> str:
     """Name a configuration's loss in a few words."""
+    weights, name = config.weights, _LOSSES[config.loss.name]
     if config.loss.name == "infonce":
-        return "InfoNCE"
-    weights = config.weights
-    return f"Soft-InfoNCE, {weights.estimator}, alpha {weights.alpha:.2f}, beta {weights.beta:.2f}"
+        return name
+    if config.loss.name != "soft-infonce":
+        return f"{name}, {weights.estimator}"
+    return f"{name}, {weights.estimator}, alpha {weights.alpha:.2f}, beta {weights.beta:.2f}"
 
 
 def _row(one: FrozenTrial, space: SearchSpace) -> Row:

@@ -61,10 +61,12 @@ class MLflowWatcher(Watcher):
 
 
 def run_name(key: str, config: Config) -> str:
-    """Name a trial's run: t0007-bm25-a1.50-b0.50-t1.00, or t0000-infonce."""
-    if config.loss.name == "infonce":
+    """Name a trial's run: t0007-bm25-a1.50-b0.50-t1.00, t0000-infonce or t0009-top-k-bm25."""
+    loss, weights = config.loss.name, config.weights
+    if loss == "infonce":
         return f"{key}-infonce"
-    weights = config.weights
+    if loss != "soft-infonce":
+        return f"{key}-{loss}-{weights.estimator}"
     return (
         f"{key}-{weights.estimator}-a{weights.alpha:.2f}-b{weights.beta:.2f}"
         f"-t{weights.temperature:.2f}"
@@ -74,15 +76,18 @@ def run_name(key: str, config: Config) -> str:
 def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a trial's parameters as columns; those that are inactive are absent."""
     params: dict[str, Any] = {"loss": config.loss.name}
+    weights = config.weights
     if config.loss.name != "infonce":
-        weights = config.weights
         params |= {
             "estimator": weights.estimator,
+            "temperature": weights.temperature,
+            "scale": weights.scale,
+        }
+    if config.loss.name == "soft-infonce":
+        params |= {
             "alpha": weights.alpha,
             "beta": weights.beta,
             "alpha_over_beta": weights.alpha / weights.beta,
-            "temperature": weights.temperature,
-            "scale": weights.scale,
         }
     params |= {
         "loss_temperature": config.loss.temperature,

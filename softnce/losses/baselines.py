@@ -156,7 +156,7 @@ def top_k_info_nce(logits: Logits, relevance: Relevance, answers: Answers, *, k:
     if not 0 <= k < negatives:
         raise ConfigError(
             f"k={k} of {negatives} negatives cannot be dropped: one at least must stay, so lower "
-            "loss.k, or raise batch_size"
+            "loss.top_k, or raise batch_size"
         )
     suspects = relevance.detach().masked_fill(_own(logits, answers), -math.inf)
     dropped = suspects.topk(k, dim=1).indices

@@ -9,6 +9,8 @@ from softnce.config import WeightsSection
 from softnce.ragged import Ragged
 from softnce.training.prepare import Prepared
 from softnce.weights.bm25 import BM25Estimator
+from softnce.weights.duplicates import DuplicatesEstimator
+from softnce.weights.mixture import MixtureEstimator
 from softnce.weights.neural import VectorEstimator
 from softnce.weights.weighting import Estimator
 
@@ -26,15 +28,38 @@ def _bm25(section: WeightsSection, prepared: Prepared, device: torch.device) -> 
 
 
 def _teacher(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
-    queries, codes = prepared.teacher_vectors()
+    queries, codes = (prepared.frozen_vectors("teacher", name) for name in ("queries", "codes"))
     return VectorEstimator("teacher", queries, codes, score=section.teacher.score, device=device)
 
 
-ESTIMATORS: dict[str, Build] = {"bm25": _bm25, "teacher": _teacher}
+def _simcse(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    del section
+    queries = prepared.frozen_vectors("simcse", "queries")
+    return VectorEstimator("simcse", queries, queries, score="cosine", device=device)
+
+
+def _duplicates(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    del section, device  # group numbers stay on the CPU
+    groups = [prepared.duplicate_groups(table) for table in ("queries", "codes")]
+    return DuplicatesEstimator(*groups)
+
+
+def _mixture(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    parts = {name: ESTIMATORS[name](section, prepared, device) for name in section.parts}
+    return MixtureEstimator(parts, section.mixture.model_dump())
+
+
+ESTIMATORS: dict[str, Build] = {  # not self: its vectors exist within a step only
+    "bm25": _bm25,
+    "teacher": _teacher,
+    "simcse": _simcse,
+    "duplicates": _duplicates,
+    "mixture": _mixture,
+}
 
 
 def build_estimator(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
-    """Build the estimator that the section names."""
+    """Build the estimator that the section names, which must not be self."""
     return ESTIMATORS[section.estimator](section, prepared, device)
 
 

@@ -35,7 +35,7 @@ from softnce.training.estimators import build_estimator
 from softnce.training.gather import Workers
 from softnce.training.prepare import Prepared
 from softnce.training.step import Batch, Objective
-from softnce.weights.weighting import Estimator, standardised
+from softnce.weights.weighting import Estimator, require_finite, standardised
 
 Report = dict[str, Any]
 _STEPS_A_LOOK = 10  # steps between two looks at the stop flag
@@ -81,8 +81,9 @@ def epochs(
     """Train and yield one report an epoch; resume from the folder's newest checkpoint.
 
     A report holds ``epoch``, the validation metrics, ``objective`` (best ``search.metric`` so far),
-    ``best_epoch``, ``loss``, ``weight_spread`` (0: InfoNCE), ``seconds`` and ``finished``. A run
-    that was complete already reports its last epoch again.
+    ``best_epoch``, ``loss``, ``weight_spread`` (0: InfoNCE; absent for a loss without weights),
+    ``seconds`` and ``finished``. Without validation queries the objective is minus the loss, and
+    the last epoch is the best. A run that was complete already reports its last epoch again.
 
     Args:
         config: resolved.
@@ -130,6 +131,8 @@ def _started(
     config: Config, prepared: Prepared, folder: Path, workers: Workers, device: torch.device
 ) -> Run:
     encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
+    if config.optim.init_from_teacher:
+        encoder.model.load_state_dict(prepared.frozen_weights("teacher"))
     encoder.model.to(device)
     encoder.model.train()
     optimizer = torch.optim.AdamW(
@@ -161,9 +164,7 @@ def _snapshot(run: Run) -> Checkpoint:
 
 
 def _one_epoch(run: Run, batches: "_Batches", should_stop: Callable[[], bool]) -> Report | None:
-    objective = Objective(
-        run.config.encoder.similarity, run.config.loss, run.config.weights, run.workers
-    )
+    objective = _objective(run)
     queries, codes = run.prepared.table("train_queries"), run.prepared.table("train_codes")
     losses, spreads = [], []
     steps = batches.drawn(run.epoch + 1)
@@ -180,13 +181,21 @@ def _one_epoch(run: Run, batches: "_Batches", should_stop: Callable[[], bool]) -
             spreads.append(outcome.weight_spread)
         if number % 50 == 0 or number == len(steps):
             _require_finite(run, losses, number)
-    spread = float(run.workers.mean(torch.stack(spreads)).mean()) if spreads else 0.0
-    return {
+    report = {
         "epoch": run.epoch + 1,
         "loss": float(run.workers.mean(torch.stack(losses)).mean()),
-        "weight_spread": spread,
         "steps": len(steps),
     }
+    if spreads:
+        report["weight_spread"] = float(run.workers.mean(torch.stack(spreads)).mean())
+    elif run.config.loss.name == "infonce":
+        report["weight_spread"] = 0.0
+    return report
+
+
+def _objective(run: Run) -> Objective:
+    config = run.config
+    return Objective(config.encoder.similarity, config.loss, config.weights, run.workers)
 
 
 def _autocast(run: Run) -> torch.autocast:
@@ -232,6 +241,8 @@ def _require_finite(run: Run, losses: list[torch.Tensor], step: int) -> None:
 
 def _evaluation(run: Run) -> Report:
     """Rank the validation queries against all candidates, on worker 0, for all workers."""
+    if not run.prepared.valid:
+        return {}
     names = ["mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10"]
     values = [math.nan] * len(names)
     if run.workers.rank == 0:
@@ -250,9 +261,11 @@ def evaluate(encoder: Encoder, prepared: Prepared, *, split: str) -> dict[str, f
 def _judge(run: Run, report: Report) -> None:
     metric = run.config.search.metric
     best = run.history[-1] if run.history else None
-    improved = best is None or report[metric] > best["objective"]
-    report["objective"] = report[metric] if improved or best is None else best["objective"]
-    report["best_epoch"] = report["epoch"] if improved or best is None else best["best_epoch"]
+    value = report.get(metric, -report["loss"])
+    if best is None or metric not in report or value > best["objective"]:
+        report["objective"], report["best_epoch"] = value, report["epoch"]
+    else:
+        report["objective"], report["best_epoch"] = best["objective"], best["best_epoch"]
     report["finished"] = report["epoch"] >= run.config.optim.epochs
 
 
@@ -262,7 +275,8 @@ class _Batches:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._estimator: Estimator | None = None
-        if run.config.loss.name != "infonce":
+        self._objective = _objective(run)
+        if run.config.loss.name != "infonce" and run.config.weights.estimator != "self":
             self._estimator = build_estimator(run.config.weights, run.prepared, run.encoder.device)
 
     def drawn(self, epoch: int) -> NDArray[Any]:
@@ -312,9 +326,18 @@ class _Batches:
 
     def _estimated(self, rows: NDArray[Any]) -> Batch:
         assert self._estimator is not None  # noqa: S101
-        workers, everyone = self._run.workers, torch.from_numpy(rows)
+        everyone, own = torch.from_numpy(rows), torch.from_numpy(self._objective.scored(rows))
         if self._run.config.weights.scale == "raw":
-            own = torch.from_numpy(workers.share(rows))
-            return Batch(rows, self._estimator.relevance(own, everyone))
-        relevance = standardised(self._estimator.relevance(everyone, everyone))
-        return Batch(rows, relevance.view(workers.world, -1, len(rows))[workers.rank])
+            return Batch(rows, self._scores(own, everyone))
+        whole = standardised(self._scores(everyone, everyone))
+        if len(own) == len(everyone):
+            return Batch(rows, whole)
+        workers = self._run.workers
+        return Batch(rows, whole.view(workers.world, -1, len(rows))[workers.rank])
+
+    def _scores(self, queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+        assert self._estimator is not None  # noqa: S101
+        scores = self._estimator.relevance(queries, candidates)
+        if scores.device.type == "cpu":  # on a GPU the look would wait; its vectors were checked
+            require_finite(scores, source=self._estimator.name)
+        return scores

@@ -1,12 +1,12 @@
 """What every trial of a study shares, made once: token ids, the tokenizer, terms.
 
 Everything lies in a content-addressed cache: the second trial, and the second study on the same
-data, tokenise nothing.
+data, tokenise nothing. What only some estimators read is made only for those.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from softnce.config import Config, EncoderSection
+from softnce.config import Config, EncoderSection, SimCSESection
+from softnce.data.dedup import THRESHOLD
 from softnce.data.pairs import PairSet, Queries
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import static_encoder, train_tokenizer
-from softnce.errors import DataError
+from softnce.errors import DataError, SetupError
 from softnce.ragged import Ragged, open_array, ragged, save_arrays
 from softnce.weights.bm25 import terms
 from softnce.weights.cache import cache_key
+from softnce.weights.duplicates import duplicate_groups
 
 Tell = Callable[[str], None]
 
@@ -37,10 +39,12 @@ class Prepared:
         tokenizer: name of the static encoder's tokenizer; empty for a pretrained encoder.
         tokens: name of the token tables.
         terms: name of the BM25 term tables.
-        vectors: name of the teacher's vectors; empty until they are made.
         train: number of training pairs.
         valid: number of validation queries.
         candidates: number of functions they are ranked against.
+        simcse: name of the token table of SimCSE's queries; empty where it is not used.
+        groups: name of the groups of duplicates; empty where they are not used.
+        vectors: name of the vectors of each frozen model, once it is known.
     """
 
     cache: str
@@ -48,10 +52,12 @@ class Prepared:
     tokenizer: str
     tokens: str
     terms: str
-    vectors: str
     train: int
     valid: int
     candidates: int
+    simcse: str = ""
+    groups: str = ""
+    vectors: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, name: str) -> Ragged:
         """Memory-map a token table: train_queries, train_codes, valid, test or candidates."""
@@ -66,16 +72,44 @@ class Prepared:
         """Memory-map the term ids of queries or codes of the training split."""
         return _open_ragged(Path(self.cache) / self.terms, name)
 
-    def teacher_vectors(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Memory-map the teacher's (n, d) vectors of the training queries and functions."""
-        folder = Path(self.cache) / self.vectors
-        return open_array(folder, "queries"), open_array(folder, "codes")  # type: ignore[return-value]
+    def frozen_vectors(self, model: str, table: str) -> NDArray[np.float32]:
+        """Memory-map a frozen model's (n, d) vectors of the training queries or codes.
+
+        Raises:
+            DataError: they belong to other data.
+        """
+        name = self.vectors.get(model, "")
+        folder = Path(self.cache) / name
+        if not name or not (folder / f"{table}.npy").exists():
+            raise DataError(f"{model}: its vectors of the training {table} have not been prepared")
+        vectors: NDArray[np.float32] = open_array(folder, table)  # type: ignore[assignment]
+        if len(vectors) != self.train:
+            raise DataError(
+                f"{folder}: {len(vectors)} vectors for {self.train} training pairs: they belong to "
+                "other data; delete the folder, and it is made anew"
+            )
+        return vectors
+
+    def frozen_weights(self, model: str) -> dict[str, torch.Tensor]:
+        """Return a frozen model's trained weights."""
+        folder = Path(self.cache) / f"{self.vectors.get(model, model)}-weights"
+        if not folder.is_dir():
+            raise DataError(f"{model}: its weights have not been prepared")
+        return {
+            path.stem: torch.from_numpy(np.load(path, allow_pickle=False))
+            for path in sorted(folder.glob("*.npy"))
+        }
+
+    def duplicate_groups(self, table: str) -> torch.Tensor:
+        """Return (n,) the group of duplicates of each training query or code."""
+        array = open_array(Path(self.cache) / self.groups, table)
+        return torch.from_numpy(np.array(array, dtype=np.int64))
 
     def encoder(self, section: EncoderSection, *, seed: int) -> Encoder:
         """Build the encoder as it is before training."""
         return build_encoder(section, Path(self.cache) / f"{self.tokenizer}.json", seed=seed)
 
-    def as_dict(self) -> dict[str, str | int]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the fields, to be sent to another process."""
         return asdict(self)
 
@@ -99,7 +133,9 @@ def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Enc
     )
 
 
-def prepare(config: Config, pairs: PairSet, cache: Path, *, tell: Tell) -> Prepared:
+def prepare(
+    config: Config, pairs: PairSet, cache: Path, *, tell: Tell, models: Collection[str] = ()
+) -> Prepared:
     """Fill the cache with what the trials of a configuration need.
 
     Args:
@@ -107,11 +143,14 @@ def prepare(config: Config, pairs: PairSet, cache: Path, *, tell: Tell) -> Prepa
         pairs: its data.
         cache: root of the cache.
         tell: is handed a sentence before each long piece of work.
+        models: estimators that some trial may ask, besides the configuration's own.
 
     Raises:
         DataError: too few training pairs or no validation queries.
+        SetupError: the model that SimCSE starts at is out of reach.
     """
     _require_enough(config, pairs)
+    wanted = {*models, *config.models}
     cache.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(config, pairs, cache, tell)
     encoder = build_encoder(config.encoder, cache / f"{tokenizer}.json", seed=0)
@@ -121,10 +160,11 @@ def prepare(config: Config, pairs: PairSet, cache: Path, *, tell: Tell) -> Prepa
         tokenizer=tokenizer,
         tokens=_token_tables(encoder, pairs, cache, tell),
         terms=_term_tables(pairs, cache),
-        vectors="",
         train=len(pairs.train),
         valid=len(pairs.valid.texts),
         candidates=len(pairs.candidates),
+        simcse=_simcse_tokens(config, pairs, cache, tell) if "simcse" in wanted else "",
+        groups=_duplicate_groups(pairs, cache, tell) if "duplicates" in wanted else "",
     )
 
 
@@ -187,6 +227,52 @@ def _term_tables(pairs: PairSet, cache: Path) -> str:
         arrays = {
             **_named("queries", _numbered([pair.query for pair in pairs.train], vocabulary)),
             **_named("codes", _numbered([pair.code for pair in pairs.train], vocabulary)),
+        }
+        save_arrays(cache / name, arrays)
+    return name
+
+
+def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
+    """Tokenise the training queries for SimCSE, which sees each as its own positive."""
+    section = config.weights.simcse
+    if len(pairs.train) < section.batch_size:
+        raise DataError(
+            f"{len(pairs.train)} training queries do not fill one batch of {section.batch_size}: "
+            "lower weights.simcse.batch_size"
+        )
+    try:
+        encoder = build_encoder(simcse_encoder(section), cache, seed=0)
+    except SetupError as error:
+        message = str(error).replace("encoder.model", "weights.simcse.model", 1)
+        raise SetupError(message) from error
+    name = cache_key("simcse-tokens", data=pairs.digest, tokenizer=encoder.tokenizer_digest())
+    if not (cache / name).is_dir():
+        tell(f"tokenising {len(pairs.train):,} queries for SimCSE")
+        tokens = encoder.tokenize([pair.query for pair in pairs.train])
+        save_arrays(
+            cache / name, {**_named("train_queries", tokens), **_named("train_codes", tokens)}
+        )
+    return name
+
+
+def simcse_encoder(section: SimCSESection) -> EncoderSection:
+    """Return the encoder that SimCSE trains: masked mean pooling, cosine."""
+    return EncoderSection(
+        kind="transformer",
+        model=section.model,
+        pooling="mean",
+        similarity="cosine",
+        max_length=section.max_length,
+    )
+
+
+def _duplicate_groups(pairs: PairSet, cache: Path, tell: Tell) -> str:
+    name = cache_key("duplicates", data=pairs.digest, threshold=THRESHOLD)
+    if not (cache / name).is_dir():
+        tell(f"looking for duplicates among {len(pairs.train):,} pairs")
+        arrays = {
+            "queries": np.array(duplicate_groups([pair.query for pair in pairs.train])),
+            "codes": np.array(duplicate_groups([pair.code for pair in pairs.train])),
         }
         save_arrays(cache / name, arrays)
     return name

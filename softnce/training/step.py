@@ -6,15 +6,16 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from softnce.config import LossSection, WeightsSection
 from softnce.encoders.encoder import Encoder
-from softnce.losses.infonce import info_nce, similarity, soft_info_nce
+from softnce.losses.infonce import similarity
 from softnce.ragged import Ragged, joined
-from softnce.shapes import Answers, Logits, Relevance
+from softnce.shapes import Answers, Candidates, Queries, Relevance
 from softnce.training.gather import Workers
-from softnce.weights.weighting import negative_weights, weight_spread
+from softnce.training.objectives import Outcome, outcome
+from softnce.weights.neural import SelfEstimator
+from softnce.weights.weighting import standardised
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +24,13 @@ class Batch:
 
     Attributes:
         rows: (N,) training rows of the whole batch, in column order.
-        relevance: (N / workers, N) estimated for this worker's queries, on the scale that
-            ``weights.scale`` asks for (standardised over the whole batch); None for InfoNCE.
+        relevance: (q, N) estimated for the queries that this worker scores, on the scale that
+            ``weights.scale`` asks for (standardised over the whole batch); None where the loss
+            needs none, or the encoder estimates by itself.
     """
 
     rows: NDArray[np.int64]
     relevance: Relevance | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a step leaves for the optimizer and the log."""
-
-    loss: Tensor
-    weight_spread: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +49,14 @@ class Objective:
     weights: WeightsSection
     workers: Workers
 
+    def scored(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows whose queries this worker scores: its share, or all if symmetric.
+
+        The second direction of a symmetric loss needs every query; each worker then takes the loss
+        of the whole batch, and the gathers share its gradient out.
+        """
+        return rows if self.loss.symmetric else self.workers.share(rows)
+
     def outcome(self, encoder: Encoder, queries: Ragged, codes: Ragged, batch: Batch) -> Outcome:
         """Encode this worker's share, gather all candidates, and take the loss.
 
@@ -66,20 +68,25 @@ class Objective:
         """
         own = self.workers.share(batch.rows)
         vectors = encoder.encode(joined(queries.take(own), codes.take(own)))
-        candidates = self.workers.gather(vectors[len(own) :])
-        pairwise = similarity(vectors[: len(own)], candidates, kind=self.similarity)
-        answers = torch.arange(len(own), device=vectors.device) + self.workers.rank * len(own)
-        return self._reduced(pairwise / self.loss.temperature, batch.relevance, answers)
+        asked, candidates = vectors[: len(own)], self.workers.gather(vectors[len(own) :])
+        if self.loss.symmetric:
+            asked = self.workers.gather(asked)
+        logits = similarity(asked, candidates, kind=self.similarity) / self.loss.temperature
+        answers = torch.arange(len(asked), device=vectors.device)
+        if not self.loss.symmetric:
+            answers += self.workers.rank * len(own)
+        relevance = batch.relevance
+        if self.loss.name != "infonce" and self.weights.estimator == "self":
+            relevance = self._own_relevance(asked, candidates, answers)
+        return outcome(logits, relevance, answers, loss=self.loss, weights=self.weights)
 
-    def _reduced(self, logits: Logits, relevance: Relevance | None, answers: Answers) -> Outcome:
-        if relevance is None:
-            return Outcome(info_nce(logits, answers), None)
-        weights = negative_weights(
-            relevance.to(logits.device),
-            alpha=self.weights.alpha,
-            beta=self.weights.beta,
-            temperature=self.weights.temperature,
-            floor=self.weights.floor,
-            answers=answers,
-        )
-        return Outcome(soft_info_nce(logits, weights, answers), weight_spread(weights, answers))
+    @torch.no_grad()
+    def _own_relevance(self, asked: Queries, candidates: Candidates, answers: Answers) -> Relevance:
+        """Estimate relevance by the encoder's own similarities, standardised over the batch."""
+        everyone = asked if self.loss.symmetric else self.workers.gather(asked.detach())
+        estimator = SelfEstimator(everyone, candidates, kind=self.similarity)
+        rows = torch.arange(len(candidates), device=candidates.device)
+        relevance = estimator.relevance(rows, rows)
+        if self.weights.scale == "standardised":
+            relevance = standardised(relevance)
+        return relevance[answers]

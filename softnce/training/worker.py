@@ -16,10 +16,10 @@ from ray.train.v2.api.callback import UserCallback
 from softnce.config import Config
 from softnce.configfile import validated
 from softnce.errors import RunError, SoftnceError
+from softnce.training.frozen import cache_vectors
 from softnce.training.gather import Workers
 from softnce.training.loop import Report, device_of, epochs
 from softnce.training.prepare import prepared_from
-from softnce.training.teacher import cache_teacher_vectors
 
 _LOOK_EVERY_S = 0.02
 _WORKER_FAILURES = 2  # restarts of the worker group inside one run
@@ -61,14 +61,15 @@ class Assignment:
         config: the resolved configuration.
         prepared: the shared inputs.
         folder: where the run's checkpoints and log are.
-        is_teacher: whether its vectors of the training set are cached in the end.
+        frozen: teacher or simcse, whose vectors of the training set are cached in the end; empty
+            for a trial.
     """
 
     name: str
     config: Mapping[str, Any]
     prepared: Mapping[str, Any]
     folder: str
-    is_teacher: bool = False
+    frozen: str = ""
 
     @property
     def resolved(self) -> Config:
@@ -207,9 +208,9 @@ def _train(settings: dict[str, Any]) -> None:
             ray.train.report(report)
             if flag.is_up():
                 return
-        if assignment.is_teacher and workers.rank == 0:
+        if assignment.frozen and workers.rank == 0:
             prepared = prepared_from(assignment.prepared)
-            cache_teacher_vectors(config, prepared, Path(assignment.folder))
+            cache_vectors(assignment.frozen, config, prepared, Path(assignment.folder))
     except SoftnceError as error:  # a restart would only meet it again
         ray.train.report({"failure": str(error)})
 

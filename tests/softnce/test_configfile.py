@@ -63,7 +63,7 @@ def test_a_key_like_no_other_gets_no_suggestion(fault):
         ("weights: {floor: 1}\n", "weights.floor: input should be less than 1, found 1"),
         ("loss: {temperature: .nan}\n", "loss.temperature: input should be"),
         ("loss: {temperature: .inf}\n", "loss.temperature: input should be"),
-        ("loss: {name: triplet}\n", "'infonce' or 'soft-infonce', found 'triplet'"),
+        ("loss: {name: triplet}\n", "'top-k' or 'dynamic-threshold', found 'triplet'"),
         ("search: {name: ../up}\n", "search.name: String should match"),
         ("encoder: {kind: transformer}\n", "encoder.kind: transformer needs encoder.model"),
         ("encoder: {model: bert}\n", "the static encoder is trained from scratch"),

@@ -89,3 +89,15 @@ def test_a_temperature_of_another_scale_teaches_the_sampler_nothing():
     _, found = points(space)
     assert "weights/temperature" not in found[2].drawn
     assert found[2].fixed["weights/temperature"] == 1.0
+
+
+def test_simcse_has_its_row_of_table_7():
+    found = configs(BOTH | {"weights/estimator": {"choice": ["simcse"], "when": SOFT}})
+    weights = found[2].weights
+    assert (weights.estimator, weights.alpha, weights.beta) == ("simcse", 1.3, 0.7)
+    assert (weights.temperature, weights.scale) == (0.1, "raw")
+
+
+@pytest.mark.parametrize("estimator", ["self", "mixture", "duplicates"])
+def test_what_the_paper_does_not_know_has_no_settings_of_it(estimator):
+    assert len(configs(BOTH, weights={"estimator": estimator})) == 2

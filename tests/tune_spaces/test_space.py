@@ -250,3 +250,74 @@ def test_free_dimensions_are_active_and_neither_tied_nor_given():
     assert space.free_dimensions({"loss/name": "infonce"}) == {"loss/temperature"}
     assert space.free_dimensions(SOFT) == {"loss/temperature", "weights/alpha"}
     assert space.active({"loss/name": "infonce"}) == {"loss/name", "loss/temperature"}
+
+
+# --- what has to be prepared
+
+ALL = ["infonce", "soft-infonce", "bce"]
+NOT_PLAIN = {"loss/name": ["soft-infonce", "bce"]}
+
+
+@pytest.mark.parametrize(
+    ("space", "sections", "models"),
+    [
+        ({}, {}, {"bm25"}),
+        ({}, {"weights": {"estimator": "simcse"}}, {"simcse"}),
+        ({}, {"weights": {"estimator": "simcse"}, "loss": {"name": "infonce"}}, set()),
+        ({"loss/name": {"choice": ["infonce"]}}, {"weights": {"estimator": "teacher"}}, set()),
+        ({"weights/estimator": {"choice": ["teacher", "self"]}}, {}, {"teacher", "self"}),
+        (
+            {
+                "loss/name": {"choice": ALL},
+                "weights/estimator": {"choice": ["simcse"], "when": NOT_PLAIN},
+            },
+            {},
+            {"simcse"},
+        ),
+        (
+            {
+                "loss/name": {"choice": ALL},
+                "weights/estimator": {"choice": ["simcse"], "when": {"loss/name": "bce"}},
+            },
+            {"weights": {"estimator": "teacher"}},
+            {"simcse", "teacher"},
+        ),
+        ({}, {"weights": {"estimator": "mixture"}}, {"bm25", "teacher"}),
+        (
+            {"weights/mixture/simcse": {"real": [0, 1]}},
+            {"weights": {"estimator": "mixture", "mixture": {"teacher": 0}}},
+            {"bm25", "simcse"},
+        ),
+        ({}, {"optim": {"init_from_teacher": True}, "loss": {"name": "infonce"}}, {"teacher"}),
+    ],
+)
+def test_exactly_the_models_that_a_trial_may_ask_are_prepared(space, sections, models):
+    assert made(space, **sections).models() == models
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_same"),
+    [
+        ({"loss/name": "top-k", "weights/alpha": 0.5}, {"loss/name": "top-k"}, True),
+        ({"loss/name": "top-k", "loss/top_k": 2}, {"loss/name": "top-k"}, False),
+        ({"loss/ratio": 0.3}, {}, True),
+        ({"loss/name": "infonce", "weights/estimator": "self"}, {"loss/name": "infonce"}, True),
+        ({"loss/name": "bce", "weights/temperature": 2}, {"loss/name": "bce"}, False),
+        ({"weights/mixture/teacher": 0.3}, {}, True),
+        ({"weights/alpha": 0.3}, {}, False),
+    ],
+)
+def test_draws_that_differ_in_what_nothing_reads_are_the_same(first, second, is_same):
+    space = made({})
+    assert (space.trained(first) == space.trained(second)) is is_same
+
+
+@pytest.mark.parametrize("path", ["weights/simcse/epochs", "optim/init_from_teacher"])
+def test_how_a_frozen_model_is_made_cannot_be_searched(path):
+    assert "is the same for all trials of a study" in refused({path: {"choice": [1]}})
+
+
+def test_shares_of_a_mixture_can_be_searched():
+    space = {"weights/mixture/bm25": {"real": [0, 1]}, "weights/mixture/teacher": {"choice": [1]}}
+    found = draws(made(space, weights={"estimator": "mixture"}), 5)
+    assert all(0 <= one["weights/mixture/bm25"] <= 1 for one in found)

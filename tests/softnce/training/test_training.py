@@ -14,9 +14,9 @@ from softnce.encoders.static import StaticEncoder
 from softnce.errors import DataError, RunError
 from softnce.training.checkpoint import best_checkpoint, load_weights, newest_checkpoint
 from softnce.training.estimators import build_estimator
+from softnce.training.frozen import cache_vectors, teacher_config, vectors_key
 from softnce.training.loop import device_of, epochs, evaluate
 from softnce.training.prepare import prepare, prepared_from
-from softnce.training.teacher import cache_teacher_vectors, teacher_config, teacher_key
 from softnce.weights.bm25 import terms
 
 WORDS = [
@@ -94,10 +94,10 @@ def prepared(pairs, tmp_path_factory):
     """Inputs with a teacher's vectors."""
     config = config_with()
     made = prepare(config, pairs, tmp_path_factory.mktemp("cache"), tell=said)
-    made = replace(made, vectors=teacher_key(config, made))
+    made = replace(made, vectors={"teacher": vectors_key("teacher", config, made)})
     teacher, folder = teacher_config(config), tmp_path_factory.mktemp("teacher")
     list(epochs(teacher, made, folder))
-    cache_teacher_vectors(teacher, made, folder)
+    cache_vectors("teacher", teacher, made, folder)
     return made
 
 
@@ -401,7 +401,7 @@ def test_the_teacher_is_the_study_with_infonce():
 
 
 def test_the_teachers_vectors_are_those_of_its_best_epoch(prepared):
-    queries, codes = prepared.teacher_vectors()
+    queries, codes = (prepared.frozen_vectors("teacher", name) for name in ("queries", "codes"))
     assert queries.shape == codes.shape == (prepared.train, 16)
     rows = torch.arange(50)
     scores = torch.from_numpy(queries[:50].copy()) @ torch.from_numpy(codes[:50].copy()).T
@@ -420,13 +420,15 @@ def test_the_teachers_vectors_are_those_of_its_best_epoch(prepared):
     ],
 )
 def test_a_teacher_is_trained_anew_only_when_it_would_be_another(prepared, change, is_same):
-    same = teacher_key(config_with(), prepared) == teacher_key(config_with(**change), prepared)
-    assert same is is_same
+    first, other = (
+        vectors_key("teacher", one, prepared) for one in (config_with(), config_with(**change))
+    )
+    assert (first == other) is is_same
 
 
 def test_a_teacher_without_weights_is_refused(prepared, tmp_path):
     with pytest.raises(RunError, match="no intact checkpoint"):
-        cache_teacher_vectors(config_with(), prepared, tmp_path)
+        cache_vectors("teacher", config_with(), prepared, tmp_path)
 
 
 # --- real data

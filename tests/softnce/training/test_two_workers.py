@@ -21,7 +21,22 @@ PAIRS = 40
 ROWS = np.random.default_rng(5).permutation(PAIRS)[:32]
 QUERIES = [f"read {'the ' * (n % 5)}file number{n % 7} of list{n % 3}" for n in range(PAIRS)]
 CODES = [f"def read_{n % 7}(list{n % 3}): return {n} {'x ' * (n % 4)}" for n in range(PAIRS)]
-CASES = ["infonce", "raw", "standardised"]
+CASES = {
+    "infonce": {"name": "infonce"},
+    "symmetric infonce": {"name": "infonce", "symmetric": True},
+    "raw": {},
+    "standardised": {},
+    "self": {},
+    "raw self": {},
+    "symmetric": {"symmetric": True},
+    "symmetric self": {"symmetric": True},
+    "bce": {"name": "bce"},
+    "bce of negatives": {"name": "bce", "bce_negatives": "negatives"},
+    "weighted-infonce": {"name": "weighted-infonce"},
+    "kl-infonce": {"name": "kl-infonce"},
+    "top-k": {"name": "top-k", "top_k": 3},
+    "dynamic-threshold": {"name": "dynamic-threshold"},
+}
 
 
 def built() -> tuple:
@@ -31,15 +46,17 @@ def built() -> tuple:
     return encoder, encoder.tokenize(QUERIES), encoder.tokenize(CODES)
 
 
-def batch_for(workers: Workers, case: str) -> Batch:
+def batch_for(workers: Workers, case: str, scored: np.ndarray) -> Batch:
     """Estimate relevance as the loop does: raw for one's own rows, standardised over all."""
-    if case == "infonce":
+    if "infonce" in (case, case.removeprefix("symmetric ")) or "self" in case:
         return Batch(ROWS, None)
     estimator = BM25Estimator([terms(text) for text in QUERIES])
-    everyone, own = torch.from_numpy(ROWS), torch.from_numpy(workers.share(ROWS))
+    everyone, own = torch.from_numpy(ROWS), torch.from_numpy(scored)
     if case == "raw":
         return Batch(ROWS, estimator.relevance(own, everyone))
     whole = standardised(estimator.relevance(everyone, everyone))
+    if len(own) == len(everyone):
+        return Batch(ROWS, whole)
     return Batch(ROWS, whole.view(workers.world, -1, len(ROWS))[workers.rank])
 
 
@@ -48,11 +65,18 @@ def stepped(workers: Workers, case: str) -> dict[str, torch.Tensor]:
     encoder, queries, codes = built()
     objective = Objective(
         "cosine",
-        LossSection(name="infonce" if case == "infonce" else "soft-infonce"),
-        WeightsSection(alpha=1.5, beta=0.5, temperature=0.7),
+        LossSection(**CASES[case]),
+        WeightsSection(
+            estimator="self" if "self" in case else "bm25",
+            scale="raw" if "raw" in case else "standardised",
+            alpha=1.5,
+            beta=0.5,
+            temperature=0.7,
+        ),
         workers,
     )
-    outcome = objective.outcome(encoder, queries, codes, batch_for(workers, case))
+    batch = batch_for(workers, case, objective.scored(ROWS))
+    outcome = objective.outcome(encoder, queries, codes, batch)
     outcome.loss.backward()
     parameters = list(encoder.model.parameters())
     workers.average_gradients(parameters)
@@ -106,7 +130,7 @@ def test_loss_and_gradients_are_those_of_one_process(two, case):
 
 def test_the_weights_matter_in_this_test():
     losses = {case: float(stepped(Workers(), case)["loss"]) for case in CASES}
-    assert len({round(loss, 3) for loss in losses.values()}) == 3
+    assert len({round(loss, 4) for loss in losses.values()}) == len(CASES)
 
 
 @pytest.mark.parametrize("rank", [0, 1])

@@ -1,0 +1,138 @@
+"""The frozen models of a study: trained once, their vectors of the training set cached.
+
+The teacher is the study's own encoder, trained with InfoNCE (section 3.2 of the paper, "trained
+model"). Teacher and student are two models; the paper's own code gives them one encoder, so that
+its teacher moves with every step. SimCSE is a docstring encoder, trained with InfoNCE on each query
+forwarded twice, so that dropout is all that tells the two apart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from softnce.config import Config, LossSection
+from softnce.configfile import with_overrides
+from softnce.errors import RunError
+from softnce.ragged import save_arrays
+from softnce.training.checkpoint import best_checkpoint, load_weights
+from softnce.training.loop import device_of
+from softnce.training.prepare import Prepared, simcse_encoder
+from softnce.weights.cache import cache_key
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenModel:
+    """What tells one frozen model from another.
+
+    Attributes:
+        configured: turns the study's configuration into the model's own.
+        inputs: turns the study's inputs into the model's own.
+        tables: of the training set, whose vectors are cached.
+    """
+
+    configured: Callable[[Config], Config]
+    inputs: Callable[[Prepared], Prepared]
+    tables: tuple[str, ...]
+
+
+def teacher_config(config: Config) -> Config:
+    """Return the teacher's configuration: the study's own, with InfoNCE."""
+    epochs = config.weights.teacher.epochs or config.optim.epochs
+    loss = LossSection(name="infonce", temperature=config.loss.temperature)
+    return with_overrides(
+        config,
+        {"loss": loss.model_dump(), "optim/epochs": epochs, "optim/init_from_teacher": False},
+    )
+
+
+def simcse_config(config: Config) -> Config:
+    """Return SimCSE's configuration.
+
+    Source: section 3.2 and appendix C of the paper; the numbers of its code where they differ.
+    """
+    section = config.weights.simcse
+    loss = LossSection(name="infonce", temperature=section.temperature)
+    optim = {
+        "epochs": section.epochs,
+        "batch_size": section.batch_size,
+        "learning_rate": section.learning_rate,
+        "max_steps": section.max_steps,
+        "warmup_share": 0.0,
+        "weight_decay": 0.0,
+        "max_grad_norm": 1.0,
+        "init_from_teacher": False,
+    }
+    changes = {f"optim/{name}": value for name, value in optim.items()}
+    encoder = simcse_encoder(section).model_dump()
+    return with_overrides(config, {"loss": loss.model_dump(), "encoder": encoder, **changes})
+
+
+def _as_they_are(prepared: Prepared) -> Prepared:
+    return prepared
+
+
+def _queries_with_themselves(prepared: Prepared) -> Prepared:
+    """Take the queries for both sides; without validation queries the last epoch counts."""
+    return replace(prepared, tokens=prepared.simcse, tokenizer="", valid=0, candidates=0)
+
+
+FROZEN: dict[str, FrozenModel] = {
+    "teacher": FrozenModel(teacher_config, _as_they_are, ("queries", "codes")),
+    "simcse": FrozenModel(simcse_config, _queries_with_themselves, ("queries",)),
+}
+
+
+def vectors_key(model: str, config: Config, prepared: Prepared) -> str:
+    """Name a frozen model's vectors by everything they follow from.
+
+    Args:
+        model: teacher or simcse.
+        config: of the study.
+        prepared: inputs of the study.
+    """
+    frozen = FROZEN[model]
+    own, tokens = frozen.configured(config), frozen.inputs(prepared).tokens
+    sections = {name: getattr(own, name).model_dump() for name in ("encoder", "loss", "optim")}
+    return cache_key(model, tokens=tokens, metric=config.search.metric, **sections)
+
+
+def is_cached(model: str, prepared: Prepared) -> bool:
+    """Tell whether a model's vectors and weights lie in the cache."""
+    folder = Path(prepared.cache) / prepared.vectors[model]
+    return folder.is_dir() and folder.with_name(f"{folder.name}-weights").is_dir()
+
+
+def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) -> None:
+    """Encode the training set with a frozen model's best weights, and keep these.
+
+    Args:
+        model: teacher or simcse.
+        config: the model's own.
+        prepared: its inputs; ``vectors`` names the result.
+        folder: of its checkpoints.
+
+    Raises:
+        RunError: there is no intact checkpoint, or its vectors are no numbers.
+    """
+    checkpoint = best_checkpoint(folder)
+    if checkpoint is None:
+        raise RunError(f"{folder}: the {model} left no intact checkpoint")
+    encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
+    weights = load_weights(checkpoint)
+    encoder.model.load_state_dict(weights)
+    encoder.model.to(device_of(config))
+    vectors = {
+        name: encoder.encode_all(prepared.table(f"train_{name}")).numpy()
+        for name in FROZEN[model].tables
+    }
+    if not all(np.isfinite(table).all() for table in vectors.values()):
+        raise RunError(
+            f"the {model}'s vectors are NaN or infinite: delete {folder}, and lower its learning "
+            "rate"
+        )
+    place = Path(prepared.cache) / prepared.vectors[model]
+    named = {name: tensor.float().numpy() for name, tensor in weights.items()}
+    save_arrays(place.with_name(f"{place.name}-weights"), named)
+    save_arrays(place, vectors)

@@ -1,0 +1,59 @@
+"""Duplicates as known positives: a negative that says the same as the own snippet is none."""
+
+from collections.abc import Sequence
+from typing import final
+
+import torch
+from torch import Tensor
+
+from softnce.data.dedup import code_tokens, near_duplicates, shingles
+from softnce.shapes import Answers, CandidateRows, Number, QueryRows, Relevance, Weights
+from softnce.weights.weighting import Estimator
+
+
+@final
+class DuplicatesEstimator(Estimator):
+    """Knows the pairs whose query or function is an exact or near duplicate of the query's own.
+
+    Not in the paper, which motivates its weights by such pairs: relevance is the truth, 1 or 0.
+    """
+
+    name = "duplicates"
+
+    def __init__(self, queries: Tensor, codes: Tensor) -> None:
+        """Hold the group of each text.
+
+        Args:
+            queries: (n,) group of each training query; equal numbers are duplicates.
+            codes: (n,) group of each training function.
+        """
+        self._queries, self._codes = queries, codes
+
+    def relevance(self, queries: QueryRows, candidates: CandidateRows) -> Relevance:
+        """Mark with 1 the pairs that share a group of queries or of functions."""
+        marked = [
+            groups[queries].unsqueeze(1) == groups[candidates]
+            for groups in (self._queries, self._codes)
+        ]
+        return (marked[0] | marked[1]).float()
+
+
+def duplicate_groups(texts: Sequence[str]) -> list[int]:
+    """Group texts that are the same or nearly so, blind to layout and letter case.
+
+    >>> duplicate_groups(["Sort a list.", "read the file", "sort  a list."])
+    [0, 1, 0]
+    """
+    return near_duplicates([shingles(code_tokens(text.lower())) for text in texts])
+
+
+def duplicate_weights(relevance: Relevance, *, weight: Number, answers: Answers) -> Weights:
+    """Give the marked negatives one weight, and all other pairs 1.
+
+    Args:
+        relevance: (q, c) above 0 where a pair is marked.
+        weight: of a marked negative, 0 to 1; 0 removes it.
+        answers: (q,) column of each query's own snippet.
+    """
+    weights = torch.where(relevance > 0, float(weight), 1.0)
+    return weights.scatter(1, answers.long().unsqueeze(1), 1.0)
