@@ -50,7 +50,7 @@ def root(
 
 def main() -> None:
     """Run the command line; exit with the code of what happened."""
-    arguments = [one for one in sys.argv[1:] if one != "--debug"]
+    arguments = [one for one in sys.argv[1:] if one != "--debug"] or ["--help"]
     sys.exit(_code(arguments, debug="--debug" in sys.argv[1:]))
 
 

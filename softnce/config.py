@@ -4,7 +4,7 @@ A resolved configuration is itself a runnable YAML file. Fields are addressed by
 on the command line and by ``section/field`` in a search space.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -28,6 +28,17 @@ class Section(BaseModel):
         """Take ``optim:`` with nothing under it for a section without settings."""
         return {} if raw is None else raw
 
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, raw: object) -> object:
+        """Refuse true and false where a number belongs; pydantic would take them for 1 and 0."""
+        for name, value in raw.items() if isinstance(raw, dict) else ():
+            field = cls.model_fields.get(str(name))
+            kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+            if isinstance(value, bool) and bool not in kinds:
+                raise ValueError(f"{name}: {str(value).lower()} is no value for it")
+        return raw
+
 
 class DataSection(Section):
     """Where the pairs of (query, function) come from."""
@@ -45,7 +56,7 @@ class DataSection(Section):
     max_bad_share: Share = Field(
         0.05, description="a file with a larger share of unreadable rows is refused"
     )
-    seed: int = Field(0, ge=0, description="seed of splits and of mining's sample")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of splits and of mining's sample")
 
     @model_validator(mode="after")
     def _one_source(self) -> "DataSection":
@@ -270,7 +281,10 @@ class OptimSection(Section):
         default=True, description="the same seed gives the same metrics on the same machine"
     )
     seed: int = Field(
-        1234, ge=0, description="of initial weights and batch order; one for all trials of a search"
+        1234,
+        ge=0,
+        le=2**31 - 1,
+        description="of initial weights and batch order; one for all trials of a search",
     )
 
 
@@ -311,9 +325,12 @@ class SearchSection(Section):
         0.5, description="least share of trials for losses with weights, when InfoNCE is searched"
     )
     asha: AshaSection = AshaSection()
-    seed: int = Field(0, ge=0, description="of the sampler")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="of the sampler")
     noise_seed: int = Field(
-        4321, ge=0, description="training seed of InfoNCE's second run, which shows the noise"
+        4321,
+        ge=0,
+        le=2**31 - 1,
+        description="training seed of InfoNCE's second run, which shows the noise",
     )
     keep_top: int = Field(3, ge=1, description="trials whose weights are kept")
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from softnce.config import Config
 from softnce.errors import ConfigError
 
 Nested = dict[str, Any]
+_LONGEST_FOUND = 80  # characters of a wrong value that a message repeats
 _EXPONENT = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$")  # YAML 1.1 reads 1e-3 as text
 
 
@@ -94,6 +95,19 @@ def value_at(config: Config, path: str) -> Any:  # noqa: ANN401  (any field's ty
     return node
 
 
+def can_be(path: str, value: object) -> bool:
+    """Tell whether a value is of the type of ``section/field``; bounds are not looked at."""
+    *sections, name = path.split("/")
+    model: type[BaseModel] = Config
+    for section in sections:
+        model = model.model_fields[section].annotation  # type: ignore[assignment]
+    try:
+        TypeAdapter(model.model_fields[name].annotation).validate_python(value)  # type: ignore[arg-type]
+    except ValidationError:
+        return False
+    return True
+
+
 def all_paths(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
     """List the ``section/field`` path of every setting."""
     paths: list[str] = []
@@ -155,6 +169,8 @@ def _text(path: Path) -> str:
 def _mapping(text: str, path: Path) -> Nested:
     try:
         nested = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deeply for a configuration") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date like 2026-13-45
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
@@ -233,7 +249,10 @@ def _found(nested: Mapping[str, Any], location: Sequence[str]) -> str:
         if not isinstance(node, Mapping) or part not in node:
             return ""
         node = node[part]
-    return "" if isinstance(node, Mapping) else f", found {node!r}"
+    if isinstance(node, Mapping | list):
+        return ""
+    text = repr(node)
+    return f", found {text if len(text) <= _LONGEST_FOUND else text[:_LONGEST_FOUND] + '...'}"
 
 
 def _near(key: str, known: Sequence[str]) -> str:

@@ -33,7 +33,7 @@ from tune_spaces.holder import held
 from tune_spaces.ledger import Ledger, Proposal
 from tune_spaces.paper import first_points
 from tune_spaces.space import SearchSpace, both_alpha_and_beta_are_free, search_space
-from tune_spaces.study import Job, StudyFolder, require_same, study_folder
+from tune_spaces.study import Job, StudyFolder, require_own, require_same, study_folder
 from tune_spaces.verdict import Row, champion, described, rows, verdict
 from tune_spaces.watch import MLflowWatcher, Watcher
 
@@ -80,6 +80,8 @@ def search(
     console = console or _console()
     session.quiet_environment()
     job = Job(config, study_folder(config, source, out), search_space(config), console)
+    require_own(job.folder)
+    session.require_reachable()
     if both_alpha_and_beta_are_free(job.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
     pairs = None if config.data.path is None else _read(job)  # before anything is written
@@ -260,6 +262,9 @@ def _concluded(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], code
     best = champion(table)
     metric = job.config.search.metric
     sentence = verdict(table, metric, prepared.valid)
+    if code != EXIT_OK:
+        sentence = f"So far: {sentence}"
+    _keep_top(job, table)
     if best is not None:
         _export_champion(job, prepared, best, sentence)
         tracker.champion(best.key, job.folder.champion, to_yaml(best.config))
@@ -274,6 +279,18 @@ def _concluded(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], code
             "is back; the same command sends them[/]"
         )
     return Study(job.folder, table, best, sentence, code)
+
+
+def _keep_top(job: Job, table: Sequence[Row]) -> None:
+    """Drop the weights of all but the best complete trials; those that may go on keep theirs."""
+    complete = [row for row in table if row.state == "complete"]
+    complete.sort(key=lambda row: row.value or 0.0, reverse=True)
+    best = champion(table)
+    for row in complete[job.config.search.keep_top :]:
+        if best is not None and row.key == best.key:
+            continue
+        for path in job.folder.trial(row.key).glob("epoch-*"):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _export_champion(job: Job, prepared: Prepared, best: Row, sentence: str) -> None:

@@ -3,7 +3,9 @@
 import logging
 import math
 import os
+import re
 import secrets
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,25 @@ def start_ray(log: Path) -> Capacity:
         raise SetupError(f"{what} cannot be used: {_first_line(error)}; {cure}") from error
     divert_logs(log)  # Ray's own set-up puts its handlers back
     return _capacity(ray)
+
+
+def require_reachable() -> None:
+    """Check that something answers at RAY_ADDRESS, before any work is done.
+
+    Raises:
+        SetupError: nothing does.
+    """
+    address = os.environ.get("RAY_ADDRESS", "")
+    found = re.fullmatch(r"(?:ray://|https?://)?([^:/]+):(\d+)/?", address)
+    if found is None:
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=5).close()
+    except OSError as error:
+        raise SetupError(
+            f"RAY_ADDRESS {address}: nothing answers there ({error}); start the cluster, or unset "
+            "RAY_ADDRESS to run on this machine"
+        ) from error
 
 
 def stop_ray() -> None:

@@ -15,7 +15,7 @@ import optuna
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from softnce.config import Config
-from softnce.configfile import value_at, with_overrides
+from softnce.configfile import can_be, value_at, with_overrides
 from softnce.errors import ConfigError
 from tune_spaces.ties import Tie, parse_tie
 
@@ -202,6 +202,7 @@ def search_space(base: Config) -> SearchSpace:
         _require_searchable(base, path)
         for other in (*dimension.when, *(ties[path].paths if path in ties else ())):
             value_at(base, other)
+        _require_possible(dimension, path)
     ordered = _in_order(dimensions, ties)
     space = SearchSpace({path: dimensions[path] for path in ordered}, ties, base)
     _require_valid_draws(space)
@@ -273,6 +274,16 @@ def _require_searchable(base: Config, path: str) -> None:
             f"search.space {path}: is the same for all trials of a study, so that they can be "
             "compared; set it outside the space"
         )
+
+
+def _require_possible(dimension: Dimension, path: str) -> None:
+    """Refuse a condition on a value that a setting can never take."""
+    for other, wanted in dimension.when.items():
+        for value in wanted if isinstance(wanted, list) else [wanted]:
+            if not can_be(other, value):
+                raise ConfigError(
+                    f"search.space {path}: when {other} is {value!r}, which it can never be"
+                )
 
 
 def _in_order(dimensions: Mapping[str, Dimension], ties: Mapping[str, Tie]) -> list[str]:

@@ -118,6 +118,20 @@ def study_folder(config: Config, source: str, out: Path | None) -> StudyFolder:
     return StudyFolder((out or DEFAULT_ROOT / name).resolve(), name)
 
 
+def require_own(folder: StudyFolder) -> None:
+    """Check that a folder is new, empty, or a study's.
+
+    Raises:
+        ConfigError: it is a file, or holds something else.
+    """
+    root = folder.root
+    if root.exists() and not root.is_dir():
+        raise ConfigError(f"{root}: a file; --out names the folder of a study")
+    is_ours = (root / "study.json").exists() or folder.log.exists()
+    if root.is_dir() and not is_ours and any(root.iterdir()):
+        raise ConfigError(f"{root}: not empty and not a study; name a new folder with --out")
+
+
 def fingerprint(config: Config, data_digest: str) -> dict[str, Any]:
     """Return what must not change while a study goes on, as nested plain values."""
     nested = config.model_dump(mode="json")

@@ -20,6 +20,7 @@ _OPERATIONS: dict[str, Callable[[float, float], float]] = {
     "*": operator.mul,
     "/": operator.truediv,
 }
+_LONGEST = 300
 Lookup = Callable[[str], float]
 
 
@@ -51,6 +52,8 @@ def parse_tie(text: str, owner: str) -> Tie:
     >>> parse_tie("2 - weights/alpha * 0.5", "weights/beta").value(lambda path: 1.0)
     1.5
     """
+    if len(text) > _LONGEST:
+        raise ConfigError(f"search.space {owner}: a tie of {len(text):,} characters; {_LONGEST} do")
     parser = _Parser(text, owner)
     value = parser.sum()
     parser.require_end()

@@ -58,7 +58,8 @@ def sources(
     if not found:
         where = ", ".join(map(str, paths))
         raise DataError(
-            f"no {'/'.join(language.suffixes)} file below {where}: name a folder of code"
+            f"no {'/'.join(language.suffixes)} file below {where}: name a folder of code "
+            "(site-packages, dist-packages, build folders and the like are mined only when named)"
         )
     return (
         sorted(kept, key=lambda source: (hashed(source.name, seed), source.name)),

@@ -79,9 +79,10 @@ class Tracker:
         Raises:
             SetupError: the server or database is out of reach.
         """
-        if self._store.is_own:
-            relocate(self._store.folder)
         with self._reaching():
+            if self._store.is_own:
+                _make_own_database(self._store.folder)
+                relocate(self._store.folder)
             self._client = MlflowClient(self._store.uri, registry_uri=self._store.uri)
             self._experiment = self._found_experiment()
 
@@ -297,6 +298,17 @@ class Tracker:
         for run in self._client.search_runs([self._experiment], where):
             self._client.set_tag(run.info.run_id, "trial.state", "INTERRUPTED")
             self._client.set_terminated(run.info.run_id, STATES["interrupted"])
+
+
+def _make_own_database(folder: Path) -> None:
+    """Let the study's database appear whole, so that an interrupted start leaves no torn one."""
+    database, building = folder / "mlflow.db", folder / ".mlflow.db.building"
+    if database.exists() and database.stat().st_size > 0:
+        return
+    building.unlink(missing_ok=True)
+    uri = f"sqlite:///{building.resolve()}"
+    MlflowClient(uri, registry_uri=uri).search_experiments(max_results=1)
+    building.rename(database)
 
 
 def relocate(folder: Path) -> None:

@@ -52,7 +52,10 @@ def typed(folder, *words, timeout=60):
         ("search --no-such-option", "No such option: --no-such-option"),
         ("serch", "No such command 'serch'"),
         ("search corrupt.yaml", "corrupt.jsonl:2: not JSON"),
-        ("search estimator.yaml", "estimator.yaml:2: weights.estimator: input should be 'bm25' or"),
+        (
+            "search estimator.yaml",
+            "estimator.yaml:2: weights.estimator: input should be 'bm25', 'teacher'",
+        ),
         ("search space.yaml", "200 of 200 random draws are no valid configuration"),
     ],
 )
