@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import optuna
 from softnce.config import Config, ResourcesSection
 from softnce.errors import SetupError
 
+log = logging.getLogger(__name__)
 _ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default holds each report up for seconds
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -70,8 +72,7 @@ def start_ray(log: Path) -> Capacity:
     quiet_environment()
     address = os.environ.get("RAY_ADDRESS")
     if not address and "RAY_AUTH_MODE" not in os.environ:
-        os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+        _close_to_strangers()
     import ray
 
     divert_logs(log)
@@ -93,6 +94,19 @@ def start_ray(log: Path) -> Capacity:
         raise SetupError(f"{what} cannot be used: {_first_line(error)}; {cure}") from error
     divert_logs(log)  # Ray's own set-up puts its handlers back
     return _capacity(ray)
+
+
+def _close_to_strangers() -> None:
+    """Make a token for the local cluster, whose ports Ray opens to the whole network.
+
+    Ray reads the mode once, when it is imported; a process that has imported it already, as a
+    notebook may have, sets RAY_AUTH_MODE and RAY_AUTH_TOKEN before that itself.
+    """
+    if "ray" in sys.modules:
+        log.warning("ray was imported before: its local cluster starts without a token")
+        return
+    os.environ["RAY_AUTH_MODE"] = "token"
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 def require_reachable() -> None:
