@@ -103,7 +103,7 @@ def _close_to_strangers() -> None:
     notebook may have, sets RAY_AUTH_MODE and RAY_AUTH_TOKEN before that itself.
     """
     if "ray" in sys.modules:
-        log.warning("ray was imported before: its local cluster starts without a token")
+        log.info("ray was imported before: its local cluster starts without a token")
         return
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
