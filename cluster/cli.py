@@ -8,7 +8,7 @@ from typer.exceptions import TyperException
 
 from softnce.cli import data_app, weights
 from softnce.errors import EXIT_KILLED, ConfigError, RunError, SetupError, SoftnceError
-from tune_spaces.cli import search
+from tune_spaces.cli import clean, logs, report, search
 
 app = typer.Typer(
     name="softnce",
@@ -19,6 +19,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(search)
+app.command()(report)
+app.command()(logs)
+app.command()(clean)
 app.command()(weights)
 app.add_typer(data_app, name="data")
 

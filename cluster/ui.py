@@ -3,11 +3,10 @@
 import os
 import socket
 import sys
-from pathlib import Path
 
 from softnce.errors import ConfigError, SetupError
 from softnce.training.tracking import own_uri, relocate
-from tune_spaces.study import DEFAULT_ROOT
+from tune_spaces.study import find_study
 
 
 def store_uri(study: str | None) -> str:
@@ -16,7 +15,7 @@ def store_uri(study: str | None) -> str:
     Raises:
         ConfigError: there is no such study.
     """
-    folder = study_root(study)
+    folder = find_study(study)
     if (folder / "mlflow.db").exists():
         relocate(folder)
         return own_uri(folder)
@@ -26,23 +25,6 @@ def store_uri(study: str | None) -> str:
     raise ConfigError(
         f"{folder}: no mlflow.db in it; set MLFLOW_TRACKING_URI to the server it was logged to"
     )
-
-
-def study_root(study: str | None) -> Path:
-    """Find a study's folder from its path or name; the newest without either.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if study is None:
-        found = sorted(DEFAULT_ROOT.glob("*/study.json"), key=lambda path: path.stat().st_mtime)
-        if not found:
-            raise ConfigError(f"no study in ./{DEFAULT_ROOT}: name one, or run softnce search")
-        return found[-1].parent.resolve()
-    for folder in (Path(study), DEFAULT_ROOT / study):
-        if (folder / "study.json").exists():
-            return folder.resolve()
-    raise ConfigError(f"{study}: neither a study's folder nor the name of one in ./{DEFAULT_ROOT}")
 
 
 def require_free(port: int) -> None:

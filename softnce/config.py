@@ -348,6 +348,13 @@ class ResourcesSection(Section):
     max_concurrent: int | None = Field(
         None, ge=1, description="trials at once; null: what the resources allow"
     )
+    autoscaling: bool = Field(
+        default=False,
+        description="the cluster grows on demand: what it has now does not bound max_concurrent",
+    )
+    wait_timeout_s: float = Field(
+        60, gt=0, description="a trial that waits longer for its resources is reported"
+    )
     cache: str | None = Field(
         None, description="folder of tokens and vectors; null: inside the study"
     )

@@ -1,13 +1,22 @@
 """The verbs about searching; each is a few lines that call down."""
 
 import re
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from softnce.errors import ConfigError
+from softnce.errors import EXIT_STOPPED, ConfigError
+
+if TYPE_CHECKING:
+    from softnce.config import Config
+    from tune_spaces.search import Study
+
+_STUDY = "A study's folder or name; the newest without it."
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -26,6 +35,12 @@ def search(
         str | None, typer.Option(help="Stop after 90s, 30m or 2h; the study can be continued.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study.")] = None,
+    quiet: Annotated[
+        bool | None,
+        typer.Option(
+            "--quiet/--verbose", "-q/-v", help="Show the result only, or all that is logged."
+        ),
+    ] = None,
 ) -> None:
     """Search the loss that makes your encoder retrieve best, or continue a search."""
     path = config_path(config)
@@ -40,13 +55,100 @@ def search(
     from tune_spaces import session
 
     session.quiet_environment()
-    from tune_spaces.search import search as run
-
     is_preset = path.parent.name == "presets"
     of_data = f"-{Path(resolved.data.path).stem}" if is_preset and resolved.data.path else ""
-    study = run(resolved, source=f"{path.stem}{of_data}", out=out)
+    with _interruptible():
+        study = _searched(resolved, f"{path.stem}{of_data}", out, quiet=quiet)
     _next_commands(study.folder.root, has_champion=study.champion is not None)
     raise typer.Exit(study.exit_code)
+
+
+def _searched(config: "Config", source: str, out: Path | None, *, quiet: bool | None) -> "Study":
+    from rich.console import Console
+
+    from softnce.training.logbook import also_show
+    from tune_spaces.search import search as run
+    from tune_spaces.search import tell_result, terminal
+
+    console = Console(quiet=True) if quiet else terminal()
+    if quiet is False:
+        also_show(console)
+    study = run(config, source=source, out=out, console=console)
+    if quiet:
+        tell_result(terminal(), study, config.search.metric)
+    return study
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """End with exit code 4 when a signal comes while no trial runs: what is made stays made."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command continues the study")
+        raise typer.Exit(EXIT_STOPPED) from None
+
+
+def report(
+    study: Annotated[str | None, typer.Argument(help=_STUDY)] = None,
+    push: Annotated[  # noqa: FBT002
+        bool, typer.Option("--push", help="Send MLflow what it has not got yet.")
+    ] = False,
+) -> None:
+    """Show the table and the verdict of a study."""
+    from softnce.training import logbook
+    from tune_spaces import report as reports
+    from tune_spaces import session
+    from tune_spaces.search import terminal
+    from tune_spaces.study import stored_job
+    from tune_spaces.watch import tracker_of
+
+    session.quiet_environment()
+    job = stored_job(study, terminal())
+    logbook.log_to(job.folder.log)
+    tracker = tracker_of(job)
+    if push:
+        sent = reports.push(job, tracker)
+        typer.echo(f"sent {sent} events" if sent else "MLflow has everything")
+    reports.show(job, tracker)
+
+
+def logs(
+    study: Annotated[str | None, typer.Argument(help=_STUDY)] = None,
+    trial: Annotated[str | None, typer.Argument(help="A trial, as t0007.")] = None,
+    lines: Annotated[int, typer.Option(min=1, help="The last lines only.")] = 1_000_000,
+) -> None:
+    """Print the log of a study or of one of its trials."""
+    from tune_spaces.study import find_log
+
+    with find_log(study, trial).open(encoding="utf-8", errors="replace") as file:
+        for line in deque(file, maxlen=lines):
+            typer.echo(line, nl=False)
+
+
+def clean(
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY|cache", help="A study, or the caches of all studies.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,  # noqa: FBT002
+) -> None:
+    """Free the disk of what no trial needs any more."""
+    from tune_spaces import clean as cleaning
+    from tune_spaces.search import terminal
+    from tune_spaces.study import stored_job
+
+    if study == "cache":
+        items = cleaning.needless_caches()
+    else:
+        items = cleaning.needless_of_study(stored_job(study, terminal()))
+    for one in items:
+        typer.echo(f"{cleaning.shown_size(one.size):>10}  {_shown(one.path)}  ({one.reason})")
+    total = cleaning.shown_size(sum(one.size for one in items))
+    if dry_run:
+        typer.echo(f"{total} would be freed; nothing was removed")
+        return
+    cleaning.remove(items)
+    typer.echo(f"{total} freed")
 
 
 def config_path(config: str | None) -> Path:

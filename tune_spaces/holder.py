@@ -31,11 +31,11 @@ def held(study: optuna.Study) -> Iterator[None]:
         SetupError: another living search holds it; host and process are named.
     """
     token = secrets.token_hex(8)
-    _require_free(study)
+    require_free(study)
     _beat(study, token)
     time.sleep(_SETTLE_S)
     if _holder(study).get("token") != token:
-        _require_free(study)
+        require_free(study)
     ended = threading.Event()
     heart = threading.Thread(target=_keep_beating, args=(study, token, ended), daemon=True)
     heart.start()
@@ -62,7 +62,12 @@ def _holder(study: optuna.Study) -> dict[str, Any]:
     return dict(study.user_attrs.get(_HOLDER) or {})
 
 
-def _require_free(study: optuna.Study) -> None:
+def require_free(study: optuna.Study) -> None:
+    """Check that no living search holds a study.
+
+    Raises:
+        SetupError: one does; host and process are named.
+    """
     holder = _holder(study)
     if not holder or not _is_alive(holder):
         return

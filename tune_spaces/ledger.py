@@ -101,6 +101,11 @@ class Ledger:
         if trial is not None and math.isfinite(value):
             trial.report(value, step=epoch)
 
+    def reported(self, key: str) -> set[int]:
+        """Return the epochs of a living trial that are recorded."""
+        number = self._alive[key].number
+        return set(self._study.get_trials(deepcopy=False)[number].intermediate_values)
+
     def note(self, key: str, name: str, value: object) -> None:
         """Attach a plain value to a living trial."""
         if key in self._alive:

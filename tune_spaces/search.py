@@ -3,17 +3,14 @@
 Called again on the same folder it continues: nothing that has ended is trained again.
 """
 
-import os
 import shutil
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from softnce.cli import phase_progress
 from softnce.config import Config
@@ -21,21 +18,31 @@ from softnce.configfile import to_yaml
 from softnce.data import mining
 from softnce.data.pairs import PairSet, read_pairs
 from softnce.data.sources import named_paths
-from softnce.errors import EXIT_KILLED, EXIT_OK, EXIT_STOPPED, RunError
+from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError
 from softnce.export import export
 from softnce.training.checkpoint import best_checkpoint, keep_weights_only, load_weights
+from softnce.training.exhaustion import explained
 from softnce.training.frozen import FROZEN, is_cached, vectors_key
+from softnce.training.logbook import log_to
 from softnce.training.prepare import Prepared, prepare
-from softnce.training.tracking import Store, Tracker, own_uri
+from softnce.training.tracking import Tracker
 from tune_spaces import session
 from tune_spaces.display import Display, headline, results_table
 from tune_spaces.holder import held
 from tune_spaces.ledger import Ledger, Proposal
 from tune_spaces.paper import first_points
+from tune_spaces.signals import Signals
 from tune_spaces.space import SearchSpace, both_alpha_and_beta_are_free, search_space
-from tune_spaces.study import Job, StudyFolder, require_own, require_same, study_folder
+from tune_spaces.study import (
+    Job,
+    StudyFolder,
+    require_own,
+    require_same,
+    store_size,
+    study_folder,
+)
 from tune_spaces.verdict import Row, champion, described, rows, verdict
-from tune_spaces.watch import MLflowWatcher, Watcher
+from tune_spaces.watch import MLflowWatcher, Watcher, tracker_of
 
 
 @dataclass(frozen=True)
@@ -77,16 +84,23 @@ def search(
         DataError: the data cannot be read or are too few.
         SetupError: MLflow, Ray or a resource is out of reach.
     """
-    console = console or _console()
     session.quiet_environment()
-    job = Job(config, study_folder(config, source, out), search_space(config), console)
+    folder, space = study_folder(config, source, out), search_space(config)
+    with Signals() as signals, explained(config, folder.root):
+        return _study(Job(config, folder, space, console or terminal(), signals))
+
+
+def _study(job: Job) -> Study:
+    """Check, prepare, run and conclude."""
+    config, console = job.config, job.console
     require_own(job.folder)
     session.require_reachable()
+    session.require_possible(config)
     if both_alpha_and_beta_are_free(job.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
     pairs = None if config.data.path is None else _read(job)  # before anything is written
-    session.divert_logs(job.folder.log)
-    tracker = _tracker(job)
+    log_to(job.folder.log)
+    tracker = tracker_of(job)
     tracker.connect()
     if pairs is None:
         pairs = _mined(job)
@@ -94,6 +108,7 @@ def search(
     prepared = prepare(
         config, pairs, job.folder.cache(config), tell=console.print, models=job.space.models()
     )
+    store_size(job.folder.root, valid=prepared.valid)
     study = job.folder.optuna_study()
     with held(study):
         return _searched(job, prepared, Ledger(study, job.space), tracker)
@@ -110,7 +125,7 @@ def _searched(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) ->
     return _concluded(job, prepared, (ledger, tracker), code)
 
 
-def _console() -> Console:
+def terminal() -> Console:
     """Return the terminal, or a page of fixed width where the output goes to a file."""
     terminal = Console()
     return terminal if terminal.is_terminal else Console(width=100)
@@ -148,14 +163,6 @@ def _mined(job: Job) -> PairSet:
     return read_pairs(job.folder.mined)
 
 
-def _tracker(job: Job) -> Tracker:
-    tracking, root = job.config.tracking, job.folder.root
-    uri = tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or own_uri(root)
-    experiment = tracking.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME")
-    store = Store(uri, experiment or f"softnce/{job.folder.name}", root)
-    return Tracker(store, job.folder.name)
-
-
 def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
     """Train trials until enough have ended or the search is stopped."""
     config, console = job.config, job.console
@@ -175,17 +182,24 @@ def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
             best=_best_so_far(job, ledger),
         )
         watchers = [MLflowWatcher(tracker), _Tidier(job.folder), display]
-        with _signals(switch.press):
+        with job.signals.handed_to(switch.press):
             for model in frozen_models(job.space):
                 prepared = _with_model(model, job, prepared, switch.is_pressed)
             with display:
                 tune_study(job, prepared, Desk(ledger, switch, watchers), at_once=at_once)
         if switch.reason:
-            console.print(f"[yellow]{switch.reason}; the same command continues the study[/]")
-            return EXIT_STOPPED
+            _tell_stop(console, switch.reason, switch.exit_code)
+            return switch.exit_code
         return EXIT_OK
     finally:
         session.stop_ray()
+
+
+def _tell_stop(console: Console, reason: str, code: int) -> None:
+    if code == EXIT_STOPPED:
+        console.print(f"[yellow]{reason}; the same command continues the study[/]")
+    else:
+        console.print(Text(f"stopped: {reason}", "red"), soft_wrap=True)
 
 
 def _best_so_far(job: Job, ledger: Ledger) -> float:
@@ -269,16 +283,21 @@ def _concluded(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], code
         _export_champion(job, prepared, best, sentence)
         tracker.champion(best.key, job.folder.champion, to_yaml(best.config))
     left = tracker.close("complete" if code == EXIT_OK else "interrupted", sentence)
-    console = job.console
-    console.print()
-    console.print(results_table(table, best, metric))
-    console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
+    study = Study(job.folder, table, best, sentence, code)
+    tell_result(job.console, study, metric)
     if left:
-        console.print(
+        job.console.print(
             f"[yellow]{left} events wait in {job.folder.root / 'tracking.jsonl'} until MLflow "
-            "is back; the same command sends them[/]"
+            "is back; the same command sends them, or softnce report --push[/]"
         )
-    return Study(job.folder, table, best, sentence, code)
+    return study
+
+
+def tell_result(console: Console, study: Study, metric: str) -> None:
+    """Show the table and the verdict."""
+    console.print()
+    console.print(results_table(study.table, study.champion, metric))
+    console.print(f"\n{study.verdict}", highlight=False, soft_wrap=True)
 
 
 def _keep_top(job: Job, table: Sequence[Row]) -> None:
@@ -317,22 +336,3 @@ def _export_champion(job: Job, prepared: Prepared, best: Row, sentence: str) -> 
     export(encoder, folder, card)
     source.write_text(to_yaml(best.config))
     marker.write_text(best.key)
-
-
-@contextmanager
-def _signals(press: Callable[[str], None]) -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM stop the search, and the second Ctrl-C end the process."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        del frame
-        if number == signal.SIGINT and handle.__dict__.get("again"):
-            os._exit(EXIT_KILLED)
-        handle.__dict__["again"] = True
-        press("stopped by Ctrl-C" if number == signal.SIGINT else "stopped by SIGTERM")
-
-    former = {one: signal.signal(one, handle) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for one, handler in former.items():
-            signal.signal(one, handler)

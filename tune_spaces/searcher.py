@@ -19,7 +19,8 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import Searcher
 
 from softnce.config import Config
-from softnce.errors import ConfigError
+from softnce.errors import EXIT_STOPPED, ConfigError
+from softnce.training.exhaustion import memory_advice
 from tune_spaces.ledger import Ledger, Proposal
 from tune_spaces.trial import ERROR_FILE
 from tune_spaces.watch import Watcher
@@ -42,10 +43,12 @@ class StopSwitch(_OfThisProcess, Stopper):
         self._end = None if time_budget_s is None else time.monotonic() + time_budget_s
         self._pressed = threading.Event()
         self.reason = ""
+        self.exit_code = EXIT_STOPPED
 
-    def press(self, reason: str) -> None:
-        """Stop as soon as possible."""
-        self.reason = self.reason or reason
+    def press(self, reason: str, exit_code: int = EXIT_STOPPED) -> None:
+        """Stop as soon as possible; the first reason stays."""
+        if not self.reason:
+            self.reason, self.exit_code = reason, exit_code
         self._pressed.set()
 
     def is_pressed(self) -> bool:
@@ -123,9 +126,12 @@ class StudySearcher(_OfThisProcess, Searcher):
         self._last[trial_id] = result
         if "failure" in result:
             return
-        self._ledger.report(proposal.key, result["epoch"], result["objective"])
-        for watcher in self._watchers:
-            watcher.reported(proposal, result)
+        known = self._ledger.reported(proposal.key)
+        for one in [*result.get("before", ()), result]:
+            if one["epoch"] not in known:
+                for watcher in self._watchers:
+                    watcher.reported(proposal, one)
+                self._ledger.report(proposal.key, one["epoch"], one["objective"])
 
     def on_trial_complete(
         self,
@@ -137,7 +143,10 @@ class StudySearcher(_OfThisProcess, Searcher):
         if trial_id not in self._running:
             return
         last = {**self._last.get(trial_id, {}), **(result or {})}
-        if last.get("failure"):
+        if last.get("halts"):  # not the trial's own fault: the next one would meet it too
+            self._switch.press(last["failure"], last["exit_code"])
+            self._end(trial_id, "interrupted", last)
+        elif last.get("failure"):
             self._end(trial_id, "fail", last, last["failure"])
         elif last.get("finished") and not error:
             self._end(trial_id, "complete", last)
@@ -181,7 +190,8 @@ class StudySearcher(_OfThisProcess, Searcher):
         path = self._plan.folder_of(self._running[trial_id].key) / ERROR_FILE
         if path.exists():
             return path.read_text().strip().splitlines()[-1]
-        return "the trial's process died: out of memory, or killed from outside"
+        config = self._plan.space_config(self._running[trial_id].values)
+        return f"the trial's process was killed twice; perhaps {memory_advice(config)}"
 
 
 @final
@@ -206,7 +216,14 @@ class Relay(_OfThisProcess, Callback):
 
 @final
 class FairASHA(ASHAScheduler):
-    """ASHA that measures the baselines like all others, and lets them finish."""
+    """ASHA that measures the baselines like all others, and lets them finish.
+
+    It knows a trial by its key, which stays when the trial goes on in another search.
+    """
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:  # noqa: ANN401
+        """Take a trial in."""
+        super().on_trial_add(tune_controller, _known_by_key(trial))
 
     def on_trial_result(
         self,
@@ -214,10 +231,32 @@ class FairASHA(ASHAScheduler):
         trial: Any,  # noqa: ANN401
         result: dict[str, Any],
     ) -> str:
-        """Return whether a trial goes on."""
-        decision = super().on_trial_result(tune_controller, trial, result)
+        """Return whether a trial goes on; epochs that were not reported are judged first."""
+        one, decision = _known_by_key(trial), self.CONTINUE
+        for epoch in [*result.get("before", ()), result]:
+            if decision == self.CONTINUE and "epoch" in epoch:
+                decision = super().on_trial_result(tune_controller, one, epoch)
         is_baseline = getattr(trial, "config", {}).get("is_baseline", False)
         return str(self.CONTINUE if is_baseline else decision)
+
+    def on_trial_complete(
+        self,
+        tune_controller: Any,  # noqa: ANN401
+        trial: Any,  # noqa: ANN401
+        result: dict[str, Any],
+    ) -> None:
+        """Note a trial's last result, unless it has none."""
+        if "epoch" in result:
+            super().on_trial_complete(tune_controller, _known_by_key(trial), result)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:  # noqa: ANN401
+        """Forget a trial."""
+        super().on_trial_remove(tune_controller, _known_by_key(trial))
+
+
+def _known_by_key(trial: Any) -> SimpleNamespace:  # noqa: ANN401  (a Trial of Tune, or a stand-in)
+    folder = getattr(trial, "config", {}).get("assignment", {}).get("folder", trial.trial_id)
+    return SimpleNamespace(trial_id=Path(folder).name)
 
 
 def asha(config: Config, past: Sequence[FrozenTrial]) -> FairASHA:
@@ -237,7 +276,7 @@ def asha(config: Config, past: Sequence[FrozenTrial]) -> FairASHA:
         reduction_factor=rules.reduction,
     )
     for one in past:
-        stand_in = SimpleNamespace(trial_id=f"past-{one.number}")
+        stand_in = SimpleNamespace(trial_id=one.user_attrs["key"])
         scheduler.on_trial_add(None, stand_in)
         for epoch, value in sorted(one.intermediate_values.items()):
             scheduler.on_trial_result(None, stand_in, {"epoch": epoch, "objective": value})

@@ -7,6 +7,7 @@ import re
 import secrets
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ import optuna
 
 from softnce.config import Config, ResourcesSection
 from softnce.errors import SetupError
+from softnce.training.logbook import log_to
 
 log = logging.getLogger(__name__)
 _ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default holds each report up for seconds
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "31536000",  # waiting is reported, never a failure
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -37,14 +40,27 @@ class Capacity:
     """What the cluster has.
 
     Attributes:
-        cpus: cores.
-        gpus: GPUs.
-        memory_gb: memory that tasks may use, in GB.
+        nodes: the resources of each living node by Ray's names: CPU, GPU.
+        memory_gb: memory that tasks may use on all nodes, in GB.
     """
 
-    cpus: float
-    gpus: float
+    nodes: Sequence[Mapping[str, float]]
     memory_gb: float
+
+    def total(self, resource: str) -> float:
+        """Return how much of a resource all nodes have together."""
+        return sum(node.get(resource, 0.0) for node in self.nodes)
+
+    def most(self, resource: str) -> float:
+        """Return how much of a resource the best node has."""
+        return max((node.get(resource, 0.0) for node in self.nodes), default=0.0)
+
+    def fitting(self, bundle: Mapping[str, float]) -> int:
+        """Return how many workers with these needs fit, each on one node."""
+        return sum(
+            min(math.floor(node.get(name, 0.0) / need + 1e-9) for name, need in bundle.items())
+            for node in self.nodes
+        )
 
 
 def quiet_environment() -> None:
@@ -75,25 +91,32 @@ def start_ray(log: Path) -> Capacity:
         _close_to_strangers()
     import ray
 
-    divert_logs(log)
+    log_to(log)
     if ray.is_initialized():
         return _capacity(ray)
     forwarded = {name: os.environ[name] for name in _ENVIRONMENT}
     options: dict[str, Any] = {} if address else {"include_dashboard": False}
     try:
-        ray.init(
-            address=address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env={"env_vars": forwarded},
-            **options,
-        )
-    except (ConnectionError, RuntimeError, OSError, ValueError, TimeoutError) as error:
+        _init(ray, address=address or "local", runtime_env={"env_vars": forwarded}, **options)
+    except Exception as error:  # Ray raises bare Exceptions here, too
         what = f"the Ray cluster at {address}" if address else "a local Ray cluster"
         cure = "check RAY_ADDRESS and its token" if address else "see the log"
         raise SetupError(f"{what} cannot be used: {_first_line(error)}; {cure}") from error
-    divert_logs(log)  # Ray's own set-up puts its handlers back
+    log_to(log)  # Ray's own set-up puts its handlers back
     return _capacity(ray)
+
+
+def _init(ray: Any, **options: Any) -> None:  # noqa: ANN401  (the module, and Ray's options)
+    """Start Ray; once more where a busy machine did not bring a local cluster up in time."""
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        ray.init(**quiet, **options)
+    except Exception as error:
+        if "timed out during startup" not in str(error):
+            raise
+        log.warning("Ray did not start in time; trying once more")
+        ray.shutdown()
+        ray.init(**quiet, **options)
 
 
 def _close_to_strangers() -> None:
@@ -135,6 +158,14 @@ def stop_ray() -> None:
     ray.shutdown()
 
 
+def worker_needs(resources: ResourcesSection) -> dict[str, float]:
+    """Return what one worker of a trial reserves, by Ray's names."""
+    needs = {"CPU": resources.cpus_per_worker}
+    if resources.gpus_per_worker:
+        needs["GPU"] = resources.gpus_per_worker
+    return needs
+
+
 def concurrency(config: Config, capacity: Capacity) -> int:
     """Return how many trials run at once.
 
@@ -142,25 +173,57 @@ def concurrency(config: Config, capacity: Capacity) -> int:
         SetupError: not even one trial fits; the missing resource is named.
     """
     need = config.resources
-    wanted = {
-        "CPU": (need.workers * need.cpus_per_worker, capacity.cpus, "resources.cpus_per_worker"),
-        "GPU": (need.workers * need.gpus_per_worker, capacity.gpus, "resources.gpus_per_worker"),
-        "GB of memory": (
-            need.memory_gb_per_trial,
-            capacity.memory_gb,
-            "resources.memory_gb_per_trial",
-        ),
-    }
-    fits = []
-    for resource, (amount, available, key) in wanted.items():
-        if amount > available + 1e-9:
-            raise SetupError(
-                f"a trial needs {amount:g} {resource} and the cluster has {available:g}: lower "
-                f"{key} or resources.workers, or add nodes"
-            )
-        if amount > 0:
-            fits.append(math.floor(available / amount + 1e-9))
-    return min([*fits, need.max_concurrent or fits[0]])
+    if need.autoscaling:
+        return need.max_concurrent or 1
+    bundle = worker_needs(need)
+    for resource, amount in bundle.items():
+        _require_fit(resource, amount, need.workers, capacity)
+    if need.memory_gb_per_trial > capacity.memory_gb + 1e-9:
+        raise SetupError(
+            f"a trial needs {need.memory_gb_per_trial:g} GB of memory and the cluster has "
+            f"{capacity.memory_gb:.3g}: lower resources.memory_gb_per_trial, or add nodes"
+        )
+    trials = capacity.fitting(bundle) // need.workers
+    if trials < 1:
+        wanted = " and ".join(f"{amount:g} {resource}" for resource, amount in bundle.items())
+        raise SetupError(
+            f"a trial needs {need.workers} workers with {wanted} each, and the nodes have room for "
+            f"{capacity.fitting(bundle)}: lower resources.workers, or add nodes"
+        )
+    in_memory = math.floor(capacity.memory_gb / need.memory_gb_per_trial + 1e-9)
+    return min(trials, in_memory, need.max_concurrent or trials)
+
+
+def _require_fit(resource: str, amount: float, workers: int, capacity: Capacity) -> None:
+    key = f"resources.{resource.lower()}s_per_worker"
+    total, most = capacity.total(resource), capacity.most(resource)
+    if workers * amount > total + 1e-9:
+        raise SetupError(
+            f"a trial needs {workers * amount:g} {resource} and the cluster has {total:g}: lower "
+            f"{key} or resources.workers, or add nodes"
+        )
+    if amount > most + 1e-9:
+        raise SetupError(
+            f"a worker needs {amount:g} {resource} on one node and the largest has {most:g}: "
+            f"lower {key} and raise resources.workers, or add larger nodes"
+        )
+
+
+def require_possible(config: Config) -> None:
+    """Refuse at once what this machine can never meet; a cluster is asked once it is reached.
+
+    Raises:
+        SetupError: the missing resource is named.
+    """
+    if os.environ.get("RAY_ADDRESS"):
+        return
+    gpus = 0
+    if config.resources.gpus_per_worker:
+        import torch
+
+        gpus = torch.cuda.device_count()
+    here = {"CPU": float(os.cpu_count() or 1), "GPU": float(gpus)}
+    concurrency(config, Capacity([here], memory_gb=1e9))
 
 
 def uses_train(resources: ResourcesSection) -> bool:
@@ -170,28 +233,9 @@ def uses_train(resources: ResourcesSection) -> bool:
     return resources.executor == "train"
 
 
-def divert_logs(path: Path) -> None:
-    """Send what libraries log to a file instead of the terminal."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    for old in [one for one in root.handlers if getattr(one, "softnce", False)]:
-        root.removeHandler(old)
-        old.close()
-    handler.softnce = True  # type: ignore[attr-defined]
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    for name in ("ray", "mlflow", "alembic", "optuna", "transformers", "sentence_transformers"):
-        logger = logging.getLogger(name)
-        logger.handlers = []
-        logger.propagate = True
-    logging.captureWarnings(capture=True)
-
-
 def _capacity(ray: Any) -> Capacity:  # noqa: ANN401  (the module)
-    total = ray.cluster_resources()
-    return Capacity(total.get("CPU", 0), total.get("GPU", 0), total.get("memory", 0) / 1e9)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return Capacity(nodes, sum(node.get("memory", 0.0) for node in nodes) / 1e9)
 
 
 def _first_line(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 from softnce.config import Config
-from softnce.configfile import to_yaml
+from softnce.configfile import load_config, to_yaml
 from softnce.errors import ConfigError
-from tune_spaces.space import SearchSpace
+from softnce.training.logbook import TRIAL_LOG
+from tune_spaces.signals import Signals
+from tune_spaces.space import SearchSpace, search_space
 
 DEFAULT_ROOT = Path("softnce-studies")
 _FREE = {  # what may change when a study is continued
@@ -98,12 +100,60 @@ class Job:
         folder: of the study.
         space: what is searched.
         console: where a person looks.
+        signals: how a person ends it.
     """
 
     config: Config
     folder: StudyFolder
     space: SearchSpace
     console: Console
+    signals: Signals = field(default_factory=Signals)
+
+
+def find_study(study: str | None) -> Path:
+    """Find a study's folder from its path or name; the newest without either.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if study is None:
+        found = sorted(DEFAULT_ROOT.glob("*/study.json"), key=lambda path: path.stat().st_mtime)
+        if not found:
+            raise ConfigError(f"no study in ./{DEFAULT_ROOT}: name one, or run softnce search")
+        return found[-1].parent.resolve()
+    for folder in (Path(study), DEFAULT_ROOT / study):
+        if (folder / "study.json").exists():
+            return folder.resolve()
+    raise ConfigError(f"{study}: neither a study's folder nor the name of one in ./{DEFAULT_ROOT}")
+
+
+def stored_job(study: str | None, console: Console) -> Job:
+    """Open a study as its folder tells it, without its data.
+
+    Raises:
+        ConfigError: there is no such study, or its files are damaged.
+    """
+    root = find_study(study)
+    if not (root / "optuna.db").exists():
+        raise ConfigError(f"{root}: no trial has begun yet; softnce search begins")
+    config = load_config(root / "config.yaml", [])
+    name = str(_read(root / "study.json").get("name") or root.name)
+    return Job(config, StudyFolder(root, name), search_space(config), console)
+
+
+def find_log(study: str | None, trial: str | None) -> Path:
+    """Find the log file of a study, or of one of its trials.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    folder = StudyFolder(find_study(study), "")
+    path = folder.log if trial is None else folder.trial(trial) / TRIAL_LOG
+    if path.exists():
+        return path
+    known = sorted(one.parent.name for one in folder.root.glob(f"trials/*/{TRIAL_LOG}"))
+    those = f"; those that have: {', '.join(known[:20])}" if known else ""
+    raise ConfigError(f"{path}: no such log{those}")
 
 
 def study_folder(config: Config, source: str, out: Path | None) -> StudyFolder:
@@ -164,6 +214,17 @@ def require_same(folder: StudyFolder, config: Config, data_digest: str) -> None:
         building.write_text(json.dumps(now, indent=1, sort_keys=True))
         building.rename(path)
     (folder.root / "config.yaml").write_text(to_yaml(config))
+
+
+def store_size(root: Path, *, valid: int) -> None:
+    """Remember how many validation queries a study has, for reports without its data."""
+    (root / "sizes.json").write_text(json.dumps({"valid": valid}))
+
+
+def stored_size(root: Path) -> int:
+    """Return the number of validation queries; 1, which shows no gain, where it is not known."""
+    path = root / "sizes.json"
+    return int(_read(path)["valid"]) if path.exists() else 1
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -6,6 +6,8 @@ What the trial needs to go on after a crash lies in its folder, not in Tune's ch
 """
 
 import json
+import logging
+import math
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +16,13 @@ from typing import Any, final
 from ray.tune import Trainable
 
 from softnce.errors import RunError, SoftnceError
+from softnce.training.exhaustion import explained
 from softnce.training.loop import Report, device_of, epochs
 from softnce.training.prepare import prepared_from
-from softnce.training.worker import Assignment, Mailbox, Running, use_threads
+from softnce.training.worker import Assignment, Mailbox, Running, begin_work, failure
 
+log = logging.getLogger(__name__)
 ERROR_FILE = "error.txt"
-_STOP_GRACE_S = 30.0
 
 
 class Trial(Trainable):
@@ -28,20 +31,28 @@ class Trial(Trainable):
     def setup(self, config: dict[str, Any]) -> None:
         """Take the assignment and start."""
         self._assignment = Assignment(**config["assignment"])
-        Path(self._assignment.folder).mkdir(parents=True, exist_ok=True)
-        self._begin()
+        self._refusal: Report | None = None
+        folder = Path(self._assignment.folder)
+        try:
+            with explained(self._assignment.resolved, folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                self._begin()
+        except SoftnceError as error:
+            self._refusal = failure(error)
 
     def step(self) -> Report:
         """Return the next epoch's report; a known failure is a report that ends the trial."""
         try:
-            report = self._next()
+            report = self._refusal or self._next()
         except SoftnceError as error:
-            return _failed(str(error))
+            log.exception("the trial ends")
+            report = failure(error)
         except Exception:
+            log.exception("the trial dies")
             (Path(self._assignment.folder) / ERROR_FILE).write_text(traceback.format_exc())
             raise
         if "failure" in report:
-            return _failed(report["failure"])
+            return {**report, "objective": math.nan, "finished": False, "done": True}
         return {**report, "done": report["finished"]}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
@@ -65,7 +76,7 @@ class InlineTrial(Trial):
 
     def _begin(self) -> None:
         config = self._assignment.resolved
-        use_threads(config)
+        begin_work(self._assignment)
         self._epochs: Iterator[Report] = epochs(
             config,
             prepared_from(self._assignment.prepared),
@@ -78,9 +89,7 @@ class InlineTrial(Trial):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another trial's assignment into the same process."""
-        self._assignment = Assignment(**new_config["assignment"])
-        Path(self._assignment.folder).mkdir(parents=True, exist_ok=True)
-        self._begin()
+        self.setup(new_config)
         return True
 
 
@@ -99,9 +108,5 @@ class TrainTrial(Trial):
 
     def cleanup(self) -> None:
         """Stop the run at its next step and wait until its workers are gone."""
-        self._run.ask_to_stop()
-        self._run.join(_STOP_GRACE_S)
-
-
-def _failed(reason: str) -> Report:
-    return {"failure": reason, "objective": float("nan"), "finished": False, "done": True}
+        if self._refusal is None:
+            self._run.end()

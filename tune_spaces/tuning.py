@@ -1,5 +1,6 @@
 """The Ray Tune run of a study: trials in, endings told, nothing else."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,11 @@ from tune_spaces.ledger import Ledger, Proposal
 from tune_spaces.searcher import Plan, Relay, StopSwitch, StudySearcher, asha
 from tune_spaces.study import Job
 from tune_spaces.trial import InlineTrial, TrainTrial
+from tune_spaces.waiting import WaitingRoom
 from tune_spaces.watch import Watcher
+
+log = logging.getLogger(__name__)
+_OWNERS_MEMORY = 1024**2  # bytes that the process which owns a Ray Train run reserves
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ def tune_study(job: Job, prepared: Prepared, desk: Desk, *, at_once: int) -> Non
             name="tune",
             storage_path=str(job.folder.root / "ray"),
             stop=desk.switch,
-            callbacks=[Relay(searcher)],
+            callbacks=[Relay(searcher), _waiting_room(job)],
             failure_config=tune.FailureConfig(max_failures=1),
             verbose=0,
         ),
@@ -66,6 +71,14 @@ def tune_study(job: Job, prepared: Prepared, desk: Desk, *, at_once: int) -> Non
     tuner.fit()
     if searcher.error is not None:
         job.console.print(f"[yellow]{searcher.error}[/]")
+
+
+def _waiting_room(job: Job) -> WaitingRoom:
+    def tell(sentence: str) -> None:
+        log.warning(sentence)
+        job.console.print(f"[yellow]{sentence}[/]", soft_wrap=True)
+
+    return WaitingRoom(job.config.resources, tell)
 
 
 def _assign(job: Job, prepared: Prepared) -> Any:  # noqa: ANN401  (Assign)
@@ -82,10 +95,6 @@ def _assign(job: Job, prepared: Prepared) -> Any:  # noqa: ANN401  (Assign)
 
 def _trainable(config: Config, *, uses_train: bool) -> Any:  # noqa: ANN401  (Tune's own wrapper)
     """Reserve a trial's resources: its own when inline; Ray Train reserves the workers itself."""
-    if uses_train:
-        return tune.with_resources(TrainTrial, {"CPU": 0.001})
-    need = config.resources
-    request = {"CPU": need.cpus_per_worker}
-    if need.gpus_per_worker:
-        request["GPU"] = need.gpus_per_worker
-    return tune.with_resources(InlineTrial, request)
+    if uses_train:  # Tune wants something; a thousandth of a CPU would keep the last worker out
+        return tune.with_resources(TrainTrial, {"memory": _OWNERS_MEMORY})
+    return tune.with_resources(InlineTrial, session.worker_needs(config.resources))

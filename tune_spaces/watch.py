@@ -1,12 +1,14 @@
 """Those who watch a search: its log in MLflow, and the person at the terminal."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, final
 
 from softnce.config import Config
-from softnce.training.tracking import Tracker
+from softnce.training.tracking import Store, Tracker, own_uri
 from tune_spaces.ledger import Proposal
+from tune_spaces.study import Job
 
 _METRICS = (
     "mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10",
@@ -18,6 +20,15 @@ _NAMED = {
     "loss/name", "loss/temperature", "optim/learning_rate", "optim/batch_size", "optim/seed",
     "weights/estimator", "weights/alpha", "weights/beta", "weights/temperature", "weights/scale",
 }  # fmt: skip
+
+
+def tracker_of(job: Job) -> Tracker:
+    """Build the MLflow writer of a study: its settings, else the environment's, else its own."""
+    tracking, root = job.config.tracking, job.folder.root
+    uri = tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or own_uri(root)
+    experiment = tracking.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    store = Store(uri, experiment or f"softnce/{job.folder.name}", root)
+    return Tracker(store, job.folder.name)
 
 
 class Watcher(ABC):

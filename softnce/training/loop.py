@@ -5,6 +5,7 @@ can stop between two reports and lose nothing. Started again on the same folder 
 was.
 """
 
+import logging
 import math
 import queue
 import threading
@@ -32,11 +33,13 @@ from softnce.training.checkpoint import (
     save_checkpoint,
 )
 from softnce.training.estimators import build_estimator
+from softnce.training.exhaustion import explained
 from softnce.training.gather import Workers
 from softnce.training.prepare import Prepared
 from softnce.training.step import Batch, Objective
 from softnce.weights.weighting import Estimator, require_finite, standardised
 
+log = logging.getLogger(__name__)
 Report = dict[str, Any]
 _STEPS_A_LOOK = 10  # steps between two looks at the stop flag
 
@@ -83,7 +86,9 @@ def epochs(
     A report holds ``epoch``, the validation metrics, ``objective`` (best ``search.metric`` so far),
     ``best_epoch``, ``loss``, ``weight_spread`` (0: InfoNCE; absent for a loss without weights),
     ``seconds`` and ``finished``. Without validation queries the objective is minus the loss, and
-    the last epoch is the best. A run that was complete already reports its last epoch again.
+    the last epoch is the best. The first report after a resume also holds ``before``, the reports
+    of the epochs that were done already, some of which may not have reached anyone. A run that was
+    complete already reports its last epoch again.
 
     Args:
         config: resolved.
@@ -95,16 +100,32 @@ def epochs(
             without a report of the epoch in flight.
 
     Raises:
-        RunError: the loss is no longer finite.
+        RunError: the loss is no longer finite, or memory ran out.
+        SetupError: the disk is full.
     """
+    with explained(config, folder):
+        place = workers, device or torch.device("cpu")
+        yield from _epochs(config, prepared, folder, place, should_stop)
+
+
+def _epochs(
+    config: Config,
+    prepared: Prepared,
+    folder: Path,
+    place: tuple[Workers, torch.device],
+    should_stop: Callable[[], bool],
+) -> Iterator[Report]:
+    workers, device = place
     _settle(config.optim)
-    run = _started(config, prepared, folder, workers, device or torch.device("cpu"))
+    run = _started(config, prepared, folder, workers, device)
+    before = list(run.history)
     if run.epoch >= config.optim.epochs:
-        yield run.history[-1]
+        yield {**run.history[-1], "before": before[:-1]}
         return
     batches = _Batches(run)
     while run.epoch < config.optim.epochs:
         began = time.perf_counter()
+        _draw_anew(run)
         report = _one_epoch(run, batches, should_stop)
         if report is None:
             return
@@ -114,7 +135,9 @@ def epochs(
         run.history.append(report)
         if workers.rank == 0:
             save_checkpoint(folder, _snapshot(run))
-        yield report
+        _log_epoch(report)
+        yield {**report, "before": before} if before else report
+        before = []
 
 
 def device_of(config: Config) -> torch.device:
@@ -125,6 +148,12 @@ def device_of(config: Config) -> torch.device:
 def _settle(optim: OptimSection) -> None:
     torch.manual_seed(optim.seed)
     torch.use_deterministic_algorithms(optim.deterministic, warn_only=True)
+
+
+def _draw_anew(run: Run) -> None:
+    """Seed dropout by (seed, epoch, worker), so that each worker resumes just as it would go on."""
+    if run.workers.world > 1:  # alone, the checkpoint's own random states say where it was
+        torch.manual_seed(run.config.optim.seed + 1_000_003 * run.epoch + 7919 * run.workers.rank)
 
 
 def _started(
@@ -149,7 +178,14 @@ def _started(
         restore_optimizer(optimizer, stored.optimizer)
         restore_random(stored.random)
         run.history = list(stored.progress["history"])
+    log.info("%s at epoch %d", "resumed" if run.history else "started", run.epoch + 1)
     return run
+
+
+def _log_epoch(report: Report) -> None:
+    shown = ("loss", "mrr", "objective", "best_epoch", "weight_spread", "seconds")
+    values = [f"{name} {report[name]:.4g}" for name in shown if name in report]
+    log.info("epoch %d: %s", report["epoch"], ", ".join(values))
 
 
 def _snapshot(run: Run) -> Checkpoint:

@@ -141,6 +141,10 @@ class Tracker:
         self._thread.join(timeout_s + 15)  # a call in flight ends within its own timeout
         return len(self._pending())
 
+    def waiting(self) -> int:
+        """Count the events that have not arrived."""
+        return len(self._pending())
+
     def _add(self, event: Event) -> None:
         line = json.dumps({"time_ms": int(time.time() * 1000), **event}, default=str)
         with self._lock, self._log.open("a", encoding="utf-8") as file:

@@ -1,5 +1,6 @@
 """The epoch loop as a Ray Train run: what trials, teachers and single runs have in common."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,12 +16,16 @@ from ray.train.v2.api.callback import UserCallback
 
 from softnce.config import Config
 from softnce.configfile import validated
-from softnce.errors import RunError, SoftnceError
+from softnce.errors import DataError, RunError, SetupError, SoftnceError
 from softnce.training.frozen import cache_vectors
 from softnce.training.gather import Workers
+from softnce.training.groups import NamedGroups, has_its_workers, remove_groups
+from softnce.training.logbook import TRIAL_LOG, log_to
 from softnce.training.loop import Report, device_of, epochs
 from softnce.training.prepare import prepared_from
 
+log = logging.getLogger(__name__)
+_STOP_GRACE_S = 30.0
 _LOOK_EVERY_S = 0.02
 _WORKER_FAILURES = 2  # restarts of the worker group inside one run
 
@@ -97,7 +102,7 @@ def fit(assignment: Assignment, mailbox: Any) -> None:  # noqa: ANN401  (an acto
             name=assignment.name,
             storage_path=str(Path(assignment.folder) / "train"),
             failure_config=FailureConfig(max_failures=_WORKER_FAILURES, controller_failure_limit=3),
-            callbacks=[Relay(mailbox)],
+            callbacks=[Relay(mailbox), NamedGroups(Path(assignment.folder), mailbox)],
         ),
     )
     trainer.fit()
@@ -114,6 +119,7 @@ class Running:
     def __init__(self, assignment: Assignment, mailbox: Any) -> None:  # noqa: ANN401
         self._assignment, self._mailbox = assignment, mailbox
         self._error: BaseException | None = None
+        remove_groups(Path(assignment.folder))  # of an owner that was killed
         self._thread = threading.Thread(target=self._fit, daemon=True, name=assignment.name)
         self._thread.start()
 
@@ -144,9 +150,18 @@ class Running:
         """Let all workers end at their next step."""
         ray.get(self._mailbox.stop.remote())
 
-    def join(self, grace_s: float) -> None:
-        """Wait until the workers are gone."""
-        self._thread.join(grace_s)
+    def end(self) -> None:
+        """Stop the run at its next step, and wait until its workers and their group are gone.
+
+        A run that still waits for its workers, or whose workers do not answer, is cut off.
+        """
+        self.ask_to_stop()
+        folder = Path(self._assignment.folder)
+        if has_its_workers(folder):
+            self._thread.join(_STOP_GRACE_S)
+        while self._thread.is_alive() and remove_groups(folder):
+            self._thread.join(_STOP_GRACE_S)
+        remove_groups(folder)
 
     def _fit(self) -> None:
         try:
@@ -163,11 +178,12 @@ def supervise(
     Raises:
         RunError: a known failure, or the workers died.
     """
-    mailbox = Mailbox.remote()
-    run = Running(assignment, mailbox)
+    run = Running(assignment, Mailbox.remote())
     while (report := run.next_report(should_stop)) is not None:
         if "failure" in report:
-            raise RunError(f"{assignment.name}: {report['failure']}")
+            run.end()
+            error = SetupError if report["halts"] else RunError
+            raise error(f"{assignment.name}: {report['failure']}")
         tell(report)
 
 
@@ -193,26 +209,51 @@ def _train(settings: dict[str, Any]) -> None:
     assignment, mailbox = settings["assignment"], settings["mailbox"]
     context = ray.train.get_context()
     workers = Workers(context.get_world_rank(), context.get_world_size())
-    config = assignment.resolved
-    use_threads(config)
-    flag = _StopFlag(mailbox)
+    begin_work(assignment, workers.rank)
     try:
-        for report in epochs(
-            config,
-            prepared_from(assignment.prepared),
-            Path(assignment.folder),
-            workers=workers,
-            device=device_of(config),
-            should_stop=flag.is_up,
-        ):
-            ray.train.report(report)
-            if flag.is_up():
-                return
-        if assignment.frozen and workers.rank == 0:
-            prepared = prepared_from(assignment.prepared)
-            cache_vectors(assignment.frozen, config, prepared, Path(assignment.folder))
+        _work(assignment, workers, _StopFlag(mailbox))
     except SoftnceError as error:  # a restart would only meet it again
-        ray.train.report({"failure": str(error)})
+        log.exception("the run ends")
+        ray.get(mailbox.put.remote(failure(error)))
+        ray.get(mailbox.stop.remote())
+        if workers.world > 1:
+            raise  # the others may be waiting for this one inside a step
+
+
+def _work(assignment: Assignment, workers: Workers, flag: "_StopFlag") -> None:
+    """Train; every worker leaves at the same place, where worker 0 has seen the flag."""
+    config, folder = assignment.resolved, Path(assignment.folder)
+    if workers.agree([float(flag.is_up())])[0]:
+        return
+    for report in epochs(
+        config,
+        prepared_from(assignment.prepared),
+        folder,
+        workers=workers,
+        device=device_of(config),
+        should_stop=flag.is_up,
+    ):
+        ray.train.report(report)
+        if workers.agree([float(flag.is_up())])[0]:
+            return
+    if assignment.frozen and workers.rank == 0:
+        cache_vectors(assignment.frozen, config, prepared_from(assignment.prepared), folder)
+
+
+def begin_work(assignment: Assignment, rank: int = 0) -> None:
+    """Set a process up for a run: its log and its cores."""
+    folder = Path(assignment.folder)
+    log_to(folder / (TRIAL_LOG if rank == 0 else f"trial-worker{rank}.log"))
+    use_threads(assignment.resolved)
+
+
+def failure(error: SoftnceError) -> Report:
+    """Return the report of a known failure.
+
+    ``halts`` tells that it is not the trial's own: every other trial would meet it too.
+    """
+    halts = isinstance(error, SetupError | DataError)
+    return {"failure": str(error), "halts": halts, "exit_code": error.exit_code}
 
 
 def use_threads(config: Config) -> None:

@@ -12,9 +12,9 @@ import urllib.request
 
 import pytest
 
-from cluster.ui import study_root
 from softnce.errors import ConfigError
 from softnce.training.tracking import Store, Tracker, own_uri
+from tune_spaces.study import find_study
 
 
 @pytest.fixture
@@ -89,17 +89,17 @@ def test_the_ui_shows_the_trials_of_the_study(study):
 
 def test_a_study_is_found_by_name_by_folder_and_as_the_newest(study, monkeypatch):
     monkeypatch.chdir(study.parents[1])
-    assert study_root("made") == study
-    assert study_root(str(study)) == study
-    assert study_root(None) == study
+    assert find_study("made") == study
+    assert find_study(str(study)) == study
+    assert find_study(None) == study
 
 
 def test_an_unknown_study_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="nowhere: neither a study's folder"):
-        study_root("nowhere")
+        find_study("nowhere")
     with pytest.raises(ConfigError, match="run softnce search"):
-        study_root(None)
+        find_study(None)
 
 
 def test_a_taken_port_is_refused_with_a_way_out(study):

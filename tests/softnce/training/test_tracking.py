@@ -1,15 +1,8 @@
 """MLflow as it is: a real database, and a real server process that goes away and comes back."""
 
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -17,6 +10,7 @@ from mlflow import MlflowClient
 
 from softnce.errors import SetupError
 from softnce.training.tracking import Store, Tracker, own_uri, relocate, without_secret
+from tests.servers import free_port, started_server, stop
 
 
 @pytest.fixture
@@ -195,40 +189,3 @@ def test_events_for_a_server_that_never_returns_wait_in_the_folder(tmp_path):
         assert runs_of(store)["t0000"].data.metrics["mrr"] == 0.5
     finally:
         stop(server)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def started_server(folder, port):
-    """A real MLflow server process, ready to answer."""
-    database = f"sqlite:///{folder / 'server.db'}"
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", database]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    until = time.monotonic() + 90
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-                return process
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
-    stop(process)
-    raise AssertionError("the MLflow server did not start")
-
-
-def stop(process):
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)

@@ -1,0 +1,75 @@
+"""Memory or a disk that runs out, told as what to change instead of as a crash."""
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from softnce.config import Config
+from softnce.errors import RunError, SetupError
+
+_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory", re.I)
+_NO_SPACE = re.compile(r"no space left|database or disk is full|disk quota exceeded", re.I)
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Tell whether an error says that main memory or the GPU's memory is used up."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    is_candidate = isinstance(error, RuntimeError | OSError)
+    return is_candidate and _NO_MEMORY.search(str(error)) is not None
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Tell whether an error, or what caused it, says that a disk or a quota is used up."""
+    one: BaseException | None = error
+    while one is not None:
+        if isinstance(one, OSError) and one.errno in _DISK_ERRORS:
+            return True
+        if _NO_SPACE.search(str(one)):
+            return True
+        one = one.__cause__ or one.__context__
+    return False
+
+
+def disk_advice(folder: Path) -> SetupError:
+    """Return the error that says a disk is full and how to go on."""
+    return SetupError(
+        f"{folder}: the disk is full; nothing that was finished is lost. Free space (softnce clean "
+        "frees what no trial needs any more), then the same command continues the study"
+    )
+
+
+@contextmanager
+def explained(config: Config, folder: Path) -> Iterator[None]:
+    """Turn memory and disks that run out into errors a user can act on.
+
+    Args:
+        config: of the run; its settings that cost memory are named.
+        folder: of the run's checkpoints.
+
+    Raises:
+        RunError: memory ran out; other runs may fit.
+        SetupError: the disk is full.
+    """
+    try:
+        yield
+    except Exception as error:
+        if memory_ran_out(error):
+            raise RunError(memory_advice(config)) from error
+        if disk_is_full(error):
+            raise disk_advice(folder) from error
+        raise
+
+
+def memory_advice(config: Config) -> str:
+    """Say which settings to lower when memory ran out."""
+    half = " or optim.precision: bf16" if config.optim.precision == "fp32" else ""
+    return (
+        f"out of memory: lower optim.batch_size ({config.optim.batch_size}) or "
+        f"encoder.max_length ({config.encoder.max_length}), or set resources.max_concurrent{half}"
+    )

@@ -1,0 +1,39 @@
+"""One log file a study and one a trial: what the libraries and the training say, with times."""
+
+import logging
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+TRIAL_LOG = "trial.log"
+_NOISY = ("ray", "mlflow", "alembic", "optuna", "transformers", "sentence_transformers")
+
+
+def log_to(path: Path) -> None:
+    """Send all that this process logs to a file, and to no terminal, from now on.
+
+    Args:
+        path: appended to; its folder is made. A file that this was asked for before is closed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.raiseExceptions = False  # a full disk must not add tracebacks of the log itself
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    for old in [one for one in root.handlers if getattr(one, "softnce", False)]:
+        root.removeHandler(old)
+        old.close()
+    handler.softnce = True  # type: ignore[attr-defined]
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    for name in _NOISY:
+        logger = logging.getLogger(name)
+        logger.handlers = []
+        logger.propagate = True
+    logging.captureWarnings(capture=True)
+
+
+def also_show(console: Console) -> None:
+    """Show on a terminal, too, what this process logs."""
+    logging.getLogger().addHandler(RichHandler(console=console, show_path=False))

@@ -1,0 +1,119 @@
+"""What a study no longer needs, and how much room it takes.
+
+Kept always: the champion, the weights of the best trials, everything that a trial needs to go on,
+the Optuna and MLflow stores, logs and configurations.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from optuna.trial import TrialState
+
+from softnce.training.checkpoint import best_checkpoint
+from tune_spaces.holder import require_free
+from tune_spaces.ledger import Ledger
+from tune_spaces.study import DEFAULT_ROOT, Job, StudyFolder
+
+_RUNS_OF_TRAIN = ("trials/*/train", "teacher/train", "simcse/train")
+_LEFTOVERS = (
+    "trials/*/.building-*",
+    "teacher/.building-*",
+    "simcse/.building-*",
+    "cache/*.building",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Needless:
+    """Something that can go.
+
+    Attributes:
+        path: a file or folder.
+        reason: why nothing needs it.
+        size: bytes.
+    """
+
+    path: Path
+    reason: str
+    size: int
+
+
+def needless_of_study(job: Job) -> list[Needless]:
+    """List what a study that nobody is searching does not need any more.
+
+    Raises:
+        SetupError: a living search holds the study.
+    """
+    study = job.folder.optuna_study()
+    require_free(study)
+    root = job.folder.root
+    found = [_needless(root / "ray", "Ray Tune's own notes; a study goes on from its ledger")]
+    for pattern in _RUNS_OF_TRAIN:
+        found += [_needless(one, "Ray Train's own notes") for one in root.glob(pattern)]
+    for pattern in _LEFTOVERS:
+        found += [_needless(one, "torn by an interruption") for one in root.glob(pattern)]
+    found += [_needless(*one) for one in _of_trials(job, Ledger(study, job.space))]
+    return [one for one in found if one.size]
+
+
+def needless_caches() -> list[Needless]:
+    """List the caches of the studies here; tokens and vectors are made anew when needed."""
+    reason = "tokens and vectors, made anew when the study goes on"
+    found = [_needless(path, reason) for path in sorted(DEFAULT_ROOT.glob("*/cache"))]
+    return [one for one in found if one.size]
+
+
+def remove(items: Sequence[Needless]) -> None:
+    """Remove files and folders."""
+    for one in items:
+        if one.path.is_dir():
+            shutil.rmtree(one.path, ignore_errors=True)
+        else:
+            one.path.unlink(missing_ok=True)
+
+
+def shown_size(size: int) -> str:
+    """Write a number of bytes for people.
+
+    >>> shown_size(1_234_000)
+    '1.2 MB'
+    """
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} bytes"
+
+
+def _of_trials(job: Job, ledger: Ledger) -> Iterator[tuple[Path, str]]:
+    """Yield weights and optimizer states of trials that will not go on."""
+    ended = [one for one in ledger.trials() if one.state != TrialState.RUNNING]
+    ranked = sorted(ended, key=lambda one: one.value or 0.0, reverse=True)
+    complete = [one for one in ranked if one.state == TrialState.COMPLETE]
+    kept = {one.user_attrs["key"] for one in complete[: job.config.search.keep_top]}
+    for trial in ended:
+        key = trial.user_attrs["key"]
+        yield from _of_trial(job.folder, key, is_kept=key in kept or _is_champion(job.folder, key))
+
+
+def _of_trial(folder: StudyFolder, key: str, *, is_kept: bool) -> Iterator[tuple[Path, str]]:
+    best = best_checkpoint(folder.trial(key)) if is_kept else None
+    if is_kept and best is None:
+        return  # nothing is known to be needless where the best cannot be told
+    for path in sorted(folder.trial(key).glob("epoch-*")):
+        if path != best:
+            yield path, "a later or better epoch is kept" if is_kept else "weights of a loser"
+    if best is not None and (best / "optimizer.safetensors").exists():
+        yield best / "optimizer.safetensors", "optimizer state of a trial that has ended"
+
+
+def _is_champion(folder: StudyFolder, key: str) -> bool:
+    marker = folder.root / "champion.txt"
+    return marker.exists() and marker.read_text() == key
+
+
+def _needless(path: Path, reason: str) -> Needless:
+    files = path.rglob("*") if path.is_dir() else [path]
+    size = sum(one.stat().st_size for one in files if one.is_file())
+    return Needless(path, reason, size)

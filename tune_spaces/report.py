@@ -1,0 +1,63 @@
+"""A study as its folder tells it: the table, the verdict, and what MLflow has not got yet."""
+
+from collections.abc import Sequence
+
+from softnce.errors import EXIT_OK, SetupError
+from softnce.training.tracking import Tracker
+from tune_spaces.display import results_table
+from tune_spaces.holder import held
+from tune_spaces.ledger import Ledger
+from tune_spaces.study import Job, stored_size
+from tune_spaces.verdict import Row, champion, rows, verdict
+
+_PUSH_TIMEOUT_S = 120.0
+
+
+def show(job: Job, tracker: Tracker) -> None:
+    """Print the table and the verdict of a study, and how many events wait for MLflow."""
+    table, sentence = _concluded(job, Ledger(job.folder.optuna_study(), job.space))
+    console = job.console
+    console.print(results_table(table, champion(table), job.config.search.metric))
+    console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
+    waiting = tracker.waiting()
+    if waiting:
+        console.print(
+            f"[yellow]{waiting} events have not reached MLflow: softnce report "
+            f"{job.folder.root} --push sends them[/]",
+            soft_wrap=True,
+        )
+
+
+def push(job: Job, tracker: Tracker) -> int:
+    """Send MLflow the events that wait in the study's folder, in order.
+
+    Returns:
+        How many were sent.
+
+    Raises:
+        SetupError: MLflow is out of reach, or another search holds the study.
+    """
+    waiting = tracker.waiting()
+    if not waiting:
+        return EXIT_OK
+    study = job.folder.optuna_study()
+    ledger = Ledger(study, job.space)
+    with held(study):
+        tracker.connect()
+        tracker.open({})
+        _, sentence = _concluded(job, ledger)
+        is_complete = ledger.ended() >= job.config.search.trials
+        state = "complete" if is_complete else "interrupted"
+        left = tracker.close(state, sentence, timeout_s=_PUSH_TIMEOUT_S)
+    if left:
+        raise SetupError(
+            f"{job.folder.root}: {left} events still wait; MLflow did not take them within "
+            f"{_PUSH_TIMEOUT_S:g} s. See softnce logs, then push again"
+        )
+    return waiting
+
+
+def _concluded(job: Job, ledger: Ledger) -> tuple[Sequence[Row], str]:
+    table = rows(ledger.trials(), job.space)
+    sentence = verdict(table, job.config.search.metric, stored_size(job.folder.root))
+    return table, sentence if ledger.ended() >= job.config.search.trials else f"So far: {sentence}"

@@ -1,0 +1,80 @@
+"""A trial that waits for its resources is told to whoever watches, with what it lacks."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, final
+
+import ray
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from softnce.config import ResourcesSection
+from softnce.training.groups import has_its_workers
+from tune_spaces.session import uses_train, worker_needs
+
+_LOOK_EVERY_S = 1.0
+
+
+@final
+class WaitingRoom(Callback):
+    """Looks at the trials that have begun and not started; each is reported once a wait."""
+
+    def __init__(self, resources: ResourcesSection, tell: Callable[[str], None]) -> None:
+        """Prepare the watch.
+
+        Args:
+            resources: what a trial needs, and how long it may wait in silence.
+            tell: is handed a sentence for each trial that waits too long.
+        """
+        self._resources, self._tell = resources, tell
+        self._since: dict[str, float] = {}
+        self._told: set[str] = set()
+        self._looked = 0.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: object) -> None:
+        """Look at the trials, at most once a second."""
+        del iteration, info
+        if time.monotonic() - self._looked < _LOOK_EVERY_S:
+            return
+        self._looked = time.monotonic()
+        for trial in trials:
+            if not trial.is_finished():
+                self._look(trial, Path(trial.config["assignment"]["folder"]))
+
+    def _look(self, trial: Trial, folder: Path) -> None:
+        key = folder.name
+        if not self._is_waiting(trial, folder):
+            self._since.pop(key, None)
+            self._told.discard(key)
+            return
+        waited = time.monotonic() - self._since.setdefault(key, time.monotonic())
+        if waited > self._resources.wait_timeout_s and key not in self._told:
+            self._told.add(key)
+            self._tell(self._sentence(key, waited))
+
+    def _is_waiting(self, trial: Trial, folder: Path) -> bool:
+        """Tell whether a trial, or the workers that it owns, have no place yet."""
+        if trial.status == Trial.PENDING:
+            return True
+        return uses_train(self._resources) and not has_its_workers(folder)
+
+    def _sentence(self, key: str, waited: float) -> str:
+        needs, workers = worker_needs(self._resources), self._resources.workers
+        wanted = " and ".join(f"{amount:g} {name}" for name, amount in needs.items())
+        each = f"{workers} workers with {wanted} each" if workers > 1 else wanted
+        return (
+            f"{key} has waited {waited:.0f} s for {each}: {free_resources(needs)}; other jobs "
+            "hold the rest, or a node was lost. It goes on waiting; Ctrl-C stops the search and "
+            "keeps all"
+        )
+
+
+def free_resources(needs: Mapping[str, float]) -> str:
+    """Say how much of each needed resource is free on the whole cluster."""
+    free, total = ray.available_resources(), ray.cluster_resources()
+    parts = [f"{free.get(name, 0):g} of {total.get(name, 0):g} {name}" for name in needs]
+    return f"free are {' and '.join(parts)}"
