@@ -93,11 +93,10 @@ def with_vectors(prepared: Prepared) -> Prepared:
 def block(run: loop.Run, batches: loop._Batches, number: int, steps: int) -> float:
     """Train a few steps; return the seconds of one."""
     rows = batches.drawn(1 + number)[:steps]
-    queries, codes = run.prepared.table("train_queries"), run.prepared.table("train_codes")
-    objective = loop._objective(run)
+    objective, texts = loop._objective(run), loop.texts_of(run.prepared)
     began = time.process_time()
     for batch in batches.prefetched(rows):
-        loop._descend(run, objective.outcome(run.encoder, queries, codes, batch).loss)
+        loop._descend(run, objective.outcome(run.encoder, texts, batch).loss)
     return (time.process_time() - began) / len(rows)
 
 

@@ -13,7 +13,7 @@ LossName = Literal[
     "infonce", "soft-infonce", "bce", "weighted-infonce", "kl-infonce", "top-k", "dynamic-threshold"
 ]
 EstimatorName = Literal["bm25", "teacher", "simcse", "self", "duplicates", "mixture"]
-ColumnName = Literal["query", "code", "id", "language"]
+ColumnName = Literal["query", "code", "id", "language", "negatives"]
 MetricName = Literal["mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10"]
 
 
@@ -53,6 +53,13 @@ class DataSection(Section):
     max_pairs: int | None = Field(None, ge=10, description="most pairs to mine")
     columns: dict[ColumnName, str] | None = Field(None, description="column names of own data")
     language: str | None = Field(None, description="programming language where the data do not say")
+    negatives: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="hard negatives of each training query, from the data's column negatives; all "
+        "queries of a batch are scored against them; 0 ignores the column",
+    )
     max_bad_share: Share = Field(
         0.05, description="a file with a larger share of unreadable rows is refused"
     )
@@ -63,6 +70,15 @@ class DataSection(Section):
         if (self.path is None) == (not self.mine):
             raise ValueError(
                 "give either data.path (pairs) or data.mine (source folders), not both or neither"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _negatives_are_given(self) -> "DataSection":
+        if self.negatives and self.mine:
+            raise ValueError(
+                "data.negatives: mined pairs come without hard negatives: set it to 0, or give "
+                "data.path"
             )
         return self
 
@@ -196,6 +212,9 @@ class MixtureSection(Section):
     teacher: float = Field(1.0, ge=0, le=1000, description="share of the teacher")
     simcse: float = Field(0.0, ge=0, le=1000, description="share of SimCSE")
     duplicates: float = Field(0.0, ge=0, le=1000, description="share of the duplicates")
+    self: float = Field(
+        0.0, ge=0, le=1000, description="share of the trained encoder's own similarities"
+    )
 
 
 class WeightsSection(Section):
@@ -232,6 +251,19 @@ class WeightsSection(Section):
         if self.estimator != "mixture":
             return (self.estimator,)
         return tuple(name for name, share in self.mixture.model_dump().items() if share > 0)
+
+    @property
+    def prepared_parts(self) -> tuple[str, ...]:
+        """Those parts that a batch can be judged by before the encoder has seen it."""
+        return tuple(name for name in self.parts if name != "self")
+
+    @property
+    def own_share(self) -> float:
+        """The say of the encoder in training, 0 to 1."""
+        if self.estimator != "mixture":
+            return float(self.estimator == "self")
+        shares: dict[str, float] = self.mixture.model_dump()
+        return shares["self"] / sum(shares.values())
 
     @model_validator(mode="after")
     def _mixture_of_something(self) -> "WeightsSection":
@@ -386,9 +418,14 @@ class Config(Section):
         asked = self.weights.parts if self.loss.name != "infonce" else ()
         return frozenset(asked) | ({"teacher"} if self.optim.init_from_teacher else set())
 
+    @property
+    def negatives(self) -> int:
+        """How many negatives each query meets: N - 1 of Eq. 4, hard negatives included."""
+        return self.optim.batch_size * (1 + self.data.negatives) - 1
+
     @model_validator(mode="after")
     def _weights_have_a_domain(self) -> "Config":
-        alpha, beta, negatives = self.weights.alpha, self.weights.beta, self.optim.batch_size - 1
+        alpha, beta, negatives = self.weights.alpha, self.weights.beta, self.negatives
         is_eq_4 = self.loss.name == "soft-infonce" and self.weights.estimator != "duplicates"
         if is_eq_4 and beta * negatives <= alpha:
             raise ValueError(
@@ -400,7 +437,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _negatives_are_left(self) -> "Config":
-        negatives = self.optim.batch_size - 1
+        negatives = self.negatives
         if self.loss.name == "top-k" and self.loss.top_k >= negatives:
             raise ValueError(
                 f"loss.top_k={self.loss.top_k} leaves none of {negatives} negatives: lower "

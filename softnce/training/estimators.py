@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import torch
 
 from softnce.config import WeightsSection
 from softnce.ragged import Ragged
 from softnce.training.prepare import Prepared
 from softnce.weights.bm25 import BM25Estimator
+from softnce.weights.docstrings import ThroughDocstrings
 from softnce.weights.duplicates import DuplicatesEstimator
 from softnce.weights.mixture import MixtureEstimator
 from softnce.weights.neural import VectorEstimator
@@ -19,34 +21,42 @@ Build = Callable[[WeightsSection, Prepared, torch.device], Estimator]
 
 def _bm25(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
     del device  # term counts stay on the CPU
-    against_codes = section.bm25.documents == "codes"
-    return BM25Estimator(
-        _rows(prepared.term_table("queries")),
-        documents=_rows(prepared.term_table("codes")) if against_codes else None,
-        variant=section.bm25.variant,
-    )
+    asked = _rows(prepared.term_table("queries"))
+    if section.bm25.documents == "queries":
+        return _through_docstrings(BM25Estimator(asked, variant=section.bm25.variant), prepared)
+    found = [_rows(prepared.term_table(name)) for name in ("codes", "negatives")]
+    return BM25Estimator(asked, documents=found[0] + found[1], variant=section.bm25.variant)
 
 
 def _teacher(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
     queries, codes = (prepared.frozen_vectors("teacher", name) for name in ("queries", "codes"))
+    if prepared.negatives:
+        codes = np.concatenate([codes, prepared.frozen_vectors("teacher", "negatives")])
     return VectorEstimator("teacher", queries, codes, score=section.teacher.score, device=device)
 
 
 def _simcse(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
     del section
     queries = prepared.frozen_vectors("simcse", "queries")
-    return VectorEstimator("simcse", queries, queries, score="cosine", device=device)
+    built = VectorEstimator("simcse", queries, queries, score="cosine", device=device)
+    return _through_docstrings(built, prepared)
+
+
+def _through_docstrings(estimator: Estimator, prepared: Prepared) -> Estimator:
+    if not prepared.negatives:
+        return estimator
+    return ThroughDocstrings(estimator, prepared.docstring_rows())
 
 
 def _duplicates(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
     del section, device  # group numbers stay on the CPU
-    groups = [prepared.duplicate_groups(table) for table in ("queries", "codes")]
-    return DuplicatesEstimator(*groups)
+    queries, codes = (prepared.duplicate_groups(table) for table in ("queries", "codes"))
+    return DuplicatesEstimator(queries, codes, prepared.negatives)
 
 
 def _mixture(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
-    parts = {name: ESTIMATORS[name](section, prepared, device) for name in section.parts}
-    return MixtureEstimator(parts, section.mixture.model_dump())
+    parts = {name: ESTIMATORS[name](section, prepared, device) for name in section.prepared_parts}
+    return MixtureEstimator(parts, section.mixture.model_dump(), pairs=prepared.train)
 
 
 ESTIMATORS: dict[str, Build] = {  # not self: its vectors exist within a step only
@@ -59,7 +69,7 @@ ESTIMATORS: dict[str, Build] = {  # not self: its vectors exist within a step on
 
 
 def build_estimator(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
-    """Build the estimator that the section names, which must not be self."""
+    """Build the estimator that the section names, which must not be self alone."""
     return ESTIMATORS[section.estimator](section, prepared, device)
 
 

@@ -29,7 +29,7 @@ class FrozenModel:
     Attributes:
         configured: turns the study's configuration into the model's own.
         inputs: turns the study's inputs into the model's own.
-        tables: of the training set, whose vectors are cached.
+        tables: of the training set, whose vectors are cached; hard negatives where there are some.
     """
 
     configured: Callable[[Config], Config]
@@ -75,11 +75,12 @@ def _as_they_are(prepared: Prepared) -> Prepared:
 
 def _queries_with_themselves(prepared: Prepared) -> Prepared:
     """Take the queries for both sides; without validation queries the last epoch counts."""
-    return replace(prepared, tokens=prepared.simcse, tokenizer="", valid=0, candidates=0)
+    bare = replace(prepared, tokens=prepared.simcse, tokenizer="")
+    return replace(bare, valid=0, candidates=0, negatives=0)
 
 
 FROZEN: dict[str, FrozenModel] = {
-    "teacher": FrozenModel(teacher_config, _as_they_are, ("queries", "codes")),
+    "teacher": FrozenModel(teacher_config, _as_they_are, ("queries", "codes", "negatives")),
     "simcse": FrozenModel(simcse_config, _queries_with_themselves, ("queries",)),
 }
 
@@ -126,6 +127,7 @@ def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) 
     vectors = {
         name: encoder.encode_all(prepared.table(f"train_{name}")).numpy()
         for name in FROZEN[model].tables
+        if name != "negatives" or prepared.negatives
     }
     if not all(np.isfinite(table).all() for table in vectors.values()):
         raise RunError(

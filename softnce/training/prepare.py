@@ -42,6 +42,7 @@ class Prepared:
         train: number of training pairs.
         valid: number of validation queries.
         candidates: number of functions they are ranked against.
+        negatives: number of hard negatives of each training pair.
         simcse: name of the token table of SimCSE's queries; empty where it is not used.
         groups: name of the groups of duplicates; empty where they are not used.
         vectors: name of the vectors of each frozen model, once it is known.
@@ -55,12 +56,16 @@ class Prepared:
     train: int
     valid: int
     candidates: int
+    negatives: int = 0
     simcse: str = ""
     groups: str = ""
     vectors: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, name: str) -> Ragged:
-        """Memory-map a token table: train_queries, train_codes, valid, test or candidates."""
+        """Memory-map a token table.
+
+        Its name is train_queries, train_codes, train_negatives, valid, test or candidates.
+        """
         return _open_ragged(Path(self.cache) / self.tokens, name)
 
     def answers(self, split: str) -> torch.Tensor:
@@ -69,21 +74,34 @@ class Prepared:
         return torch.from_numpy(np.array(array, dtype=np.int64))
 
     def term_table(self, name: str) -> Ragged:
-        """Memory-map the term ids of queries or codes of the training split."""
+        """Memory-map the term ids of queries, codes or negatives of the training split."""
         return _open_ragged(Path(self.cache) / self.terms, name)
 
+    def docstring_rows(self) -> torch.Tensor:
+        """Return (n,) the training row whose docstring each candidate has, -1 where none has it.
+
+        Candidates are the training rows, then the hard negatives of all rows. A hard negative has
+        the docstring of the first training function with the same text.
+        """
+        rows = torch.arange(self.train)
+        if not self.negatives:
+            return rows
+        found = open_array(Path(self.cache) / self.terms, "docstrings")
+        return torch.cat([rows, torch.from_numpy(np.array(found, dtype=np.int64))])
+
     def frozen_vectors(self, model: str, table: str) -> NDArray[np.float32]:
-        """Memory-map a frozen model's (n, d) vectors of the training queries or codes.
+        """Memory-map a frozen model's (n, d) vectors of the training queries, codes or negatives.
 
         Raises:
             DataError: they belong to other data.
         """
+        wanted = self.train * (self.negatives if table == "negatives" else 1)
         name = self.vectors.get(model, "")
         folder = Path(self.cache) / name
         if not name or not (folder / f"{table}.npy").exists():
             raise DataError(f"{model}: its vectors of the training {table} have not been prepared")
         vectors: NDArray[np.float32] = open_array(folder, table)  # type: ignore[assignment]
-        if len(vectors) != self.train:
+        if len(vectors) != wanted:
             raise DataError(
                 f"{folder}: {len(vectors)} vectors for {self.train} training pairs: they belong to "
                 "other data; delete the folder, and it is made anew"
@@ -101,7 +119,10 @@ class Prepared:
         }
 
     def duplicate_groups(self, table: str) -> torch.Tensor:
-        """Return (n,) the group of duplicates of each training query or code."""
+        """Return (n,) the group of duplicates of each training query or code.
+
+        The codes' groups go on with those of the hard negatives.
+        """
         array = open_array(Path(self.cache) / self.groups, table)
         return torch.from_numpy(np.array(array, dtype=np.int64))
 
@@ -163,6 +184,7 @@ def prepare(
         train=len(pairs.train),
         valid=len(pairs.valid.texts),
         candidates=len(pairs.candidates),
+        negatives=config.data.negatives,
         simcse=_simcse_tokens(config, pairs, cache, tell) if "simcse" in wanted else "",
         groups=_duplicate_groups(pairs, cache, tell) if "duplicates" in wanted else "",
     )
@@ -175,11 +197,21 @@ def _require_enough(config: Config, pairs: PairSet) -> None:
             f"{source}: {len(pairs.train)} training pairs do not fill one batch of "
             f"{config.optim.batch_size}: lower optim.batch_size or add pairs"
         )
+    _require_negatives(pairs, source, config.data.negatives)
     if not pairs.valid.texts:
         raise DataError(
             f"{source}: no validation queries, so nothing can be compared: add a valid.jsonl "
             "(with its codebase.jsonl), or give one file of pairs, which is split by itself"
         )
+
+
+def _require_negatives(pairs: PairSet, source: str, asked: int) -> None:
+    for pair in pairs.train:
+        if len(pair.negatives) != asked:
+            raise DataError(
+                f"{source}: {pair.id} has {len(pair.negatives)} hard negatives, data.negatives is "
+                f"{asked}: read the pairs with negatives={asked}"
+            )
 
 
 def _tokenizer(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
@@ -201,12 +233,13 @@ def _tokenizer(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
 
 
 def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> str:
-    name = cache_key("tokens", data=pairs.digest, tokenizer=encoder.tokenizer_digest())
+    name = cache_key("token-tables", data=pairs.digest, tokenizer=encoder.tokenizer_digest())
     if not (cache / name).is_dir():
         tell(f"tokenising {len(pairs.train) + len(pairs.candidates):,} functions")
         arrays = {
             **_named("train_queries", encoder.tokenize([pair.query for pair in pairs.train])),
             **_named("train_codes", encoder.tokenize([pair.code for pair in pairs.train])),
+            **_named("train_negatives", encoder.tokenize(_negatives(pairs))),
             **_named("candidates", encoder.tokenize(pairs.candidates)),
             **_split_arrays("valid", encoder, pairs.valid),
             **_split_arrays("test", encoder, pairs.test),
@@ -221,15 +254,30 @@ def _split_arrays(split: str, encoder: Encoder, queries: Queries) -> dict[str, N
 
 
 def _term_tables(pairs: PairSet, cache: Path) -> str:
-    name = cache_key("terms", data=pairs.digest, words="lower-cased")
+    name = cache_key("term-tables", data=pairs.digest, words="lower-cased")
     if not (cache / name).is_dir():
         vocabulary: dict[str, int] = {}
         arrays = {
             **_named("queries", _numbered([pair.query for pair in pairs.train], vocabulary)),
             **_named("codes", _numbered([pair.code for pair in pairs.train], vocabulary)),
+            **_named("negatives", _numbered(_negatives(pairs), vocabulary)),
+            "docstrings": _docstrings(pairs),
         }
         save_arrays(cache / name, arrays)
     return name
+
+
+def _negatives(pairs: PairSet) -> list[str]:
+    """List the hard negatives of all training pairs, a pair's own next to each other."""
+    return [code for pair in pairs.train for code in pair.negatives]
+
+
+def _docstrings(pairs: PairSet) -> NDArray[np.int64]:
+    """Find the first training pair whose function each hard negative is, -1 where it is none."""
+    firsts: dict[str, int] = {}
+    for row, pair in enumerate(pairs.train):
+        firsts.setdefault(pair.code, row)
+    return np.array([firsts.get(code, -1) for code in _negatives(pairs)], dtype=np.int64)
 
 
 def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
@@ -272,7 +320,9 @@ def _duplicate_groups(pairs: PairSet, cache: Path, tell: Tell) -> str:
         tell(f"looking for duplicates among {len(pairs.train):,} pairs")
         arrays = {
             "queries": np.array(duplicate_groups([pair.query for pair in pairs.train])),
-            "codes": np.array(duplicate_groups([pair.code for pair in pairs.train])),
+            "codes": np.array(
+                duplicate_groups([*(pair.code for pair in pairs.train), *_negatives(pairs)])
+            ),
         }
         save_arrays(cache / name, arrays)
     return name

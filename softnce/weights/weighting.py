@@ -31,8 +31,9 @@ class Estimator(ABC):
 
         Args:
             queries: (q,) row numbers in the training set of this worker's queries.
-            candidates: (c,) row numbers of all candidates in the batch, in column order; alone,
-                the same rows as ``queries``.
+            candidates: (c,) row numbers of all candidates in the batch, in column order: first the
+                functions of the batch (alone, the same rows as ``queries``), then its hard
+                negatives, which are numbered after the training rows.
 
         Returns:
             (q, c) scores on any scale, higher is more alike.
