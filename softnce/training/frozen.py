@@ -50,14 +50,12 @@ def teacher_config(config: Config) -> Config:
 def simcse_config(config: Config) -> Config:
     """Return SimCSE's configuration.
 
-    Source: section 3.2 and appendix C of the paper; the numbers of its code where they differ.
+    Source: section 3.2 and appendix C of the paper; ``recipe`` tells whose numbers.
     """
     section = config.weights.simcse
-    loss = LossSection(name="infonce", temperature=section.temperature)
+    loss = LossSection(name="infonce", temperature=section.setting("temperature"))
     optim = {
-        "epochs": section.epochs,
-        "batch_size": section.batch_size,
-        "learning_rate": section.learning_rate,
+        **{name: section.setting(name) for name in ("epochs", "batch_size", "learning_rate")},
         "max_steps": section.max_steps,
         "warmup_share": 0.0,
         "weight_decay": 0.0,

@@ -283,9 +283,10 @@ def _docstrings(pairs: PairSet) -> NDArray[np.int64]:
 def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
     """Tokenise the training queries for SimCSE, which sees each as its own positive."""
     section = config.weights.simcse
-    if len(pairs.train) < section.batch_size:
+    size = section.setting("batch_size")
+    if len(pairs.train) < size:
         raise DataError(
-            f"{len(pairs.train)} training queries do not fill one batch of {section.batch_size}: "
+            f"{len(pairs.train)} training queries do not fill one batch of {size}: "
             "lower weights.simcse.batch_size"
         )
     try:
