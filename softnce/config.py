@@ -197,6 +197,13 @@ class BM25Section(Section):
         "official",
     )
 
+    @property
+    def terms(self) -> Literal["words", "docstring_tokens", "subwords"]:
+        """What counts as a term."""
+        if self.tokens != "auto":
+            return self.tokens
+        return "subwords" if self.variant == "official" else "words"
+
 
 class TeacherSection(Section):
     """The frozen model, trained with InfoNCE by the study itself, that estimates relevance."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from softnce.config import WeightsSection
+from softnce.config import BM25Section, WeightsSection
 from softnce.ragged import Ragged
 from softnce.training.prepare import Prepared
 from softnce.weights.bm25 import BM25Estimator
@@ -21,11 +21,25 @@ Build = Callable[[WeightsSection, Prepared, torch.device], Estimator]
 
 def _bm25(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
     del device  # term counts stay on the CPU
-    asked = _rows(prepared.term_table("queries"))
-    if section.bm25.documents == "queries":
-        return _through_docstrings(BM25Estimator(asked, variant=section.bm25.variant), prepared)
-    found = [_rows(prepared.term_table(name)) for name in ("codes", "negatives")]
-    return BM25Estimator(asked, documents=found[0] + found[1], variant=section.bm25.variant)
+    bm25 = section.bm25
+    asked = _rows(prepared.term_table("queries", bm25.terms))
+    average = _official_length(bm25, prepared)
+    if bm25.documents == "queries":
+        built = BM25Estimator(asked, variant=bm25.variant, average_length=average)
+        return _through_docstrings(built, prepared)
+    names = ("codes", "negatives") if prepared.negatives else ("codes",)
+    found = [row for name in names for row in _rows(prepared.term_table(name, bm25.terms))]
+    return BM25Estimator(asked, documents=found, variant=bm25.variant, average_length=average)
+
+
+def _official_length(bm25: BM25Section, prepared: Prepared) -> float | None:
+    """Average the lengths as the paper's code does: with the marks of begin and end.
+
+    Source: its BM25 counts them in the mean of the training set but not in the length of a text.
+    """
+    if bm25.variant != "official" or bm25.terms != "subwords":
+        return None
+    return float(prepared.table(f"train_{bm25.documents}").lengths.mean()) or None
 
 
 def _teacher(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:

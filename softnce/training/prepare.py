@@ -5,7 +5,7 @@ data, tokenise nothing. What only some estimators read is made only for those.
 """
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,21 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from softnce.config import Config, EncoderSection, SimCSESection
-from softnce.data.dedup import THRESHOLD
 from softnce.data.pairs import PairSet, Queries
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import static_encoder, train_tokenizer
 from softnce.errors import DataError, SetupError
-from softnce.ragged import Ragged, open_array, ragged, save_arrays
-from softnce.weights.bm25 import terms
+from softnce.ragged import Ragged, open_array, save_arrays
+from softnce.training.tables import (
+    TermKind,
+    duplicate_tables,
+    hard_negatives,
+    named,
+    opened,
+    term_tables,
+    without,
+)
 from softnce.weights.cache import cache_key
-from softnce.weights.duplicates import duplicate_groups
 
 Tell = Callable[[str], None]
 
@@ -66,16 +72,24 @@ class Prepared:
 
         Its name is train_queries, train_codes, train_negatives, valid, test or candidates.
         """
-        return _open_ragged(Path(self.cache) / self.tokens, name)
+        return opened(Path(self.cache) / self.tokens, name)
 
     def answers(self, split: str) -> torch.Tensor:
         """Return (q,) the candidate that answers each query of valid or test."""
         array = open_array(Path(self.cache) / self.tokens, f"{split}_answers")
         return torch.from_numpy(np.array(array, dtype=np.int64))
 
-    def term_table(self, name: str) -> Ragged:
-        """Memory-map the term ids of queries, codes or negatives of the training split."""
-        return _open_ragged(Path(self.cache) / self.terms, name)
+    def term_table(self, name: str, tokens: TermKind = "words") -> Ragged:
+        """Return the term ids of queries, codes or negatives of the training split.
+
+        Args:
+            name: of the texts.
+            tokens: what counts as a term; subwords are those of the encoder's tokenizer.
+        """
+        if tokens != "subwords":
+            return opened(Path(self.cache) / self.terms, f"{tokens}_{name}")
+        special = open_array(Path(self.cache) / self.tokens, "special_ids")
+        return without(self.table(f"train_{name}"), np.array(special))
 
     def docstring_rows(self) -> torch.Tensor:
         """Return (n,) the training row whose docstring each candidate has, -1 where none has it.
@@ -180,13 +194,13 @@ def prepare(
         data=pairs.digest,
         tokenizer=tokenizer,
         tokens=_token_tables(encoder, pairs, cache, tell),
-        terms=_term_tables(pairs, cache),
+        terms=term_tables(pairs, cache),
         train=len(pairs.train),
         valid=len(pairs.valid.texts),
         candidates=len(pairs.candidates),
         negatives=config.data.negatives,
         simcse=_simcse_tokens(config, pairs, cache, tell) if "simcse" in wanted else "",
-        groups=_duplicate_groups(pairs, cache, tell) if "duplicates" in wanted else "",
+        groups=duplicate_tables(pairs, cache, tell) if "duplicates" in wanted else "",
     )
 
 
@@ -237,12 +251,13 @@ def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> 
     if not (cache / name).is_dir():
         tell(f"tokenising {len(pairs.train) + len(pairs.candidates):,} functions")
         arrays = {
-            **_named("train_queries", encoder.tokenize([pair.query for pair in pairs.train])),
-            **_named("train_codes", encoder.tokenize([pair.code for pair in pairs.train])),
-            **_named("train_negatives", encoder.tokenize(_negatives(pairs))),
-            **_named("candidates", encoder.tokenize(pairs.candidates)),
+            **named("train_queries", encoder.tokenize([pair.query for pair in pairs.train])),
+            **named("train_codes", encoder.tokenize([pair.code for pair in pairs.train])),
+            **named("train_negatives", encoder.tokenize(hard_negatives(pairs))),
+            **named("candidates", encoder.tokenize(pairs.candidates)),
             **_split_arrays("valid", encoder, pairs.valid),
             **_split_arrays("test", encoder, pairs.test),
+            "special_ids": np.array(sorted(encoder.special_ids()), dtype=np.int64),
         }
         save_arrays(cache / name, arrays)
     return name
@@ -250,34 +265,7 @@ def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> 
 
 def _split_arrays(split: str, encoder: Encoder, queries: Queries) -> dict[str, NDArray[np.generic]]:
     answers = np.array(queries.answers, dtype=np.int64)
-    return {**_named(split, encoder.tokenize(queries.texts)), f"{split}_answers": answers}
-
-
-def _term_tables(pairs: PairSet, cache: Path) -> str:
-    name = cache_key("term-tables", data=pairs.digest, words="lower-cased")
-    if not (cache / name).is_dir():
-        vocabulary: dict[str, int] = {}
-        arrays = {
-            **_named("queries", _numbered([pair.query for pair in pairs.train], vocabulary)),
-            **_named("codes", _numbered([pair.code for pair in pairs.train], vocabulary)),
-            **_named("negatives", _numbered(_negatives(pairs), vocabulary)),
-            "docstrings": _docstrings(pairs),
-        }
-        save_arrays(cache / name, arrays)
-    return name
-
-
-def _negatives(pairs: PairSet) -> list[str]:
-    """List the hard negatives of all training pairs, a pair's own next to each other."""
-    return [code for pair in pairs.train for code in pair.negatives]
-
-
-def _docstrings(pairs: PairSet) -> NDArray[np.int64]:
-    """Find the first training pair whose function each hard negative is, -1 where it is none."""
-    firsts: dict[str, int] = {}
-    for row, pair in enumerate(pairs.train):
-        firsts.setdefault(pair.code, row)
-    return np.array([firsts.get(code, -1) for code in _negatives(pairs)], dtype=np.int64)
+    return {**named(split, encoder.tokenize(queries.texts)), f"{split}_answers": answers}
 
 
 def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
@@ -299,7 +287,7 @@ def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> s
         tell(f"tokenising {len(pairs.train):,} queries for SimCSE")
         tokens = encoder.tokenize([pair.query for pair in pairs.train])
         save_arrays(
-            cache / name, {**_named("train_queries", tokens), **_named("train_codes", tokens)}
+            cache / name, {**named("train_queries", tokens), **named("train_codes", tokens)}
         )
     return name
 
@@ -313,36 +301,6 @@ def simcse_encoder(section: SimCSESection) -> EncoderSection:
         similarity="cosine",
         max_length=section.max_length,
     )
-
-
-def _duplicate_groups(pairs: PairSet, cache: Path, tell: Tell) -> str:
-    name = cache_key("duplicates", data=pairs.digest, threshold=THRESHOLD)
-    if not (cache / name).is_dir():
-        tell(f"looking for duplicates among {len(pairs.train):,} pairs")
-        arrays = {
-            "queries": np.array(duplicate_groups([pair.query for pair in pairs.train])),
-            "codes": np.array(
-                duplicate_groups([*(pair.code for pair in pairs.train), *_negatives(pairs)])
-            ),
-        }
-        save_arrays(cache / name, arrays)
-    return name
-
-
-def _numbered(texts: Sequence[str], vocabulary: dict[str, int]) -> Ragged:
-    rows = [
-        [vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts
-    ]
-    return ragged(rows)
-
-
-def _named(name: str, table: Ragged) -> dict[str, NDArray[np.generic]]:
-    return {f"{name}_values": table.values, f"{name}_offsets": table.offsets}
-
-
-def _open_ragged(folder: Path, name: str) -> Ragged:
-    values, offsets = open_array(folder, f"{name}_values"), open_array(folder, f"{name}_offsets")
-    return Ragged(values, offsets)  # type: ignore[arg-type]
 
 
 def _write_atomically(path: Path, text: str) -> None:
