@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from softnce.config import Config, OptimSection
 from softnce.data.batching import epoch_batches, negative_rows
 from softnce.encoders.encoder import Encoder
-from softnce.errors import RunError
+from softnce.errors import DataError, RunError
 from softnce.evaluation.ranking import ranks, retrieval_metrics
 from softnce.ragged import ragged
 from softnce.training.checkpoint import (
@@ -133,7 +133,7 @@ def _started(
 ) -> Run:
     encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
     if config.optim.init_from_teacher:
-        encoder.model.load_state_dict(prepared.frozen_weights("teacher"))
+        _start_at_the_teacher(encoder, prepared)
     encoder.model.to(device)
     encoder.model.train()
     optimizer = torch.optim.AdamW(
@@ -151,6 +151,16 @@ def _started(
         restore_random(stored.random)
         run.history = list(stored.progress["history"])
     return run
+
+
+def _start_at_the_teacher(encoder: Encoder, prepared: Prepared) -> None:
+    try:
+        encoder.model.load_state_dict(prepared.frozen_weights("teacher"))
+    except RuntimeError as error:
+        raise DataError(
+            "optim.init_from_teacher: the teacher's weights are those of another encoder: give "
+            f"both the same encoder section, or empty the cache {prepared.cache}"
+        ) from error
 
 
 def _snapshot(run: Run) -> Checkpoint:
