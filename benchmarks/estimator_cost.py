@@ -4,9 +4,10 @@ Run it without arguments: ``python benchmarks/estimator_cost.py`` (under ten min
 The steps are softnce's own: MiniLM in fp32, pooled chunks, clipping, AdamW, relevance estimated in
 the loader's thread. Steps of all estimators are interleaved, on the same batches, and compared with
 the plain InfoNCE step of the same round; InfoNCE itself runs twice a round, so that its second row
-shows the noise. Times are CPU seconds of all threads, the loader's included, since other work on
-the machine moves wall time by more than any estimator does; texts are cut short for the same ten
-minutes, which makes an estimator's share look larger than in training.
+shows the noise. Times are CPU seconds, the loader's included, of one computing thread: other work
+on the machine moves wall time, and the CPU time of threads that wait for each other, by more than
+any estimator does. Texts are cut short for the same ten minutes, which makes an estimator's share
+look larger than in training.
 
 The noise of a step is larger than most overheads. So the parts that differ are timed alone as well:
 ``loader`` is done ahead of the step in another thread, ``path`` is what the step itself does more
@@ -42,7 +43,7 @@ from softnce.training.prepare import Prepared, prepare
 AGAIN = "infonce again"
 ESTIMATORS = ("infonce", "bm25", "simcse", "teacher", "self", AGAIN)
 PAPER = {"bm25": 2.7, "simcse": 8.0, "teacher": 30.7}  # percent, Table 8
-SETTINGS = {32: (64, 80.0), 128: (32, 110.0), 512: (16, 190.0)}
+SETTINGS = {32: (48, 90.0), 128: (24, 130.0), 512: (12, 210.0)}
 # batch size: tokens kept of a text, seconds to spend
 MOST_ROUNDS, REPETITIONS = 25, 15
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "csn-python-mini"
@@ -189,11 +190,11 @@ def summary(name: str, size: int, row: tuple[float, ...], plain: float) -> dict[
 def main() -> None:
     logging.disable(logging.WARNING)
     disable_progress_bar()
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    torch.set_num_threads(1)
     ratios: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         pairs, source = real_pairs(Path(folder))
-        print(f"{len(pairs.train)} real pairs of {pairs.name}, MiniLM, fp32, 2 threads")
+        print(f"{len(pairs.train)} real pairs of {pairs.name}, MiniLM, fp32, 1 thread")
         for size, (length, _) in SETTINGS.items():
             if len(pairs.train) < size:
                 continue
