@@ -2,6 +2,7 @@
 
 from typing import final
 
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from softnce.shapes import CandidateRows, QueryRows, Relevance
@@ -35,8 +36,17 @@ class ThroughDocstrings(Estimator):
         is_known = rows >= 0
         scores = self._estimator.relevance(queries, rows[is_known])
         own = queries.cpu().unsqueeze(1) == candidates.cpu()[is_known]
-        others = (~own).to(scores)
-        mean = (scores * others).sum(dim=1, keepdim=True) / others.sum(dim=1, keepdim=True)
-        whole = mean.expand(-1, len(candidates)).clone()
+        whole = mean_of_others(scores, own).expand(-1, len(candidates)).clone()
         whole[:, is_known.to(scores.device)] = scores
         return whole
+
+
+def mean_of_others(scores: Relevance, own: Bool[Tensor, "q c"]) -> Float[Tensor, "q 1"]:
+    """Average each query's scores of the negatives: what says nothing for or against one more.
+
+    Args:
+        scores: (q, c) any real scores.
+        own: (q, c) marks each query's own snippet; at least one other stands beside it.
+    """
+    others = (~own).to(scores)
+    return (scores * others).sum(dim=1, keepdim=True) / others.sum(dim=1, keepdim=True)
