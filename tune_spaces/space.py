@@ -213,8 +213,14 @@ def search_space(base: Config) -> SearchSpace:
 
 
 def both_alpha_and_beta_are_free(space: SearchSpace) -> bool:
-    """Tell whether alpha and beta are both drawn, though only their ratio matters."""
+    """Tell whether alpha and beta are both drawn, though only their ratio matters.
+
+    As the coefficients of kl-infonce (``loss.kl_coefficients: official``) both matter.
+    """
     drawn = {path for path in space.dimensions if path not in space.ties}
+    may_be_kl = "kl-infonce" in space.possible("loss/name")
+    if may_be_kl and "official" in space.possible("loss/kl_coefficients"):
+        return False
     return {"weights/alpha", "weights/beta"} <= drawn
 
 
@@ -235,6 +241,7 @@ _READ_BY_LOSSES = {
         "beta": {"soft-infonce", "kl-infonce"},
         "floor": {"soft-infonce"},
         "renormalise": {"soft-infonce"},
+        "scale": {"soft-infonce", "bce", "weighted-infonce", "kl-infonce"},
         "temperature": {"soft-infonce", "bce", "weighted-infonce", "kl-infonce"},
     },
 }

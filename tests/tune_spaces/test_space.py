@@ -238,6 +238,12 @@ def test_a_free_alpha_and_a_free_beta_are_noticed(beta, is_free):
     assert both_alpha_and_beta_are_free(made(space)) is is_free
 
 
+def test_both_matter_as_coefficients_of_kl():
+    space = {path: {"real": [0.6, 1.9]} for path in ("weights/alpha", "weights/beta")}
+    kl = {"loss": {"name": "kl-infonce", "kl_coefficients": "official"}}
+    assert not both_alpha_and_beta_are_free(made(space, **kl))
+
+
 def test_free_dimensions_are_active_and_neither_tied_nor_given():
     space = made(
         {
@@ -321,6 +327,8 @@ OFFICIAL_KL = KL | {"loss/kl_coefficients": "official"}
         (KL | {"loss/kl_weight": 0.3}, KL, False),
         (OFFICIAL_KL | {"weights/alpha": 0.3}, OFFICIAL_KL, False),
         (OFFICIAL_KL | {"loss/kl_weight": 0.3}, OFFICIAL_KL, True),
+        ({"loss/name": "top-k", "weights/scale": "raw"}, {"loss/name": "top-k"}, True),
+        ({"weights/scale": "raw"}, {}, False),
         ({"weights/renormalise": True}, {}, False),
         (KL | {"weights/renormalise": True}, KL, True),
         ({"loss/clamp_logits_min": 0.0, "loss/name": "infonce"}, {"loss/name": "infonce"}, False),
