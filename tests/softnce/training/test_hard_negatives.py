@@ -153,6 +153,17 @@ def test_pooled_chunks_of_a_transformer_hold_them(minilm, pairs, tmp_path):
         torch.testing.assert_close(part.detach(), alone, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("loss", ["soft-infonce", "kl-infonce", "top-k"])
+@pytest.mark.parametrize("estimator", ["bm25", "duplicates", "self"])
+def test_identical_and_empty_ones_train_without_nan(minilm, pairs, tmp_path, loss, estimator):
+    same = [replace(p, query="read it", code="x", negatives=("y", "...")) for p in pairs.train]
+    some = replace(pairs, train=tuple(same[:BATCH]))
+    config = config_with(minilm, loss__name=loss, weights__estimator=estimator)
+    made = prepare(config, some, tmp_path / "cache", tell=lambda _: None)
+    (report,) = epochs(config, made, tmp_path / "run")
+    assert np.isfinite(report["loss"])
+
+
 # --- what an estimator says of them
 
 
