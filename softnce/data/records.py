@@ -126,9 +126,11 @@ def _codes(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
     raise TypeError(f"{name} is {type(value).__name__}, a code or a list of codes is needed")
 
 
-def _listed(text: str) -> list[Any]:
+def _listed(text: str) -> list[str]:
     try:
         found = json.loads(text) if text.lstrip().startswith("[") else None
     except (ValueError, RecursionError):
         return [text]
-    return found if isinstance(found, list) else [text]
+    if isinstance(found, list) and all(isinstance(one, str) for one in found):
+        return found
+    return [text]

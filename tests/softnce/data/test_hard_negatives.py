@@ -44,9 +44,10 @@ def test_a_list_gives_as_many_as_are_asked_for_in_its_order(tmp_path):
         assert [pair.negatives for pair in pairs] == [tuple(two_for(n)[:count]) for n in range(3)]
 
 
-def test_one_text_is_one_negative(tmp_path):
-    folder = folder_of(tmp_path, [row(0, "def g(): return 0")])
-    assert read_pairs(folder, negatives=1).train[0].negatives == ("def g(): return 0",)
+@pytest.mark.parametrize("code", ["def g(): return 0", "[1, 2]", "[x]"])
+def test_one_text_is_one_negative(tmp_path, code):
+    folder = folder_of(tmp_path, [row(0, code)])
+    assert read_pairs(folder, negatives=1).train[0].negatives == (code,)
 
 
 def test_negatives_lose_docstring_and_query_as_codes_do(tmp_path):
