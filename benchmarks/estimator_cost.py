@@ -2,10 +2,18 @@
 
 Run it without arguments: ``python benchmarks/estimator_cost.py`` (under ten minutes on two cores).
 The steps are softnce's own: MiniLM in fp32, pooled chunks, clipping, AdamW, relevance estimated in
-the loader's thread. Blocks of steps of all estimators are interleaved. Times are CPU seconds of all
-threads, the loader's included, since other work on the machine moves wall time by more than any
-estimator does; texts are cut short for the same ten minutes, which makes an estimator's share look
-larger than in training. The last line is JSON.
+the loader's thread. Steps of all estimators are interleaved, on the same batches, and compared with
+the plain InfoNCE step of the same round; InfoNCE itself runs twice a round, so that its second row
+shows the noise. Times are CPU seconds, the loader's included, of one computing thread: other work
+on the machine moves wall time, and the CPU time of threads that wait for each other, by more than
+any estimator does. Texts are cut short for the same ten minutes, which makes an estimator's share
+look larger than in training.
+
+The noise of a step is larger than most overheads. So the parts that differ are timed alone as well:
+``loader`` is done ahead of the step in another thread, ``path`` is what the step itself does more
+than for InfoNCE (weights, weighted loss, its gradient); ``sum`` is what the two add to a step. The
+last line is JSON: the ratios of the steps, both parts as shares of an InfoNCE step, their sum in
+percent.
 """
 
 import json
@@ -29,16 +37,16 @@ from softnce.configfile import validated, with_overrides
 from softnce.data.pairs import PairSet, read_pairs
 from softnce.ragged import save_arrays
 from softnce.training import loop
-from softnce.training.estimators import build_estimator
 from softnce.training.gather import Workers
+from softnce.training.objectives import outcome
 from softnce.training.prepare import Prepared, prepare
-from softnce.weights.weighting import negative_weights, standardised
 
-ESTIMATORS = ("infonce", "bm25", "simcse", "teacher", "self")
+AGAIN = "infonce again"
+ESTIMATORS = ("infonce", "bm25", "simcse", "teacher", "self", AGAIN)
 PAPER = {"bm25": 2.7, "simcse": 8.0, "teacher": 30.7}  # percent, Table 8
-SETTINGS = {32: (64, 2, 40.0), 128: (32, 1, 45.0), 512: (16, 1, 60.0)}
-# batch size: tokens kept of a text, steps of a block, seconds to spend
-ROUNDS = (2, 15)  # least and most blocks of each estimator
+SETTINGS = {32: (48, 60.0), 128: (24, 90.0), 512: (12, 130.0)}
+# batch size: tokens kept of a text, seconds to spend
+MOST_ROUNDS, REPETITIONS = 25, 15
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "csn-python-mini"
 
 
@@ -71,10 +79,9 @@ def started(scratch: Path, size: int, pairs: PairSet, source: Path) -> dict[str,
     first = loop._started(config, prepared, scratch / "run", Workers(), torch.device("cpu"))
     runs = {}
     for name in ESTIMATORS:
-        loss = "infonce" if name == "infonce" else "soft-infonce"
-        estimator = "bm25" if name == "infonce" else name
-        own = with_overrides(config, {"loss/name": loss, "weights/estimator": estimator})
-        runs[name] = replace(first, config=own)
+        is_plain = name.startswith("infonce")
+        changes = {"loss/name": "infonce"} if is_plain else {"weights/estimator": name}
+        runs[name] = replace(first, config=with_overrides(config, changes))
     return runs
 
 
@@ -90,86 +97,117 @@ def with_vectors(prepared: Prepared) -> Prepared:
     return replace(prepared, vectors={"simcse": name, "teacher": name})
 
 
-def block(run: loop.Run, batches: loop._Batches, number: int, steps: int) -> float:
-    """Train a few steps; return the seconds of one."""
-    rows = batches.drawn(1 + number)[:steps]
-    queries, codes = run.prepared.table("train_queries"), run.prepared.table("train_codes")
-    objective = loop._objective(run)
+def step_seconds(run: loop.Run, batches: loop._Batches, number: int) -> float:
+    """Take one whole step of training; return its CPU seconds."""
+    rows = batches.drawn(1 + number)[:1]
+    objective, texts = loop._objective(run), loop.texts_of(run.prepared)
     began = time.process_time()
     for batch in batches.prefetched(rows):
-        loop._descend(run, objective.outcome(run.encoder, queries, codes, batch).loss)
-    return (time.process_time() - began) / len(rows)
+        loop._descend(run, objective.outcome(run.encoder, texts, batch).loss)
+    return time.process_time() - began
 
 
-def alone(run: loop.Run, batches: loop._Batches) -> float:
-    """Return the CPU seconds of estimating and weighing one batch with nothing else to do."""
-    weights, rows = run.config.weights, torch.from_numpy(batches.drawn(1)[0])
-    if weights.estimator == "self":
-        scores = torch.randn(len(rows), len(rows))
-        relevance: Callable[[], torch.Tensor] = lambda: scores  # noqa: E731
-    else:
-        estimator = build_estimator(weights, run.prepared, torch.device("cpu"))
-        relevance = lambda: estimator.relevance(rows, rows)  # noqa: E731
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return the median CPU seconds of a piece of work."""
     times = []
-    for _ in range(15):
+    for _ in range(REPETITIONS):
         began = time.process_time()
-        negative_weights(
-            standardised(relevance()),
-            alpha=weights.alpha,
-            beta=weights.beta,
-            temperature=weights.temperature,
-        )
+        work()
         times.append(time.process_time() - began)
     return statistics.median(times)
 
 
-def measured(runs: dict[str, loop.Run], size: int) -> dict[str, tuple[float, float, float]]:
-    """Return CPU seconds a step, ratio to InfoNCE, and seconds alone, of each estimator."""
-    _, steps, budget = SETTINGS[size]
+def loader_seconds(batches: loop._Batches) -> float:
+    """Time what the loader's thread does for a batch: scores, on one scale."""
+    rows = batches.drawn(1)[0]
+    return cpu_seconds(lambda: batches._estimated(rows)) if batches._estimator else 0.0
+
+
+def path_seconds(run: loop.Run, size: int) -> float:
+    """Time what a step does between logits and their gradient."""
+    objective, answers = loop._objective(run), torch.arange(size)
+    queries, codes = torch.nn.functional.normalize(torch.randn(2, size, 384), dim=-1)
+    given = torch.randn(size, size)
+
+    def work() -> None:
+        logits = (queries @ codes.T / 0.05).requires_grad_()
+        is_own = objective.asks_encoder
+        own = objective._own_relevance(queries, codes, answers, None) if is_own else given
+        config = run.config
+        outcome(logits, own, answers, loss=config.loss, weights=config.weights).loss.backward()
+
+    return cpu_seconds(work)
+
+
+def measured(runs: dict[str, loop.Run], size: int) -> dict[str, tuple[float, ...]]:
+    """Return of each estimator the CPU seconds of a step, the ratio to InfoNCE, and the parts."""
     batches = {name: loop._Batches(run) for name, run in runs.items()}
-    block(runs["infonce"], batches["infonce"], 0, 1)  # warm
+    step_seconds(runs["infonce"], batches["infonce"], 0)  # warm
     times: dict[str, list[float]] = {name: [] for name in runs}
-    began = time.perf_counter()
-    for number in range(ROUNDS[1]):
-        order = ESTIMATORS[number % 5 :] + ESTIMATORS[: number % 5]
-        for name in order:
-            times[name].append(block(runs[name], batches[name], number, steps))
-        if number + 1 >= ROUNDS[0] and time.perf_counter() - began > budget:
-            break
-    found = {}
-    for name, own in times.items():
-        ratios = [one / plain for one, plain in zip(own, times["infonce"], strict=True)]
-        cost = 0.0 if name == "infonce" else alone(runs[name], batches[name])
-        found[name] = (statistics.median(own), statistics.median(ratios), cost)
-    return found
+    until = time.perf_counter() + SETTINGS[size][1]
+    for number in range(MOST_ROUNDS):
+        turn = number % len(ESTIMATORS)
+        found = {}
+        for name in ESTIMATORS[turn:] + ESTIMATORS[:turn]:
+            found[name] = step_seconds(runs[name], batches[name], number)
+            if number and time.perf_counter() > until:
+                break
+        if len(found) < len(ESTIMATORS):
+            break  # a round that was cut off compares nothing
+        for name, seconds in found.items():
+            times[name].append(seconds)
+    plain = path_seconds(runs["infonce"], size)
+    return {
+        name: (
+            statistics.median(own),
+            statistics.median(a / b for a, b in zip(own, times["infonce"], strict=True)),
+            loader_seconds(batches[name]),
+            path_seconds(runs[name], size) - plain,
+            len(own),
+        )
+        for name, own in times.items()
+    }
+
+
+def line(name: str, row: tuple[float, ...], plain: float) -> str:
+    seconds, ratio, loader, path, _ = row
+    paper = f"{PAPER[name]:+.1f} %" if name in PAPER else ""
+    return (
+        f"{seconds:8.2f}{100 * (ratio - 1):+7.2f} %{100 * loader / plain:+7.2f} %"
+        f"{100 * path / plain:+7.2f} %{100 * (loader + path) / plain:+7.2f} %{paper:>9}"
+    )
+
+
+def summary(name: str, size: int, row: tuple[float, ...], plain: float) -> dict[str, float]:
+    _, ratio, loader, path, _ = row
+    word = name.replace(" ", "_")
+    return {
+        f"{word}_step_ratio_{size}": round(ratio, 4),
+        f"{word}_loader_share_{size}": round(loader / plain, 5),
+        f"{word}_path_share_{size}": round(path / plain, 5),
+        f"{word}_overhead_percent_{size}": round(100 * (loader + path) / plain, 3),
+    }
 
 
 def main() -> None:
     logging.disable(logging.WARNING)
     disable_progress_bar()
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    torch.set_num_threads(1)
     ratios: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         pairs, source = real_pairs(Path(folder))
-        print(f"{len(pairs.train)} real pairs of {pairs.name}, MiniLM, fp32, 2 threads")
-        for size, (length, steps, _) in SETTINGS.items():
+        print(f"{len(pairs.train)} real pairs of {pairs.name}, MiniLM, fp32, 1 thread")
+        for size, (length, _) in SETTINGS.items():
             if len(pairs.train) < size:
                 continue
-            print(f"\nN = {size}, texts cut at {length} tokens, blocks of {steps} steps")
-            print(f"{'':10}{'CPU s':>9}{'overhead':>10}{'alone ms':>10}{'of step':>9}{'paper':>8}")
             scratch = Path(folder) / str(size)
             found = measured(started(scratch, size, pairs, source), size)
-            plain = found["infonce"][0]
-            for name, (seconds, ratio, cost) in found.items():
-                paper = f"{PAPER[name]:+.1f} %" if name in PAPER else ""
-                share = cost / plain
-                print(
-                    f"{name:10}{seconds:9.2f}{ratio - 1:+10.1%}{cost * 1e3:10.2f}{share:9.2%}"
-                    f"{paper:>8}",
-                    flush=True,
-                )
-                ratios[f"{name}_step_ratio_{size}"] = round(ratio, 4)
-                ratios[f"{name}_alone_share_{size}"] = round(share, 5)
+            rounds = int(found["infonce"][-1])
+            print(f"\nN = {size}, texts cut at {length} tokens, medians of {rounds} rounds")
+            print(f"{'':14}{'CPU s':>8}{'step':>9}{'loader':>9}{'path':>9}{'sum':>9}{'paper':>9}")
+            for name, row in found.items():
+                print(f"{name:14}{line(name, row, found['infonce'][0])}", flush=True)
+                ratios |= summary(name, size, row, found["infonce"][0])
     print(json.dumps(ratios))
 
 

@@ -13,7 +13,7 @@ LossName = Literal[
     "infonce", "soft-infonce", "bce", "weighted-infonce", "kl-infonce", "top-k", "dynamic-threshold"
 ]
 EstimatorName = Literal["bm25", "teacher", "simcse", "self", "duplicates", "mixture"]
-ColumnName = Literal["query", "code", "id", "language"]
+ColumnName = Literal["query", "code", "id", "language", "negatives"]
 MetricName = Literal["mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10"]
 
 
@@ -53,6 +53,13 @@ class DataSection(Section):
     max_pairs: int | None = Field(None, ge=10, description="most pairs to mine")
     columns: dict[ColumnName, str] | None = Field(None, description="column names of own data")
     language: str | None = Field(None, description="programming language where the data do not say")
+    negatives: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="hard negatives of each training query, from the data's column negatives; all "
+        "queries of a batch are scored against them; 0 ignores the column",
+    )
     max_bad_share: Share = Field(
         0.05, description="a file with a larger share of unreadable rows is refused"
     )
@@ -63,6 +70,15 @@ class DataSection(Section):
         if (self.path is None) == (not self.mine):
             raise ValueError(
                 "give either data.path (pairs) or data.mine (source folders), not both or neither"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _negatives_are_given(self) -> "DataSection":
+        if self.negatives and self.mine:
+            raise ValueError(
+                "data.negatives: mined pairs come without hard negatives: set it to 0, or give "
+                "data.path"
             )
         return self
 
@@ -80,7 +96,9 @@ class EncoderSection(Section):
         "auto", description="auto: what the model's folder says, else mean"
     )
     similarity: Literal["cosine", "dot"] = Field(
-        "cosine", description="of query and function vectors"
+        "cosine",
+        description="of query and function vectors; cosine with loss.temperature 0.05 is the "
+        "cos x 20 of UniXcoder's own code, dot with 1 what the paper's code makes of it",
     )
     max_length: int = Field(256, ge=8, le=8192, description="tokens kept of a query or a function")
     dimensions: int = Field(128, ge=8, le=4096, description="vector size of the static encoder")
@@ -115,6 +133,18 @@ class LossSection(Section):
     symmetric: bool = Field(
         default=False, description="also from functions to queries (infonce, soft-infonce)"
     )
+    clamp_logits_min: float | None = Field(
+        None,
+        ge=-1e6,
+        le=1e6,
+        description="least logit; 0 is what the paper's appendix B.1 says of dot products and no "
+        "code of its does; null: none",
+    )
+    kl_coefficients: Literal["paper", "official"] = Field(
+        "paper",
+        description="of kl-infonce: paper: infonce_weight and kl_weight (section 6: 1.3, 0.7); "
+        "official: weights.beta for InfoNCE and weights.alpha for KL, as the paper's code has it",
+    )
     infonce_weight: float = Field(1.3, gt=0, le=100, description="of kl-infonce: factor of InfoNCE")
     kl_weight: float = Field(0.7, ge=0, le=100, description="of kl-infonce: factor of the KL term")
     top_k: int = Field(
@@ -131,7 +161,9 @@ class LossSection(Section):
         default=False, description="of weighted-infonce: targets sum to 1 instead of 2"
     )
     bce_negatives: Literal["all", "negatives"] = Field(
-        "all", description="of bce: softmax over all candidates, or over the negatives (B.2)"
+        "all",
+        description="of bce: all: softmax over all candidates (the paper's text and code); "
+        "negatives: over the negatives alone (its appendix B.2)",
     )
 
     @model_validator(mode="after")
@@ -149,36 +181,70 @@ class BM25Section(Section):
 
     variant: Literal["okapi", "official", "lucene"] = Field(
         "okapi",
-        description="okapi: as rank_bm25; official: the paper's code; lucene",
+        description="okapi: as rank_bm25; official: the paper's code, whose idf can be negative; "
+        "lucene: never negative",
     )
     documents: Literal["queries", "codes"] = Field(
-        "queries", description="score docstrings against docstrings, or against code"
+        "queries",
+        description="queries: docstrings against docstrings, as the paper's code and appendix D.2; "
+        "codes: against code, as its section 3.2; a hard negative without a docstring scores the "
+        "mean of the others under queries",
     )
+    tokens: Literal["auto", "words", "docstring_tokens", "subwords"] = Field(
+        "auto",
+        description="terms: words: lower-cased; docstring_tokens: those of the data as they are; "
+        "subwords: of the encoder's tokenizer, as the paper's code; auto: words, or subwords for "
+        "official",
+    )
+
+    @property
+    def terms(self) -> Literal["words", "docstring_tokens", "subwords"]:
+        """What counts as a term."""
+        if self.tokens != "auto":
+            return self.tokens
+        return "subwords" if self.variant == "official" else "words"
 
 
 class TeacherSection(Section):
     """The frozen model, trained with InfoNCE by the study itself, that estimates relevance."""
 
     epochs: int | None = Field(None, ge=1, description="of the teacher; null: optim.epochs")
-    score: Literal["dot", "cosine"] = Field("cosine", description="of its query and code vectors")
+    score: Literal["dot", "cosine"] = Field(
+        "cosine", description="of its query and code vectors; dot: the paper, whose t = 5 fits it"
+    )
 
 
 class SimCSESection(Section):
-    """The frozen docstring encoder, trained by the study itself with dropout as the only noise."""
+    """The frozen docstring encoder, trained by the study itself with dropout as the only noise.
 
+    What is null is the recipe's.
+    """
+
+    recipe: Literal["official", "paper"] = Field(
+        "official",
+        description="official: 10 epochs, batches of 256, learning rate 5e-4, temperature 0.07, as "
+        "the paper's code; paper: 1, 64, 3e-5, 0.05, SimCSE's own, which the paper names",
+    )
     model: str = Field(
         "sentence-transformers/msmarco-distilbert-dot-v5", description="what its training starts at"
     )
-    epochs: int = Field(10, ge=1, le=9_999, description="passes over the training queries")
-    batch_size: int = Field(256, ge=2, le=1_000_000, description="queries of a batch")
-    learning_rate: float = Field(
-        5e-4, gt=0, le=10, description="peak; the code of the paper has 5e-4, its text 3e-5"
-    )
-    temperature: float = Field(
-        0.07, gt=0, le=100, description="of its InfoNCE; SimCSE's own paper has 0.05"
-    )
+    epochs: int | None = Field(None, ge=1, le=9_999, description="passes over the training queries")
+    batch_size: int | None = Field(None, ge=2, le=1_000_000, description="queries of a batch")
+    learning_rate: float | None = Field(None, gt=0, le=10, description="peak of the schedule")
+    temperature: float | None = Field(None, gt=0, le=100, description="of its InfoNCE")
     max_length: int = Field(128, ge=8, le=8192, description="tokens kept of a query")
     max_steps: int | None = Field(None, ge=1, description="most steps of an epoch, for a short try")
+
+    def setting(self, name: str) -> Any:  # noqa: ANN401  (a number; its field tells which)
+        """Return epochs, batch_size, learning_rate or temperature: its own, or the recipe's."""
+        own = getattr(self, name)
+        return SIMCSE_RECIPES[self.recipe][name] if own is None else own
+
+
+SIMCSE_RECIPES: dict[str, dict[str, float]] = {
+    "official": {"epochs": 10, "batch_size": 256, "learning_rate": 5e-4, "temperature": 0.07},
+    "paper": {"epochs": 1, "batch_size": 64, "learning_rate": 3e-5, "temperature": 0.05},
+}
 
 
 class DuplicatesSection(Section):
@@ -196,6 +262,9 @@ class MixtureSection(Section):
     teacher: float = Field(1.0, ge=0, le=1000, description="share of the teacher")
     simcse: float = Field(0.0, ge=0, le=1000, description="share of SimCSE")
     duplicates: float = Field(0.0, ge=0, le=1000, description="share of the duplicates")
+    self: float = Field(
+        0.0, ge=0, le=1000, description="share of the trained encoder's own similarities"
+    )
 
 
 class WeightsSection(Section):
@@ -203,8 +272,8 @@ class WeightsSection(Section):
 
     estimator: EstimatorName = Field(
         "bm25",
-        description="what estimates that a negative is relevant; self: the trained encoder's own "
-        "similarities",
+        description="what estimates that a negative is relevant; teacher: a frozen model, as the "
+        "paper says; self: the trained encoder's own similarities, as its code does",
     )
     alpha: float = Field(
         1.0, ge=0, le=100, description="strength of the correction; 0 leaves InfoNCE"
@@ -218,7 +287,15 @@ class WeightsSection(Section):
         description="standardised: scores over their standard deviation in the batch",
     )
     floor: float | None = Field(
-        0.1, ge=0, lt=1, description="least weight; null leaves Eq. 4 unclamped"
+        0.1,
+        ge=0,
+        lt=1,
+        description="least weight (the paper's appendix C.2); null leaves Eq. 4 unclamped",
+    )
+    renormalise: bool = Field(
+        default=False,
+        description="weights sum to the number of negatives again after the floor; neither the "
+        "paper nor its code does it",
     )
     bm25: BM25Section = BM25Section()
     teacher: TeacherSection = TeacherSection()
@@ -232,6 +309,19 @@ class WeightsSection(Section):
         if self.estimator != "mixture":
             return (self.estimator,)
         return tuple(name for name, share in self.mixture.model_dump().items() if share > 0)
+
+    @property
+    def prepared_parts(self) -> tuple[str, ...]:
+        """Those parts that a batch can be judged by before the encoder has seen it."""
+        return tuple(name for name in self.parts if name != "self")
+
+    @property
+    def own_share(self) -> float:
+        """The say of the encoder in training, 0 to 1."""
+        if self.estimator != "mixture":
+            return float(self.estimator == "self")
+        shares: dict[str, float] = self.mixture.model_dump()
+        return shares["self"] / sum(shares.values())
 
     @model_validator(mode="after")
     def _mixture_of_something(self) -> "WeightsSection":
@@ -256,7 +346,11 @@ class OptimSection(Section):
     """Training of one encoder."""
 
     epochs: int = Field(
-        4, ge=1, le=9_999, description="passes over the training pairs; ASHA may stop earlier"
+        4,
+        ge=1,
+        le=9_999,
+        description="passes over the training pairs; ASHA may stop earlier; the paper has 30, its "
+        "code's README 10 for CodeBERT and UniXcoder",
     )
     batch_size: int = Field(
         128,
@@ -275,7 +369,9 @@ class OptimSection(Section):
         "fp32", description="of the encoder's forward pass; the loss is always at least fp32"
     )
     init_from_teacher: bool = Field(
-        default=False, description="every trial starts from the weights of the study's teacher"
+        default=False,
+        description="every trial starts from the weights of the study's teacher, as in the paper's "
+        "code by accident",
     )
     deterministic: bool = Field(
         default=True, description="the same seed gives the same metrics on the same machine"
@@ -284,7 +380,8 @@ class OptimSection(Section):
         1234,
         ge=0,
         le=2**31 - 1,
-        description="of initial weights and batch order; one for all trials of a search",
+        description="of initial weights and batch order; one for all trials of a search; the "
+        "paper has 1234, 12345 and 123456",
     )
 
 
@@ -393,9 +490,14 @@ class Config(Section):
         asked = self.weights.parts if self.loss.name != "infonce" else ()
         return frozenset(asked) | ({"teacher"} if self.optim.init_from_teacher else set())
 
+    @property
+    def negatives(self) -> int:
+        """How many negatives each query meets: N - 1 of Eq. 4, hard negatives included."""
+        return self.optim.batch_size * (1 + self.data.negatives) - 1
+
     @model_validator(mode="after")
     def _weights_have_a_domain(self) -> "Config":
-        alpha, beta, negatives = self.weights.alpha, self.weights.beta, self.optim.batch_size - 1
+        alpha, beta, negatives = self.weights.alpha, self.weights.beta, self.negatives
         is_eq_4 = self.loss.name == "soft-infonce" and self.weights.estimator != "duplicates"
         if is_eq_4 and beta * negatives <= alpha:
             raise ValueError(
@@ -407,7 +509,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _negatives_are_left(self) -> "Config":
-        negatives = self.optim.batch_size - 1
+        negatives = self.negatives
         if self.loss.name == "top-k" and self.loss.top_k >= negatives:
             raise ValueError(
                 f"loss.top_k={self.loss.top_k} leaves none of {negatives} negatives: lower "

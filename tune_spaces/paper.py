@@ -8,10 +8,15 @@ from tune_spaces.space import SearchSpace, Value
 
 INFONCE = {"loss/name": "infonce"}
 
-# Table 7. The temperature belongs to raw scores: BM25's own, SimCSE's cosines, and dot products of
-# the trained model.
+# Table 7. The temperature belongs to raw scores: those of the paper's BM25, SimCSE's cosines, and
+# dot products of the trained model.
 TABLE_7: dict[str, dict[str, Value]] = {
-    "bm25": {"weights/alpha": 1.5, "weights/beta": 0.5, "weights/temperature": 1.0},
+    "bm25": {
+        "weights/alpha": 1.5,
+        "weights/beta": 0.5,
+        "weights/temperature": 1.0,
+        "weights/bm25/variant": "official",
+    },
     "simcse": {"weights/alpha": 1.3, "weights/beta": 0.7, "weights/temperature": 0.1},
     "teacher": {
         "weights/alpha": 1.3,

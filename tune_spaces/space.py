@@ -28,6 +28,8 @@ _FIXED = (  # what is prepared once for all trials, or would make them unfit to 
     "weights/teacher/epochs", "weights/simcse/", "optim/init_from_teacher",
 )  # fmt: skip
 
+_SHAPES = ("encoder/dimensions", "encoder/pooling")  # what a teacher's weights must fit
+
 
 class Dimension(BaseModel):
     """One searched setting."""
@@ -200,6 +202,7 @@ def search_space(base: Config) -> SearchSpace:
     }
     for path, dimension in dimensions.items():
         _require_searchable(base, path)
+        _require_a_fitting_teacher(base, path)
         for other in (*dimension.when, *(ties[path].paths if path in ties else ())):
             value_at(base, other)
         _require_possible(dimension, path)
@@ -210,8 +213,14 @@ def search_space(base: Config) -> SearchSpace:
 
 
 def both_alpha_and_beta_are_free(space: SearchSpace) -> bool:
-    """Tell whether alpha and beta are both drawn, though only their ratio matters."""
+    """Tell whether alpha and beta are both drawn, though only their ratio matters.
+
+    As the coefficients of kl-infonce (``loss.kl_coefficients: official``) both matter.
+    """
     drawn = {path for path in space.dimensions if path not in space.ties}
+    may_be_kl = "kl-infonce" in space.possible("loss/name")
+    if may_be_kl and "official" in space.possible("loss/kl_coefficients"):
+        return False
     return {"weights/alpha", "weights/beta"} <= drawn
 
 
@@ -219,6 +228,7 @@ def both_alpha_and_beta_are_free(space: SearchSpace) -> bool:
 _READ_BY_LOSSES = {
     "loss": {
         "symmetric": {"infonce", "soft-infonce"},
+        "kl_coefficients": {"kl-infonce"},
         "infonce_weight": {"kl-infonce"},
         "kl_weight": {"kl-infonce"},
         "top_k": {"top-k"},
@@ -227,9 +237,11 @@ _READ_BY_LOSSES = {
         "bce_negatives": {"bce"},
     },
     "weights": {
-        "alpha": {"soft-infonce"},
-        "beta": {"soft-infonce"},
+        "alpha": {"soft-infonce", "kl-infonce"},
+        "beta": {"soft-infonce", "kl-infonce"},
         "floor": {"soft-infonce"},
+        "renormalise": {"soft-infonce"},
+        "scale": {"soft-infonce", "bce", "weighted-infonce", "kl-infonce"},
         "temperature": {"soft-infonce", "bce", "weighted-infonce", "kl-infonce"},
     },
 }
@@ -238,7 +250,7 @@ _ESTIMATOR_SECTIONS = ("bm25", "teacher", "simcse", "duplicates", "mixture")
 
 def _in_effect(nested: dict[str, Any]) -> dict[str, Any]:
     """Drop the settings that this loss and this estimator do not read."""
-    loss = nested["loss"]["name"]
+    loss, weights = nested["loss"]["name"], nested["weights"]
     for section, readers in _READ_BY_LOSSES.items():
         for field, losses in readers.items():
             if loss not in losses:
@@ -246,14 +258,39 @@ def _in_effect(nested: dict[str, Any]) -> dict[str, Any]:
     if loss == "infonce":
         nested.pop("weights")
         return nested
-    weights = nested["weights"]
+    if loss == "kl-infonce":
+        _drop_the_other_coefficients(nested["loss"], weights)
+    if loss == "soft-infonce" and weights["estimator"] == "duplicates":
+        _drop_eq_4(weights)
+    _drop_unasked(weights)
+    return nested
+
+
+def _drop_unasked(weights: dict[str, Any]) -> None:
+    """Drop the settings of estimators that have no say."""
     asked = {weights["estimator"]}
     if asked == {"mixture"}:
         asked |= {name for name, share in weights["mixture"].items() if share > 0}
     for name in _ESTIMATOR_SECTIONS:
         if name not in asked:
             weights.pop(name)
-    return nested
+
+
+def _drop_the_other_coefficients(loss: dict[str, Any], weights: dict[str, Any]) -> None:
+    is_official = loss["kl_coefficients"] == "official"
+    section, names = (
+        (loss, ("infonce_weight", "kl_weight")) if is_official else (weights, ("alpha", "beta"))
+    )
+    for name in names:
+        section.pop(name)
+
+
+def _drop_eq_4(weights: dict[str, Any]) -> None:
+    """Drop what Soft-InfoNCE does not read where duplicates have a weight of their own."""
+    is_floored = weights["duplicates"]["weight"] == "floor"
+    unread = ("alpha", "beta", "temperature", "scale", "renormalise")
+    for name in unread if is_floored else (*unread, "floor"):
+        weights.pop(name)
 
 
 def _dimension(path: str, raw: object) -> Dimension:
@@ -273,6 +310,15 @@ def _require_searchable(base: Config, path: str) -> None:
         raise ConfigError(
             f"search.space {path}: is the same for all trials of a study, so that they can be "
             "compared; set it outside the space"
+        )
+
+
+def _require_a_fitting_teacher(base: Config, path: str) -> None:
+    """Refuse to search a model's shape where every trial starts from the one teacher's weights."""
+    if base.optim.init_from_teacher and path in _SHAPES:
+        raise ConfigError(
+            f"search.space {path}: optim.init_from_teacher gives every trial the weights of one "
+            "teacher, which fit one shape: set it outside the space, or init_from_teacher to false"
         )
 
 

@@ -31,3 +31,19 @@ def epoch_batches(pairs: int, *, batch_size: int, seed: int, epoch: int) -> NDAr
         )
     order = np.random.default_rng([seed, epoch]).permutation(pairs)
     return order[: pairs - pairs % batch_size].reshape(-1, batch_size)
+
+
+def negative_rows(rows: NDArray[np.int64], each: int) -> NDArray[np.int64]:
+    """Number the hard negatives of some training rows, in the table that holds those of all.
+
+    Args:
+        rows: (k,) row numbers of the training set.
+        each: hard negatives of a row.
+
+    Returns:
+        (k * each,) row numbers of the table of hard negatives, a row's own next to each other.
+
+    >>> negative_rows(np.array([4, 0]), 2).tolist()
+    [8, 9, 0, 1]
+    """
+    return (rows[:, None] * each + np.arange(each)).ravel()

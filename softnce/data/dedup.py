@@ -2,16 +2,15 @@
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 Shingles = npt.NDArray[np.uint32]  # sorted hashes of a code's token trigrams, each once
+Places = npt.NDArray[np.int64]
 
 THRESHOLD = 0.85  # exact Jaccard likeness of two shingle sets from which they count as the same
-_PERMUTATIONS = 64
-_BANDS = (12, 5)  # a pair at the threshold shares a band with probability 0.999
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -64,9 +63,7 @@ class Groups:
 
 
 def near_duplicates(sets: Sequence[Shingles], *, threshold: float = THRESHOLD) -> list[int]:
-    """Group the codes that are the same or nearly so.
-
-    MinHash proposes the pairs, the exact likeness decides.
+    """Group the codes that are the same or nearly so; exact, no pair is missed.
 
     Args:
         sets: one a code.
@@ -81,26 +78,84 @@ def near_duplicates(sets: Sequence[Shingles], *, threshold: float = THRESHOLD) -
         first = firsts.setdefault(item.tobytes(), index)
         if first != index:
             groups.join(first, index)
-    _join_near(groups, sets, list(firsts.values()), threshold)
+    unique = sorted(firsts.values(), key=lambda index: len(sets[index]))
+    labels = _Labels(len(unique))
+    for left, suspects in _suspects([sets[index] for index in unique], labels, threshold):
+        others = suspects
+        while len(others):
+            right = int(others[0])
+            if likeness(sets[unique[left]], sets[unique[right]]) >= threshold:
+                labels.join(left, right)
+            others = labels.apart(left, others[1:])
+    for place, label in enumerate(labels.numbers.tolist()):
+        groups.join(unique[place], unique[label])
     return groups.roots()
 
 
-def _join_near(
-    groups: Groups, sets: Sequence[Shingles], unique: list[int], threshold: float
-) -> None:
-    from datasketch import MinHash, MinHashLSH  # takes a second: workers never need it
+class _Labels:
+    """Groups whose members can be told apart all at once."""
 
-    if len(unique) < 2:
-        return
-    index = MinHashLSH(num_perm=_PERMUTATIONS, params=_BANDS)
-    blank = MinHash(num_perm=_PERMUTATIONS, seed=1, hashfunc=int)
-    for item in unique:
-        sketch = blank.copy()
-        sketch.update_batch(sets[item].tolist())
-        for other in index.query(sketch):
-            if (
-                groups.root(other) != groups.root(item)
-                and likeness(sets[item], sets[other]) >= threshold
-            ):
-                groups.join(item, other)
-        index.insert(item, sketch, check_duplication=False)
+    def __init__(self, size: int) -> None:
+        self.numbers = np.arange(size)
+        self._members = {number: [number] for number in range(size)}
+
+    def join(self, left: int, right: int) -> None:
+        """Make two groups one, the smaller taking the name of the larger."""
+        names = int(self.numbers[left]), int(self.numbers[right])
+        few, many = sorted(names, key=lambda name: len(self._members[name]))
+        moved = self._members.pop(few)
+        self.numbers[moved] = many
+        self._members[many] += moved
+
+    def apart(self, item: int, others: Places) -> Places:
+        """Keep those that are in another group than the item."""
+        left: Places = others[self.numbers[others] != self.numbers[item]]
+        return left
+
+
+def _suspects(
+    sets: Sequence[Shingles], labels: _Labels, threshold: float
+) -> Iterator[tuple[int, Places]]:
+    """Yield each set with the smaller ones that may be alike enough and are not in its group.
+
+    Source: the prefix and positional filters of PPJoin (Xiao et al. 2008). Two sets that are alike
+    share one of the first shingles of both, the rarest ones first; where the first that they share
+    stands bounds how many they can share at all.
+
+    Args:
+        sets: sorted by size.
+        labels: of their groups, joined by the caller meanwhile.
+        threshold: least likeness of a pair.
+    """
+    sizes = np.array([len(one) for one in sets], dtype=np.int64)
+    owners, ranks, places = _rarest_first(sets, sizes)
+    is_prefix = places < sizes[owners] - np.ceil(threshold * sizes[owners] - 1e-9) + 1
+    owners, ranks, places = owners[is_prefix], ranks[is_prefix], places[is_prefix]
+    order = np.argsort(ranks, kind="stable")  # per shingle, its owners from small to large
+    starts = np.searchsorted(ranks[order], ranks)
+    stops = np.empty_like(order)
+    stops[order] = np.arange(len(order))
+    seen = np.full(len(sets), -1)
+    for entry in np.flatnonzero(stops > starts).tolist():
+        owner = int(owners[entry])
+        held = order[starts[entry] : stops[entry]]
+        held = held[seen[owners[held]] != owner]  # the first shared shingle counts
+        others = owners[held]
+        seen[others] = owner
+        bound = np.minimum(sizes[owner] - places[entry], sizes[others] - places[held])
+        needed = threshold / (1 + threshold) * (sizes[owner] + sizes[others]) - 1e-9
+        others = labels.apart(owner, others[bound >= needed])
+        if len(others):
+            yield owner, others
+
+
+def _rarest_first(sets: Sequence[Shingles], sizes: Places) -> tuple[Places, Places, Places]:
+    """List all shingles, set by set, as owner, rank by rarity, and place in the set by rank."""
+    owners = np.repeat(np.arange(len(sets)), sizes)
+    flat = np.concatenate([*sets, np.empty(0, np.uint32)])  # there may be no set
+    _, numbers, counts = np.unique(flat, return_inverse=True, return_counts=True)
+    ranks = np.empty(len(counts), np.int64)
+    ranks[np.argsort(counts, kind="stable")] = np.arange(len(counts))
+    keys = np.sort(owners * len(counts) + ranks[numbers])
+    places = np.arange(len(flat)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return owners, keys % max(len(counts), 1), places

@@ -20,12 +20,16 @@ Entry = tuple[str, str, str]  # query, code, id
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One query and the function that answers it; the id is the function's address."""
+    """One query and the function that answers it; the id is the function's address.
+
+    ``negatives`` are codes that are known not to answer it.
+    """
 
     query: str
     code: str
     id: str
     language: str = ""
+    negatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +74,17 @@ class PairSet:
     @property
     def digest(self) -> str:
         """Name the set by its texts, ids and splits: equal sets, equal digests, anywhere."""
-        return digest(
-            {
-                "train": [(pair.query, pair.code, pair.id) for pair in self.train],
-                "valid": self._entries(self.valid),
-                "test": self._entries(self.test),
-                "codebase": [
-                    ("", code, name)
-                    for code, name in zip(self.candidates, self.candidate_ids, strict=True)
-                ],
-            }
-        )
+        parts = {
+            "train": [(pair.query, pair.code, pair.id) for pair in self.train],
+            "valid": self._entries(self.valid),
+            "test": self._entries(self.test),
+            "codebase": [
+                ("", code, name)
+                for code, name in zip(self.candidates, self.candidate_ids, strict=True)
+            ],
+        }
+        opposed = [("", code, pair.id) for pair in self.train for code in pair.negatives]
+        return digest(parts | ({"negatives": opposed} if opposed else {}))
 
     def _entries(self, queries: Queries) -> list[Entry]:
         pairs = zip(queries.texts, queries.answers, strict=True)
@@ -88,13 +92,14 @@ class PairSet:
 
 
 def digest(parts: Mapping[str, Sequence[Entry]]) -> str:
-    """Hash the entries of each part in order.
+    """Hash the entries of each part in order; hard negatives count where there are some.
 
     Returns:
         A SHA-256 in hex.
     """
     total = hashlib.sha256()
-    for part in ("train", "valid", "test", "codebase"):
+    optional = ("negatives",) if "negatives" in parts else ()
+    for part in ("train", "valid", "test", "codebase", *optional):
         total.update(f"{part} {len(parts[part])}\n".encode())
         for text in (text for entry in parts[part] for text in entry):
             content = text.encode()
@@ -110,16 +115,20 @@ def read_pairs(
     language: str | None = None,
     max_bad_share: float = 0.05,
     seed: int = 0,
+    negatives: int = 0,
 ) -> PairSet:
     """Read a data set; no code handed out carries its query in a docstring or a comment.
 
     Args:
         path: a folder with ``train|valid|test|codebase`` files (JSON lines, CSV, parquet), or one
             file of pairs, which is divided 80/10/10 with near-duplicates on one side.
-        columns: the column of query, code, id, language where it has a name of your own.
+        columns: the column of query, code, id, language, negatives where it has a name of your
+            own.
         language: of rows that do not say.
         max_bad_share: a file with a greater share of bad rows is refused, in [0, 1].
         seed: of the division of a single file.
+        negatives: hard negatives of each training pair, from the column ``negatives``: one code or
+            a list of them, the first ones counting; a row with fewer is bad. 0 reads none.
 
     Raises:
         DataError: something is missing, damaged or bad beyond the share; the message names it.
@@ -129,8 +138,8 @@ def read_pairs(
         raise DataError(f"{path} does not exist: check the path")
     tally = Tally(max_bad_share, language or "")
     if path.is_dir():
-        return _read_folder(path, columns or {}, tally)
-    found = tally.read(path, columns or {}, complete)
+        return _read_folder(path, columns or {}, tally, negatives)
+    found = tally.read(path, columns or {}, complete, negatives=negatives)
     chosen = splits(_families(found), seed=seed)
     parts = {
         split: [item for item, own in zip(found, chosen, strict=True) if own == split]
@@ -139,11 +148,15 @@ def read_pairs(
     return _assembled(path.name.split(".")[0], parts, tally)
 
 
-def _read_folder(folder: Path, columns: Mapping[str, str], tally: Tally) -> PairSet:
+def _read_folder(folder: Path, columns: Mapping[str, str], tally: Tally, negatives: int) -> PairSet:
     files = part_files(folder)
     parts = {
-        part: [item for path in files.get(part, []) for item in tally.read(path, columns, refine)]
-        for part, refine in (("codebase", coded), ("train", complete))
+        part: [
+            item
+            for path in files.get(part, [])
+            for item in tally.read(path, columns, refine, negatives=count)
+        ]
+        for part, refine, count in (("codebase", coded, 0), ("train", complete, negatives))
     }
     known = {item.id for item in parts["codebase"]}
 
@@ -198,7 +211,7 @@ def _assembled(name: str, parts: Mapping[str, Sequence[Record]], tally: Tally) -
         without_query(item.code, asked_of[key], item.language) for key, item in codebase.items()
     ]
     places = {key: place for place, key in enumerate(codebase)}
-    train = tuple(Pair(i.query, i.code, _key(i), i.language) for i in parts["train"])
+    train = tuple(Pair(i.query, i.code, _key(i), i.language, i.negatives) for i in parts["train"])
     return PairSet(
         name=name,
         train=train,

@@ -33,20 +33,32 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
 
-    def read(self, path: Path, columns: Mapping[str, str], refine: Refine) -> list[Record]:
+    def read(
+        self, path: Path, columns: Mapping[str, str], refine: Refine, *, negatives: int = 0
+    ) -> list[Record]:
         """Read the sound records of a file.
+
+        Args:
+            path: of the file.
+            columns: the column of a field where it has a name of the user's own.
+            refine: completes a record, or tells what is wrong with it.
+            negatives: hard negatives that each record must have; 0 reads none.
 
         Raises:
             DataError: it is empty, lacks a column, or has too many bad rows.
         """
+        if not negatives:
+            columns = {field: name for field, name in columns.items() if field != "negatives"}
         kept: list[Record] = []
         bad: list[Record] = []
         for row in rows(path):
             if not row.fault and not kept and (lack := missing_column(row, columns)):
                 raise DataError(f"{path}:{row.line}: {lack}")
-            found = record(row, columns)
+            found = record(row, columns, with_negatives=negatives > 0)
             if not found.fault:
                 found = refine(replace(found, language=found.language or self.language))
+            if negatives and not found.fault:
+                found = opposed(found, negatives)
             (bad if found.fault else kept).append(found)
         self._account(path, len(kept), bad)
         return kept
@@ -119,3 +131,22 @@ def complete(found: Record) -> Record:
     """Refuse a record that is not a whole pair, and take the docstring out of its code."""
     found = asked(found)
     return found if found.fault else coded(found)
+
+
+def opposed(found: Record, count: int) -> Record:
+    """Clean a record's hard negatives as its code was, and keep the first ones.
+
+    A negative that is empty, repeated, or the record's own code is none.
+
+    Args:
+        found: a complete record.
+        count: of negatives to keep; a record with fewer is refused.
+    """
+    clean = dict.fromkeys(
+        without_query(code, [found.query], found.language) for code in found.negatives
+    )
+    left = tuple(code for code in clean if code.strip() and code.strip() != found.code.strip())
+    if len(left) < count:
+        fault = f"too few hard negatives: {len(left)} usable, data.negatives asks for {count}"
+        return replace(found, fault=fault)
+    return replace(found, negatives=left[:count])

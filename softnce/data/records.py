@@ -1,5 +1,6 @@
 """Finds the query, code, id and language in a row, under the column names of known data sets."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from softnce.data.docstrings import summary
 from softnce.data.tables import Row
 from softnce.errors import DataError
 
-FIELDS = ("query", "code", "id", "language")
+FIELDS = ("query", "code", "id", "language", "negatives")
 _QUERIES = ("query", "docstring_tokens", "func_documentation_tokens")
 _DOCSTRINGS = ("docstring", "func_documentation_string")
 _CODES = ("code", "func_code_string", "original_string", "whole_func_string")
@@ -31,6 +32,7 @@ class Record:
     code: str = ""
     id: str = ""
     language: str = ""
+    negatives: tuple[str, ...] = ()
     fault: str = ""
 
 
@@ -57,8 +59,14 @@ def missing_column(row: Row, columns: Mapping[str, str]) -> str | None:
     return None
 
 
-def record(row: Row, columns: Mapping[str, str]) -> Record:
-    """Read a row; the first filled column of each field counts."""
+def record(row: Row, columns: Mapping[str, str], *, with_negatives: bool = False) -> Record:
+    """Read a row; the first filled column of each field counts.
+
+    Args:
+        row: of a table.
+        columns: the column of a field where it has a name of the user's own.
+        with_negatives: whether its hard negatives are read too.
+    """
     if row.fault:
         return Record(row.line, fault=row.fault)
     values = row.values
@@ -74,11 +82,14 @@ def record(row: Row, columns: Mapping[str, str]) -> Record:
             code=_first(values, codes),
             id=_first(values, (columns["id"],) if "id" in columns else _IDS),
             language=_first(values, (columns.get("language", "language"),)).lower(),
+            negatives=_codes(values, columns.get("negatives", "negatives"))
+            if with_negatives
+            else (),
         )
     except TypeError as error:
         return Record(row.line, fault=str(error))
     try:
-        f"{found.query}{found.code}{found.id}".encode()
+        "".join((found.query, found.code, found.id, *found.negatives)).encode()
     except UnicodeEncodeError:
         return Record(row.line, fault="broken Unicode (half of a surrogate pair)")
     return found
@@ -100,3 +111,26 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and name not in KNOWN["code"]:
         return str(value)
     raise TypeError(f"{name} is {type(value).__name__}, text is needed")
+
+
+def _codes(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Read a column that holds one code or a list of them; a CSV cell may hold a JSON list."""
+    value = values.get(name)
+    if isinstance(value, str):
+        value = _listed(value)
+    if value is None:
+        return ()
+    codes = [one for one in value if one is not None] if isinstance(value, list) else [value]
+    if all(isinstance(one, str) for one in codes):
+        return tuple(one for one in codes if one.strip())
+    raise TypeError(f"{name} is {type(value).__name__}, a code or a list of codes is needed")
+
+
+def _listed(text: str) -> list[str]:
+    try:
+        found = json.loads(text) if text.lstrip().startswith("[") else None
+    except (ValueError, RecursionError):
+        return [text]
+    if isinstance(found, list) and all(isinstance(one, str) for one in found):
+        return found
+    return [text]

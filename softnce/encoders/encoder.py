@@ -46,6 +46,10 @@ class Encoder(ABC):
         """Return a name that changes whenever ``tokenize`` would return other ids."""
 
     @abstractmethod
+    def special_ids(self) -> frozenset[int]:
+        """Return the token ids that stand for no text: marks of begin, end, padding, unknown."""
+
+    @abstractmethod
     def features(self, tokens: Ragged) -> dict[str, Tensor]:
         """Return the model's input for one forward pass, on its device."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _CASE_CHANGE = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"  # parseHTTPHeader: 3 words
+_UNKNOWN = "[UNK]"
 _PIECES = r"[^\W\d_]+|\d+|[^\w\s]|_"  # words, numbers, single marks
 
 
@@ -36,6 +37,11 @@ class StaticEncoder(Encoder):
     def tokenizer_digest(self) -> str:
         """Return the digest of the tokenizer, its truncation included."""
         return sha256(self._tokenizer.to_str().encode()).hexdigest()
+
+    def special_ids(self) -> frozenset[int]:
+        """Return the id of what the vocabulary does not hold."""
+        unknown = self._tokenizer.token_to_id(_UNKNOWN)
+        return frozenset() if unknown is None else frozenset({unknown})
 
     def features(self, tokens: Ragged) -> dict[str, Tensor]:
         """Return flat ids with the start of each bag."""
@@ -70,13 +76,13 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int, max_length: int) -
         vocabulary: most tokens.
         max_length: tokens kept of a text.
     """
-    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))  # noqa: S106  (a token of text)
+    tokenizer = Tokenizer(models.BPE(unk_token=_UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECES), behavior="removed", invert=True)
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFKC(), normalizers.Replace(Regex(_CASE_CHANGE), " "), normalizers.Lowercase()]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary, special_tokens=["[UNK]"], show_progress=False, min_frequency=2
+        vocab_size=vocabulary, special_tokens=[_UNKNOWN], show_progress=False, min_frequency=2
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.enable_truncation(max_length)

@@ -60,6 +60,10 @@ class TransformerEncoder(Encoder):
         text = json.dumps([rules, self._whole.max_seq_length], sort_keys=True)
         return sha256(text.encode()).hexdigest()
 
+    def special_ids(self) -> frozenset[int]:
+        """Return the ids of the tokenizer's special tokens."""
+        return frozenset(self._whole.tokenizer.all_special_ids)
+
     def features(self, tokens: Ragged) -> dict[str, Tensor]:
         """Return ids padded to the longest row, and their mask."""
         lengths = tokens.lengths

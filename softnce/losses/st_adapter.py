@@ -15,17 +15,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, cast, final
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from softnce.errors import ConfigError
 from softnce.losses.infonce import similarity, soft_info_nce
 from softnce.shapes import Loss, Number, Relevance
 from softnce.weights.bm25 import BM25Estimator, VariantName
+from softnce.weights.docstrings import mean_of_others
 from softnce.weights.weighting import negative_weights, standardised
 
 Features = Mapping[str, Any]  # of one column: input_ids, attention_mask, modality, ...
-Square = Float[Tensor, "q q"]
 AnchorEstimator = Callable[[Sequence[Features], Tensor], Tensor]
 
 
@@ -60,10 +59,10 @@ class AnchorBM25:
 
         Args:
             columns: what the trainer hands over; the first one is read.
-            similarities: (q, q) not read.
+            similarities: (q, c) not read.
 
         Returns:
-            (q, q) scores in float64, on the CPU.
+            (q, q) scores of the positives in float64, on the CPU.
         """
         del similarities
         anchors = self._terms(columns[0])
@@ -96,7 +95,7 @@ def own_similarities(columns: Sequence[Features], similarities: Tensor) -> Tenso
 
     Args:
         columns: not read.
-        similarities: (q, q) of the anchors with the positives of the batch.
+        similarities: (q, c) of the anchors with the positives and negatives of the batch.
     """
     del columns
     return similarities.detach()
@@ -107,9 +106,11 @@ class SoftInfoNCELoss(nn.Module):
 
     With ``alpha=0`` it is ``MultipleNegativesRankingLoss(model, scale=1 / loss_temperature)``.
 
-    The positives of the other rows are weighted by Eq. 4. Columns of explicit negatives count
-    fully, as they are known to be negatives. A batch with too few rows for alpha and beta, such as
-    an epoch's last one, is taken with weights of 1, and a warning says so once;
+    The positives of the other rows and the explicit negatives of all rows are weighted by Eq. 4,
+    whose N counts them all. An estimator that compares anchors (bm25) says nothing of explicit
+    negatives, which have none: each scores the mean of the others, so that its weight is about 1.
+    A batch with too few candidates for alpha and beta, such as an epoch's last one, is taken with
+    weights of 1, and a warning says so once;
     ``dataloader_drop_last=True`` avoids it. On several devices each takes its own rows alone as
     candidates. A prompt before the anchors adds the same tokens to all of them: give
     ``estimator=AnchorBM25(ignored)`` their ids too.
@@ -137,8 +138,9 @@ class SoftInfoNCELoss(nn.Module):
             temperature: the paper's t, by which the estimator's scores are divided.
             loss_temperature: logits = similarity / loss_temperature.
             estimator: ``bm25`` compares the token ids of the anchors, ``self`` takes the model's
-                own similarities without gradient; or a function of all columns and of the (q, q)
-                similarities, which returns (q, q) scores of the other rows, higher is more alike.
+                own similarities without gradient; or a function of all columns and of the (q, c)
+                similarities, which returns scores, higher is more alike: (q, c) of all candidates,
+                or (q, q) of the positives alone.
             scale: standardised divides the scores by their standard deviation in the batch, so
                 that one temperature fits every estimator; raw is the paper's.
             floor: smallest weight, 0 to 1; ``None`` leaves Eq. 4 unclamped.
@@ -177,9 +179,9 @@ class SoftInfoNCELoss(nn.Module):
 
         vectors = embed_columns(self.model, [dict(column) for column in columns])
         pairwise = similarity(vectors[0], torch.cat(vectors[1:]), kind=self._kind)
-        weights = self._weights(columns, pairwise[:, : len(pairwise)])
+        weights = self._weights(columns, pairwise)
         answers = torch.arange(len(pairwise), device=pairwise.device)
-        return soft_info_nce(pairwise / self._loss_temperature, _filled(weights, pairwise), answers)
+        return soft_info_nce(pairwise / self._loss_temperature, weights, answers)
 
     def get_config_dict(self) -> dict[str, Any]:
         """Return the settings, for the model card."""
@@ -197,19 +199,17 @@ class SoftInfoNCELoss(nn.Module):
             "  booktitle={EMNLP},\n  year={2023}\n}"
         )
 
-    def _least_rows(self) -> int:
-        """Return the smallest batch that Eq. 4 has an answer for."""
-        return int(cast(float, self._eq4["alpha"]) / cast(float, self._eq4["beta"])) + 2
+    def _has_domain(self, candidates: int) -> bool:
+        """Tell whether Eq. 4 has an answer for so many candidates."""
+        alpha, beta = cast(float, self._eq4["alpha"]), cast(float, self._eq4["beta"])
+        return candidates > 1 and beta * (candidates - 1) > alpha
 
-    def _weights(self, columns: Sequence[Features], similarities: Square) -> Square:
-        if len(similarities) < self._least_rows():
+    def _weights(self, columns: Sequence[Features], similarities: Relevance) -> Relevance:
+        if not self._has_domain(similarities.shape[1]):
             self._warn(len(similarities))
             return torch.ones_like(similarities)
         relevance = self._estimator(columns, similarities.detach())
-        if relevance.shape != similarities.shape:
-            found, wanted = tuple(relevance.shape), tuple(similarities.shape)
-            raise ConfigError(f"the estimator returned scores of shape {found}, not {wanted}")
-        relevance = relevance.to(similarities.device)
+        relevance = _of_all(relevance.to(similarities.device), similarities)
         if self._scale == "standardised":
             relevance = standardised(relevance)
         return negative_weights(relevance, **self._eq4)  # type: ignore[arg-type]
@@ -233,7 +233,20 @@ def _chosen(estimator: str | AnchorEstimator, model: nn.Module) -> AnchorEstimat
     raise ConfigError(f"estimator={estimator!r}: give bm25, self, or a function")
 
 
-def _filled(weights: Square, pairwise: Relevance) -> Relevance:
-    """Give the columns of explicit negatives a weight of 1."""
-    known = pairwise.new_ones(len(pairwise), pairwise.shape[1] - len(pairwise))
-    return torch.cat([weights.to(pairwise.dtype), known], dim=1)
+def _of_all(relevance: Tensor, similarities: Relevance) -> Relevance:
+    """Give explicit negatives that were not scored the mean of the others.
+
+    Raises:
+        ConfigError: the scores fit neither all candidates nor the positives.
+    """
+    rows, size = similarities.shape
+    if relevance.shape == (rows, size):
+        return relevance
+    if relevance.shape != (rows, rows):
+        found, wanted = tuple(relevance.shape), (rows, size)
+        raise ConfigError(f"the estimator returned scores of shape {found}, not {wanted}")
+    if rows < 2:  # no other anchor to compare with
+        return relevance.expand(rows, size)
+    own = torch.eye(rows, dtype=torch.bool, device=relevance.device)
+    unknown = mean_of_others(relevance, own).expand(-1, size - rows)
+    return torch.cat([relevance, unknown], dim=1)

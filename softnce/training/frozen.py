@@ -29,7 +29,7 @@ class FrozenModel:
     Attributes:
         configured: turns the study's configuration into the model's own.
         inputs: turns the study's inputs into the model's own.
-        tables: of the training set, whose vectors are cached.
+        tables: of the training set, whose vectors are cached; hard negatives where there are some.
     """
 
     configured: Callable[[Config], Config]
@@ -50,14 +50,12 @@ def teacher_config(config: Config) -> Config:
 def simcse_config(config: Config) -> Config:
     """Return SimCSE's configuration.
 
-    Source: section 3.2 and appendix C of the paper; the numbers of its code where they differ.
+    Source: section 3.2 and appendix C of the paper; ``recipe`` tells whose numbers.
     """
     section = config.weights.simcse
-    loss = LossSection(name="infonce", temperature=section.temperature)
+    loss = LossSection(name="infonce", temperature=section.setting("temperature"))
     optim = {
-        "epochs": section.epochs,
-        "batch_size": section.batch_size,
-        "learning_rate": section.learning_rate,
+        **{name: section.setting(name) for name in ("epochs", "batch_size", "learning_rate")},
         "max_steps": section.max_steps,
         "warmup_share": 0.0,
         "weight_decay": 0.0,
@@ -75,11 +73,12 @@ def _as_they_are(prepared: Prepared) -> Prepared:
 
 def _queries_with_themselves(prepared: Prepared) -> Prepared:
     """Take the queries for both sides; without validation queries the last epoch counts."""
-    return replace(prepared, tokens=prepared.simcse, tokenizer="", valid=0, candidates=0)
+    bare = replace(prepared, tokens=prepared.simcse, tokenizer="")
+    return replace(bare, valid=0, candidates=0, negatives=0)
 
 
 FROZEN: dict[str, FrozenModel] = {
-    "teacher": FrozenModel(teacher_config, _as_they_are, ("queries", "codes")),
+    "teacher": FrozenModel(teacher_config, _as_they_are, ("queries", "codes", "negatives")),
     "simcse": FrozenModel(simcse_config, _queries_with_themselves, ("queries",)),
 }
 
@@ -126,6 +125,7 @@ def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) 
     vectors = {
         name: encoder.encode_all(prepared.table(f"train_{name}")).numpy()
         for name in FROZEN[model].tables
+        if name != "negatives" or prepared.negatives
     }
     if not all(np.isfinite(table).all() for table in vectors.values()):
         raise RunError(

@@ -19,10 +19,11 @@ import torch
 from numpy.typing import NDArray
 
 from softnce.config import Config, OptimSection
-from softnce.data.batching import epoch_batches
+from softnce.data.batching import epoch_batches, negative_rows
 from softnce.encoders.encoder import Encoder
-from softnce.errors import RunError
+from softnce.errors import DataError, RunError
 from softnce.evaluation.ranking import ranks, retrieval_metrics
+from softnce.ragged import ragged
 from softnce.training.checkpoint import (
     Checkpoint,
     newest_checkpoint,
@@ -36,7 +37,7 @@ from softnce.training.estimators import build_estimator
 from softnce.training.exhaustion import explained
 from softnce.training.gather import Workers
 from softnce.training.prepare import Prepared
-from softnce.training.step import Batch, Objective
+from softnce.training.step import Batch, Objective, Texts
 from softnce.weights.weighting import Estimator, require_finite, standardised
 
 log = logging.getLogger(__name__)
@@ -161,7 +162,7 @@ def _started(
 ) -> Run:
     encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
     if config.optim.init_from_teacher:
-        encoder.model.load_state_dict(prepared.frozen_weights("teacher"))
+        _start_at_the_teacher(encoder, prepared)
     encoder.model.to(device)
     encoder.model.train()
     optimizer = torch.optim.AdamW(
@@ -188,6 +189,16 @@ def _log_epoch(report: Report) -> None:
     log.info("epoch %d: %s", report["epoch"], ", ".join(values))
 
 
+def _start_at_the_teacher(encoder: Encoder, prepared: Prepared) -> None:
+    try:
+        encoder.model.load_state_dict(prepared.frozen_weights("teacher"))
+    except RuntimeError as error:
+        raise DataError(
+            "optim.init_from_teacher: the teacher's weights are those of another encoder: give "
+            f"both the same encoder section, or empty the cache {prepared.cache}"
+        ) from error
+
+
 def _snapshot(run: Run) -> Checkpoint:
     last = run.history[-1]
     progress = {"epoch": run.epoch, "best_epoch": last["best_epoch"], "history": run.history}
@@ -200,8 +211,7 @@ def _snapshot(run: Run) -> Checkpoint:
 
 
 def _one_epoch(run: Run, batches: "_Batches", should_stop: Callable[[], bool]) -> Report | None:
-    objective = _objective(run)
-    queries, codes = run.prepared.table("train_queries"), run.prepared.table("train_codes")
+    objective, texts = _objective(run), texts_of(run.prepared)
     losses, spreads = [], []
     steps = batches.drawn(run.epoch + 1)
     done = run.epoch * len(steps)
@@ -210,7 +220,7 @@ def _one_epoch(run: Run, batches: "_Batches", should_stop: Callable[[], bool]) -
             return None
         _set_rate(run, (done + number) / (run.config.optim.epochs * len(steps)))
         with _autocast(run):
-            outcome = objective.outcome(run.encoder, queries, codes, batch)
+            outcome = objective.outcome(run.encoder, texts, batch)
         _descend(run, outcome.loss)
         losses.append(outcome.loss.detach())
         if outcome.weight_spread is not None:
@@ -227,6 +237,13 @@ def _one_epoch(run: Run, batches: "_Batches", should_stop: Callable[[], bool]) -
     elif run.config.loss.name == "infonce":
         report["weight_spread"] = 0.0
     return report
+
+
+def texts_of(prepared: Prepared) -> Texts:
+    """Memory-map the token ids of the training set."""
+    names = ("queries", "codes", "negatives") if prepared.negatives else ("queries", "codes")
+    tables = {name: prepared.table(f"train_{name}") for name in names}
+    return Texts(**({"negatives": ragged([])} | tables))
 
 
 def _objective(run: Run) -> Objective:
@@ -312,7 +329,7 @@ class _Batches:
         self._run = run
         self._estimator: Estimator | None = None
         self._objective = _objective(run)
-        if run.config.loss.name != "infonce" and run.config.weights.estimator != "self":
+        if run.config.loss.name != "infonce" and run.config.weights.prepared_parts:
             self._estimator = build_estimator(run.config.weights, run.prepared, run.encoder.device)
 
     def drawn(self, epoch: int) -> NDArray[Any]:
@@ -363,13 +380,17 @@ class _Batches:
     def _estimated(self, rows: NDArray[Any]) -> Batch:
         assert self._estimator is not None  # noqa: S101
         everyone, own = torch.from_numpy(rows), torch.from_numpy(self._objective.scored(rows))
+        hard = negative_rows(rows, self._run.prepared.negatives) + self._run.prepared.train
+        candidates = torch.cat([everyone, torch.from_numpy(hard)])
+        if self._objective.asks_encoder:  # the step adds the encoder's part, then takes its rows
+            return Batch(rows, self._scores(everyone, candidates))
         if self._run.config.weights.scale == "raw":
-            return Batch(rows, self._scores(own, everyone))
-        whole = standardised(self._scores(everyone, everyone))
+            return Batch(rows, self._scores(own, candidates))
+        whole = standardised(self._scores(everyone, candidates))
         if len(own) == len(everyone):
             return Batch(rows, whole)
         workers = self._run.workers
-        return Batch(rows, whole.view(workers.world, -1, len(rows))[workers.rank])
+        return Batch(rows, whole.view(workers.world, -1, len(candidates))[workers.rank])
 
     def _scores(self, queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
         assert self._estimator is not None  # noqa: S101

@@ -27,7 +27,12 @@ from softnce.losses.infonce import (
 )
 from softnce.shapes import Answers, Logits, Relevance, Shares, Weights
 from softnce.weights.duplicates import duplicate_weights
-from softnce.weights.weighting import negative_shares, negative_weights, weight_spread
+from softnce.weights.weighting import (
+    negative_shares,
+    negative_weights,
+    renormalised,
+    weight_spread,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,18 @@ class Scored:
             self.relevance, temperature=self.weights.temperature, answers=self.answers
         )
 
+    @property
+    def infonce_weight(self) -> float:
+        """Factor of InfoNCE in kl-infonce; the paper's code takes beta for it."""
+        is_official = self.loss.kl_coefficients == "official"
+        return self.weights.beta if is_official else self.loss.infonce_weight
+
+    @property
+    def kl_weight(self) -> float:
+        """Factor of the KL term in kl-infonce; the paper's code takes alpha for it."""
+        is_official = self.loss.kl_coefficients == "official"
+        return self.weights.alpha if is_official else self.loss.kl_weight
+
 
 def _infonce(scored: Scored) -> Outcome:
     loss = symmetric_info_nce if scored.loss.symmetric else info_nce
@@ -87,7 +104,7 @@ def _weights(scored: Scored) -> Weights:
     if section.estimator == "duplicates":
         weight = 0.0 if section.duplicates.weight == "mask" else float(section.floor or 0.0)
         return duplicate_weights(scored.relevance, weight=weight, answers=scored.answers)
-    return negative_weights(
+    weights = negative_weights(
         scored.relevance,
         alpha=section.alpha,
         beta=section.beta,
@@ -95,6 +112,7 @@ def _weights(scored: Scored) -> Weights:
         floor=section.floor,
         answers=scored.answers,
     )
+    return renormalised(weights, scored.answers) if section.renormalise else weights
 
 
 def _bce(scored: Scored) -> Outcome:
@@ -113,8 +131,8 @@ def _kl_infonce(scored: Scored) -> Outcome:
         scored.logits,
         scored.shares,
         scored.answers,
-        infonce_weight=scored.loss.infonce_weight,
-        kl_weight=scored.loss.kl_weight,
+        infonce_weight=scored.infonce_weight,
+        kl_weight=scored.kl_weight,
     )
     return Outcome(value, None)
 
@@ -159,5 +177,7 @@ def outcome(
         loss: section ``loss``.
         weights: section ``weights``.
     """
+    if loss.clamp_logits_min is not None:
+        logits = logits.clamp(min=loss.clamp_logits_min)
     given = torch.zeros_like(logits) if relevance is None else relevance.to(logits.device)
     return LOSSES[loss.name](Scored(logits, given, answers, loss, weights))

@@ -5,7 +5,7 @@ data, tokenise nothing. What only some estimators read is made only for those.
 """
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,21 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from softnce.config import Config, EncoderSection, SimCSESection
-from softnce.data.dedup import THRESHOLD
 from softnce.data.pairs import PairSet, Queries
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import static_encoder, train_tokenizer
 from softnce.errors import DataError, SetupError
-from softnce.ragged import Ragged, open_array, ragged, save_arrays
-from softnce.weights.bm25 import terms
+from softnce.ragged import Ragged, open_array, save_arrays
+from softnce.training.tables import (
+    TermKind,
+    duplicate_tables,
+    hard_negatives,
+    named,
+    opened,
+    term_tables,
+    without,
+)
 from softnce.weights.cache import cache_key
-from softnce.weights.duplicates import duplicate_groups
 
 Tell = Callable[[str], None]
 
@@ -42,6 +48,7 @@ class Prepared:
         train: number of training pairs.
         valid: number of validation queries.
         candidates: number of functions they are ranked against.
+        negatives: number of hard negatives of each training pair.
         simcse: name of the token table of SimCSE's queries; empty where it is not used.
         groups: name of the groups of duplicates; empty where they are not used.
         vectors: name of the vectors of each frozen model, once it is known.
@@ -55,35 +62,60 @@ class Prepared:
     train: int
     valid: int
     candidates: int
+    negatives: int = 0
     simcse: str = ""
     groups: str = ""
     vectors: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, name: str) -> Ragged:
-        """Memory-map a token table: train_queries, train_codes, valid, test or candidates."""
-        return _open_ragged(Path(self.cache) / self.tokens, name)
+        """Memory-map a token table.
+
+        Its name is train_queries, train_codes, train_negatives, valid, test or candidates.
+        """
+        return opened(Path(self.cache) / self.tokens, name)
 
     def answers(self, split: str) -> torch.Tensor:
         """Return (q,) the candidate that answers each query of valid or test."""
         array = open_array(Path(self.cache) / self.tokens, f"{split}_answers")
         return torch.from_numpy(np.array(array, dtype=np.int64))
 
-    def term_table(self, name: str) -> Ragged:
-        """Memory-map the term ids of queries or codes of the training split."""
-        return _open_ragged(Path(self.cache) / self.terms, name)
+    def term_table(self, name: str, tokens: TermKind = "words") -> Ragged:
+        """Return the term ids of queries, codes or negatives of the training split.
+
+        Args:
+            name: of the texts.
+            tokens: what counts as a term; subwords are those of the encoder's tokenizer.
+        """
+        if tokens != "subwords":
+            return opened(Path(self.cache) / self.terms, f"{tokens}_{name}")
+        special = open_array(Path(self.cache) / self.tokens, "special_ids")
+        return without(self.table(f"train_{name}"), np.array(special))
+
+    def docstring_rows(self) -> torch.Tensor:
+        """Return (n,) the training row whose docstring each candidate has, -1 where none has it.
+
+        Candidates are the training rows, then the hard negatives of all rows. A hard negative has
+        the docstring of the first training function with the same text.
+        """
+        rows = torch.arange(self.train)
+        if not self.negatives:
+            return rows
+        found = open_array(Path(self.cache) / self.terms, "docstrings")
+        return torch.cat([rows, torch.from_numpy(np.array(found, dtype=np.int64))])
 
     def frozen_vectors(self, model: str, table: str) -> NDArray[np.float32]:
-        """Memory-map a frozen model's (n, d) vectors of the training queries or codes.
+        """Memory-map a frozen model's (n, d) vectors of the training queries, codes or negatives.
 
         Raises:
             DataError: they belong to other data.
         """
+        wanted = self.train * (self.negatives if table == "negatives" else 1)
         name = self.vectors.get(model, "")
         folder = Path(self.cache) / name
         if not name or not (folder / f"{table}.npy").exists():
             raise DataError(f"{model}: its vectors of the training {table} have not been prepared")
         vectors: NDArray[np.float32] = open_array(folder, table)  # type: ignore[assignment]
-        if len(vectors) != self.train:
+        if len(vectors) != wanted:
             raise DataError(
                 f"{folder}: {len(vectors)} vectors for {self.train} training pairs: they belong to "
                 "other data; delete the folder, and it is made anew"
@@ -101,7 +133,10 @@ class Prepared:
         }
 
     def duplicate_groups(self, table: str) -> torch.Tensor:
-        """Return (n,) the group of duplicates of each training query or code."""
+        """Return (n,) the group of duplicates of each training query or code.
+
+        The codes' groups go on with those of the hard negatives.
+        """
         array = open_array(Path(self.cache) / self.groups, table)
         return torch.from_numpy(np.array(array, dtype=np.int64))
 
@@ -159,12 +194,13 @@ def prepare(
         data=pairs.digest,
         tokenizer=tokenizer,
         tokens=_token_tables(encoder, pairs, cache, tell),
-        terms=_term_tables(pairs, cache),
+        terms=term_tables(pairs, cache),
         train=len(pairs.train),
         valid=len(pairs.valid.texts),
         candidates=len(pairs.candidates),
+        negatives=config.data.negatives,
         simcse=_simcse_tokens(config, pairs, cache, tell) if "simcse" in wanted else "",
-        groups=_duplicate_groups(pairs, cache, tell) if "duplicates" in wanted else "",
+        groups=duplicate_tables(pairs, cache, tell) if "duplicates" in wanted else "",
     )
 
 
@@ -175,11 +211,21 @@ def _require_enough(config: Config, pairs: PairSet) -> None:
             f"{source}: {len(pairs.train)} training pairs do not fill one batch of "
             f"{config.optim.batch_size}: lower optim.batch_size or add pairs"
         )
+    _require_negatives(pairs, source, config.data.negatives)
     if not pairs.valid.texts:
         raise DataError(
             f"{source}: no validation queries, so nothing can be compared: add a valid.jsonl "
             "(with its codebase.jsonl), or give one file of pairs, which is split by itself"
         )
+
+
+def _require_negatives(pairs: PairSet, source: str, asked: int) -> None:
+    for pair in pairs.train:
+        if len(pair.negatives) != asked:
+            raise DataError(
+                f"{source}: {pair.id} has {len(pair.negatives)} hard negatives, data.negatives is "
+                f"{asked}: read the pairs with negatives={asked}"
+            )
 
 
 def _tokenizer(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
@@ -201,15 +247,17 @@ def _tokenizer(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
 
 
 def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> str:
-    name = cache_key("tokens", data=pairs.digest, tokenizer=encoder.tokenizer_digest())
+    name = cache_key("token-tables", data=pairs.digest, tokenizer=encoder.tokenizer_digest())
     if not (cache / name).is_dir():
         tell(f"tokenising {len(pairs.train) + len(pairs.candidates):,} functions")
         arrays = {
-            **_named("train_queries", encoder.tokenize([pair.query for pair in pairs.train])),
-            **_named("train_codes", encoder.tokenize([pair.code for pair in pairs.train])),
-            **_named("candidates", encoder.tokenize(pairs.candidates)),
+            **named("train_queries", encoder.tokenize([pair.query for pair in pairs.train])),
+            **named("train_codes", encoder.tokenize([pair.code for pair in pairs.train])),
+            **named("train_negatives", encoder.tokenize(hard_negatives(pairs))),
+            **named("candidates", encoder.tokenize(pairs.candidates)),
             **_split_arrays("valid", encoder, pairs.valid),
             **_split_arrays("test", encoder, pairs.test),
+            "special_ids": np.array(sorted(encoder.special_ids()), dtype=np.int64),
         }
         save_arrays(cache / name, arrays)
     return name
@@ -217,27 +265,16 @@ def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> 
 
 def _split_arrays(split: str, encoder: Encoder, queries: Queries) -> dict[str, NDArray[np.generic]]:
     answers = np.array(queries.answers, dtype=np.int64)
-    return {**_named(split, encoder.tokenize(queries.texts)), f"{split}_answers": answers}
-
-
-def _term_tables(pairs: PairSet, cache: Path) -> str:
-    name = cache_key("terms", data=pairs.digest, words="lower-cased")
-    if not (cache / name).is_dir():
-        vocabulary: dict[str, int] = {}
-        arrays = {
-            **_named("queries", _numbered([pair.query for pair in pairs.train], vocabulary)),
-            **_named("codes", _numbered([pair.code for pair in pairs.train], vocabulary)),
-        }
-        save_arrays(cache / name, arrays)
-    return name
+    return {**named(split, encoder.tokenize(queries.texts)), f"{split}_answers": answers}
 
 
 def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
     """Tokenise the training queries for SimCSE, which sees each as its own positive."""
     section = config.weights.simcse
-    if len(pairs.train) < section.batch_size:
+    size = section.setting("batch_size")
+    if len(pairs.train) < size:
         raise DataError(
-            f"{len(pairs.train)} training queries do not fill one batch of {section.batch_size}: "
+            f"{len(pairs.train)} training queries do not fill one batch of {size}: "
             "lower weights.simcse.batch_size"
         )
     try:
@@ -250,7 +287,7 @@ def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> s
         tell(f"tokenising {len(pairs.train):,} queries for SimCSE")
         tokens = encoder.tokenize([pair.query for pair in pairs.train])
         save_arrays(
-            cache / name, {**_named("train_queries", tokens), **_named("train_codes", tokens)}
+            cache / name, {**named("train_queries", tokens), **named("train_codes", tokens)}
         )
     return name
 
@@ -264,34 +301,6 @@ def simcse_encoder(section: SimCSESection) -> EncoderSection:
         similarity="cosine",
         max_length=section.max_length,
     )
-
-
-def _duplicate_groups(pairs: PairSet, cache: Path, tell: Tell) -> str:
-    name = cache_key("duplicates", data=pairs.digest, threshold=THRESHOLD)
-    if not (cache / name).is_dir():
-        tell(f"looking for duplicates among {len(pairs.train):,} pairs")
-        arrays = {
-            "queries": np.array(duplicate_groups([pair.query for pair in pairs.train])),
-            "codes": np.array(duplicate_groups([pair.code for pair in pairs.train])),
-        }
-        save_arrays(cache / name, arrays)
-    return name
-
-
-def _numbered(texts: Sequence[str], vocabulary: dict[str, int]) -> Ragged:
-    rows = [
-        [vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts
-    ]
-    return ragged(rows)
-
-
-def _named(name: str, table: Ragged) -> dict[str, NDArray[np.generic]]:
-    return {f"{name}_values": table.values, f"{name}_offsets": table.offsets}
-
-
-def _open_ragged(folder: Path, name: str) -> Ragged:
-    values, offsets = open_array(folder, f"{name}_values"), open_array(folder, f"{name}_offsets")
-    return Ragged(values, offsets)  # type: ignore[arg-type]
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -8,12 +8,14 @@ import torch
 from numpy.typing import NDArray
 
 from softnce.config import LossSection, WeightsSection
+from softnce.data.batching import negative_rows
 from softnce.encoders.encoder import Encoder
 from softnce.losses.infonce import similarity
 from softnce.ragged import Ragged, joined
 from softnce.shapes import Answers, Candidates, Queries, Relevance
 from softnce.training.gather import Workers
 from softnce.training.objectives import Outcome, outcome
+from softnce.weights.mixture import with_own
 from softnce.weights.neural import SelfEstimator
 from softnce.weights.weighting import standardised
 
@@ -23,14 +25,36 @@ class Batch:
     """The rows of one step.
 
     Attributes:
-        rows: (N,) training rows of the whole batch, in column order.
-        relevance: (q, N) estimated for the queries that this worker scores, on the scale that
+        rows: (b,) training rows of the whole batch, in column order.
+        relevance: (q, c) estimated for the queries that this worker scores, on the scale that
             ``weights.scale`` asks for (standardised over the whole batch); None where the loss
-            needs none, or the encoder estimates by itself.
+            needs none, or the encoder estimates by itself. Where the encoder is part of a mixture,
+            the other parts' scores of all queries of the batch. Columns are the functions of the
+            batch, then its hard negatives.
     """
 
     rows: NDArray[np.int64]
     relevance: Relevance | None
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Token ids of the training set.
+
+    Attributes:
+        queries: (n,) of all queries.
+        codes: (n,) of all functions.
+        negatives: (n * each,) of all hard negatives, a row's own next to each other.
+    """
+
+    queries: Ragged
+    codes: Ragged
+    negatives: Ragged
+
+    @property
+    def each(self) -> int:
+        """Hard negatives of a row."""
+        return len(self.negatives) // max(len(self.queries), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +73,11 @@ class Objective:
     weights: WeightsSection
     workers: Workers
 
+    @property
+    def asks_encoder(self) -> bool:
+        """Tell whether the encoder in training has a say in the relevance."""
+        return self.loss.name != "infonce" and self.weights.own_share > 0
+
     def scored(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows whose queries this worker scores: its share, or all if symmetric.
 
@@ -57,36 +86,54 @@ class Objective:
         """
         return rows if self.loss.symmetric else self.workers.share(rows)
 
-    def outcome(self, encoder: Encoder, queries: Ragged, codes: Ragged, batch: Batch) -> Outcome:
+    def outcome(self, encoder: Encoder, texts: Texts, batch: Batch) -> Outcome:
         """Encode this worker's share, gather all candidates, and take the loss.
 
         Args:
             encoder: in training mode.
-            queries: token ids of all training queries.
-            codes: token ids of all training functions.
+            texts: token ids of the training set.
             batch: the rows of this step.
         """
         own = self.workers.share(batch.rows)
-        vectors = encoder.encode(joined(queries.take(own), codes.take(own)))
-        asked, candidates = vectors[: len(own)], self.workers.gather(vectors[len(own) :])
+        asked, codes, negatives = self._encoded(encoder, texts, own)
+        candidates = self.workers.gather(codes)
+        if len(negatives):
+            candidates = torch.cat([candidates, self.workers.gather(negatives)])
         if self.loss.symmetric:
             asked = self.workers.gather(asked)
         logits = similarity(asked, candidates, kind=self.similarity) / self.loss.temperature
-        answers = torch.arange(len(asked), device=vectors.device)
+        answers = torch.arange(len(asked), device=asked.device)
         if not self.loss.symmetric:
             answers += self.workers.rank * len(own)
         relevance = batch.relevance
-        if self.loss.name != "infonce" and self.weights.estimator == "self":
-            relevance = self._own_relevance(asked, candidates, answers)
+        if self.asks_encoder:
+            relevance = self._own_relevance(asked, candidates, answers, batch.relevance)
         return outcome(logits, relevance, answers, loss=self.loss, weights=self.weights)
 
+    def _encoded(
+        self, encoder: Encoder, texts: Texts, own: NDArray[np.int64]
+    ) -> tuple[Queries, Queries, Candidates]:
+        """Encode the queries, functions and hard negatives of some rows together."""
+        tokens = joined(texts.queries.take(own), texts.codes.take(own))
+        if texts.each:
+            tokens = joined(tokens, texts.negatives.take(negative_rows(own, texts.each)))
+        vectors, size = encoder.encode(tokens), len(own)
+        return vectors[:size], vectors[size : 2 * size], vectors[2 * size :]
+
     @torch.no_grad()
-    def _own_relevance(self, asked: Queries, candidates: Candidates, answers: Answers) -> Relevance:
-        """Estimate relevance by the encoder's own similarities, standardised over the batch."""
+    def _own_relevance(
+        self, asked: Queries, candidates: Candidates, answers: Answers, mixed: Relevance | None
+    ) -> Relevance:
+        """Estimate relevance by the encoder's own similarities, standardised over the batch.
+
+        The queries may be a worker's share; ``mixed`` are all those of the batch.
+        """
         everyone = asked if self.loss.symmetric else self.workers.gather(asked.detach())
         estimator = SelfEstimator(everyone, candidates, kind=self.similarity)
         rows = torch.arange(len(candidates), device=candidates.device)
-        relevance = estimator.relevance(rows, rows)
+        relevance = estimator.relevance(rows[: len(everyone)], rows)
+        if self.weights.estimator == "mixture":
+            relevance = with_own(mixed, relevance, share=self.weights.own_share)
         if self.weights.scale == "standardised":
             relevance = standardised(relevance)
         return relevance[answers]

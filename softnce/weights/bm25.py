@@ -97,16 +97,17 @@ class BM25Estimator(Estimator):
 
         Args:
             texts: the terms of every query of the training set, by row number.
-            documents: the terms each query is matched with, by row number; ``None`` matches
-                queries with queries, as the paper's code does.
+            documents: the terms queries are matched with, by row number: those of each query's
+                own snippet, then those of hard negatives; ``None`` matches queries with queries,
+                as the paper's code does.
             variant: a name of ``VARIANTS``.
             average_length: mean document length in terms; ``None`` takes the variant's own.
 
         Raises:
-            DataError: documents and texts differ in number.
+            DataError: there are fewer documents than texts.
             ConfigError: the average length is not above 0.
         """
-        if documents is not None and len(documents) != len(texts):
+        if documents is not None and len(documents) < len(texts):
             raise DataError(
                 f"bm25: {len(texts)} queries but {len(documents)} documents: give one each"
             )

@@ -15,19 +15,27 @@ from softnce.weights.weighting import Estimator
 class DuplicatesEstimator(Estimator):
     """Knows the pairs whose query or function is an exact or near duplicate of the query's own.
 
-    Not in the paper, which motivates its weights by such pairs: relevance is the truth, 1 or 0.
+    Not in the paper, which motivates its weights by such pairs: relevance is the truth, 1 or 0. A
+    query's own hard negatives are never marked: that they are wrong, the data say.
     """
 
     name = "duplicates"
 
-    def __init__(self, queries: Tensor, codes: Tensor) -> None:
+    def __init__(self, queries: Tensor, codes: Tensor, negatives: int = 0) -> None:
         """Hold the group of each text.
 
         Args:
             queries: (n,) group of each training query; equal numbers are duplicates.
-            codes: (n,) group of each training function.
+            codes: (n + n * negatives,) group of each training function, then of the hard negatives
+                of all rows.
+            negatives: hard negatives of each row.
         """
-        self._queries, self._codes = queries, codes
+        pairs = len(queries)
+        owners = torch.arange(pairs).repeat_interleave(negatives)
+        unknown = torch.full_like(owners, -1)
+        self._queries = torch.cat([queries, unknown])  # a hard negative answers no known query
+        self._codes = codes
+        self._owners = torch.cat([torch.full((pairs,), -1), owners])
 
     def relevance(self, queries: QueryRows, candidates: CandidateRows) -> Relevance:
         """Mark with 1 the pairs that share a group of queries or of functions."""
@@ -35,7 +43,8 @@ class DuplicatesEstimator(Estimator):
             groups[queries].unsqueeze(1) == groups[candidates]
             for groups in (self._queries, self._codes)
         ]
-        return (marked[0] | marked[1]).float()
+        is_known_wrong = queries.unsqueeze(1) == self._owners[candidates]
+        return ((marked[0] | marked[1]) & ~is_known_wrong).float()
 
 
 def duplicate_groups(texts: Sequence[str]) -> list[int]:

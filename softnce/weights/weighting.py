@@ -31,8 +31,9 @@ class Estimator(ABC):
 
         Args:
             queries: (q,) row numbers in the training set of this worker's queries.
-            candidates: (c,) row numbers of all candidates in the batch, in column order; alone,
-                the same rows as ``queries``.
+            candidates: (c,) row numbers of all candidates in the batch, in column order: first the
+                functions of the batch (alone, the same rows as ``queries``), then its hard
+                negatives, which are numbered after the training rows.
 
         Returns:
             (q, c) scores on any scale, higher is more alike.
@@ -54,6 +55,7 @@ def negative_weights(
     without renormalisation. N is the number of columns. Only alpha / beta matters, and uniform
     shares give 1. The constants of Theorem 1 in the paper hold only for beta = 1: its
     beta N - alpha - 1 should read beta (N - 1) - alpha, and the sign of its last term is reversed.
+    In Eq. 11 the weight belongs inside the sum: q(c_j) = (1 - s_ij) / (N - 2) depends on j.
 
     Args:
         relevance: (q, c) any real scores, higher is more alike; never differentiated.

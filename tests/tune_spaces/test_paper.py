@@ -30,6 +30,7 @@ def test_infonce_comes_twice_with_two_seeds_then_the_paper():
         "teacher", 1.3, 0.7, 5,
     )  # fmt: skip
     assert (bm25.scale, teacher.scale, teacher.teacher.score) == ("raw", "raw", "dot")
+    assert (bm25.bm25.variant, bm25.bm25.terms) == ("official", "subwords")
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,12 @@ def test_a_free_alpha_and_a_free_beta_are_noticed(beta, is_free):
     assert both_alpha_and_beta_are_free(made(space)) is is_free
 
 
+def test_both_matter_as_coefficients_of_kl():
+    space = {path: {"real": [0.6, 1.9]} for path in ("weights/alpha", "weights/beta")}
+    kl = {"loss": {"name": "kl-infonce", "kl_coefficients": "official"}}
+    assert not both_alpha_and_beta_are_free(made(space, **kl))
+
+
 def test_free_dimensions_are_active_and_neither_tied_nor_given():
     space = made(
         {
@@ -295,6 +301,12 @@ def test_exactly_the_models_that_a_trial_may_ask_are_prepared(space, sections, m
     assert made(space, **sections).models() == models
 
 
+DUPLICATES = {"weights/estimator": "duplicates"}
+FLOORED = DUPLICATES | {"weights/duplicates/weight": "floor"}
+KL = {"loss/name": "kl-infonce"}
+OFFICIAL_KL = KL | {"loss/kl_coefficients": "official"}
+
+
 @pytest.mark.parametrize(
     ("first", "second", "is_same"),
     [
@@ -305,6 +317,21 @@ def test_exactly_the_models_that_a_trial_may_ask_are_prepared(space, sections, m
         ({"loss/name": "bce", "weights/temperature": 2}, {"loss/name": "bce"}, False),
         ({"weights/mixture/teacher": 0.3}, {}, True),
         ({"weights/alpha": 0.3}, {}, False),
+        (DUPLICATES | {"weights/alpha": 0.3}, DUPLICATES, True),
+        (DUPLICATES | {"weights/beta": 0.3, "weights/temperature": 2}, DUPLICATES, True),
+        (DUPLICATES | {"weights/floor": 0.2, "weights/scale": "raw"}, DUPLICATES, True),
+        (FLOORED | {"weights/floor": 0.2}, FLOORED, False),
+        (DUPLICATES, FLOORED, False),
+        (DUPLICATES | KL | {"weights/temperature": 2}, DUPLICATES | KL, False),
+        (KL | {"weights/alpha": 0.3}, KL, True),
+        (KL | {"loss/kl_weight": 0.3}, KL, False),
+        (OFFICIAL_KL | {"weights/alpha": 0.3}, OFFICIAL_KL, False),
+        (OFFICIAL_KL | {"loss/kl_weight": 0.3}, OFFICIAL_KL, True),
+        ({"loss/name": "top-k", "weights/scale": "raw"}, {"loss/name": "top-k"}, True),
+        ({"weights/scale": "raw"}, {}, False),
+        ({"weights/renormalise": True}, {}, False),
+        (KL | {"weights/renormalise": True}, KL, True),
+        ({"loss/clamp_logits_min": 0.0, "loss/name": "infonce"}, {"loss/name": "infonce"}, False),
     ],
 )
 def test_draws_that_differ_in_what_nothing_reads_are_the_same(first, second, is_same):
@@ -321,3 +348,12 @@ def test_shares_of_a_mixture_can_be_searched():
     space = {"weights/mixture/bm25": {"real": [0, 1]}, "weights/mixture/teacher": {"choice": [1]}}
     found = draws(made(space, weights={"estimator": "mixture"}), 5)
     assert all(0 <= one["weights/mixture/bm25"] <= 1 for one in found)
+
+
+@pytest.mark.parametrize("path", ["encoder/dimensions", "encoder/pooling"])
+def test_a_shape_that_the_teachers_weights_cannot_have_is_not_searched(path):
+    space = {path: {"choice": [16, 32] if path.endswith("dimensions") else ["mean", "cls"]}}
+    assert made(space) is not None
+    said = refused(space, optim={"init_from_teacher": True})
+    assert "weights of one teacher, which fit one shape" in said
+    assert "\n" not in said

@@ -1,9 +1,11 @@
 import random
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softnce.data.dedup import code_tokens, likeness, near_duplicates, shingles
+from softnce.data.dedup import Groups, code_tokens, likeness, near_duplicates, shingles
 from softnce.data.splitting import splits
 
 
@@ -61,3 +63,47 @@ def test_three_groups_fill_three_splits():
 
 def test_two_groups_are_all_train():
     assert set(splits(["a", "b", "b"], seed=0)) == {"train"}
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abcd"), min_size=3, max_size=14), max_size=14),
+    st.sampled_from([0.3, 0.5, 0.85, 1.0]),
+)
+def test_groups_are_those_of_comparing_every_pair(codes, threshold):
+    sets = [shingles(code) for code in codes]
+    groups = Groups(range(len(sets)))
+    for right, other in enumerate(sets):
+        for left in range(right):
+            if likeness(sets[left], other) >= threshold:
+                groups.join(left, right)
+    assert near_duplicates(sets, threshold=threshold) == groups.roots()
+
+
+def test_groups_of_real_code_are_those_of_comparing_every_pair():
+    codes = [long_code(seed % 60, 40) for seed in range(180)]
+    for seed, code in enumerate(codes):
+        for place in random.Random(seed).sample(range(40), seed % 4):
+            code[place] = f"other{seed}"
+    sets = [shingles(code) for code in codes]
+    groups = Groups(range(len(sets)))
+    for right, other in enumerate(sets):
+        for left in range(right):
+            if likeness(sets[left], other) >= 0.85:
+                groups.join(left, right)
+    found = near_duplicates(sets)
+    assert found == groups.roots()
+    assert 60 < len(set(found)) < 180
+
+
+@pytest.mark.parametrize(
+    "text", ["get the value of item number n{} from the list of rows", "w " * 40 + "end{}"]
+)
+def test_thousands_of_texts_of_one_pattern_take_no_time(text):
+    sets = [shingles(code_tokens(text.format(number))) for number in range(6000)]
+    began = time.process_time()
+    near_duplicates(sets)
+    assert time.process_time() - began < 20  # comparing every pair takes minutes
+
+
+def test_nothing_has_no_groups():
+    assert near_duplicates([]) == []

@@ -70,23 +70,43 @@ def test_a_repeated_anchor_stops_pushing_its_other_answer_away(model, texts):
     assert SoftInfoNCELoss(model, temperature=0.2)(batch) < plain
 
 
-def test_explicit_negatives_keep_their_full_weight(model, texts):
+def explicit(model, texts, relevance):
+    """Return the loss of six rows with an explicit negative each, and (6, 12) similarities."""
     queries, codes = texts
     batch = features(model, queries[:6], codes[:6], codes[6:12])
+    found = SoftInfoNCELoss(model, estimator=lambda *given: relevance(*given))(batch)
+    first, *rest = (vectors(model, one) for one in batch)
+    return found.item(), similarity(first, torch.cat(rest), kind="cosine").detach()
+
+
+def weighted(pairwise, relevance):
+    weights = negative_weights(standardised(relevance), alpha=1, beta=1, temperature=1)
+    return soft_info_nce(pairwise / 0.05, weights, torch.arange(6)).item()
+
+
+def test_explicit_negatives_are_weighted_and_counted(model, texts):
     seen = []
 
-    def estimator(columns, similarities):
+    def relevance(columns, similarities):
         seen.append((len(columns), tuple(similarities.shape), similarities.requires_grad))
         return similarities
 
-    found = SoftInfoNCELoss(model, estimator=estimator)(batch)
-    first, *rest = (vectors(model, one) for one in batch)
-    pairwise = similarity(first, torch.cat(rest), kind="cosine")
-    weights = torch.ones_like(pairwise)
-    weights[:, :6] = negative_weights(standardised(pairwise[:, :6]), alpha=1, beta=1, temperature=1)
-    wanted = soft_info_nce(pairwise / 0.05, weights, torch.arange(6))
-    assert found.item() == pytest.approx(wanted.item(), abs=1e-5)
-    assert seen == [(3, (6, 6), False)]
+    found, pairwise = explicit(model, texts, relevance)
+    assert found == pytest.approx(weighted(pairwise, pairwise), abs=1e-5)
+    assert seen == [(3, (6, 12), False)]
+
+
+def test_explicit_negatives_that_an_estimator_leaves_out_score_the_mean(model, texts):
+    found, pairwise = explicit(model, texts, lambda _, similarities: similarities[:, :6])
+    others = pairwise[:, :6].clone().fill_diagonal_(0).sum(dim=1, keepdim=True) / 5
+    filled = torch.cat([pairwise[:, :6], others.expand(6, 6)], dim=1)
+    assert found == pytest.approx(weighted(pairwise, filled), abs=1e-5)
+
+
+@pytest.mark.parametrize("estimator", ["bm25", "self"])
+def test_one_row_with_explicit_negatives_has_a_loss(model, texts, estimator):
+    batch = features(model, texts[0][:1], texts[1][:1], texts[1][1:2], texts[1][2:3])
+    assert SoftInfoNCELoss(model, estimator=estimator)(batch).isfinite()
 
 
 def test_a_batch_too_small_for_alpha_is_plain_and_says_so(model, texts):

@@ -138,6 +138,27 @@ def test_simcse_scores_docstrings_by_their_cosine(minilm, prepared, pairs):
         assert scores[row, alike].min() > 0.999
 
 
+@pytest.mark.parametrize("scale", ["raw", "standardised"])
+def test_a_mixture_of_self_alone_is_self_standardised(minilm, prepared, tmp_path, scale):
+    shares = {f"weights/mixture/{name}": 0 for name in ("bm25", "teacher")}
+    config = config_with(minilm, weights__estimator="mixture", weights__scale=scale)
+    config = with_overrides(config, shares | {"weights/mixture/self": 0.3, "optim/epochs": 1})
+    alone = config_with(minilm, weights__estimator="self", optim__epochs=1)
+    mixed, own = (
+        trained(one, prepared, tmp_path / name) for name, one in (("a", config), ("b", alone))
+    )
+    assert mixed[0]["loss"] == pytest.approx(own[0]["loss"], rel=1e-4)
+
+
+def test_the_encoders_own_say_in_a_mixture_makes_a_difference(minilm, prepared, tmp_path):
+    losses = set()
+    for share in (0.0, 1.0, 50.0):
+        changes = {"weights/mixture/self": share, "optim/epochs": 1, "optim/max_steps": 2}
+        config = with_overrides(config_with(minilm, weights__estimator="mixture"), changes)
+        losses.add(trained(config, prepared, tmp_path / str(share))[0]["loss"])
+    assert len(losses) == 3
+
+
 @pytest.mark.parametrize("estimator", ["teacher", "simcse", "mixture"])
 def test_a_second_trial_runs_no_forward_of_a_frozen_model(
     minilm, prepared, tmp_path, estimator, monkeypatch
@@ -214,6 +235,12 @@ def test_the_student_may_start_from_the_teacher(minilm, prepared, tmp_path):
         torch.testing.assert_close(tensor, wanted[name])
 
 
+def test_weights_of_another_shape_are_refused_with_a_sentence(minilm, prepared, tmp_path):
+    config = config_with(minilm, optim__init_from_teacher=True, encoder__dimensions=8)
+    with pytest.raises(DataError, match="the teacher's weights are those of another encoder"):
+        trained(config, prepared, tmp_path)
+
+
 # --- bad input
 
 
@@ -246,7 +273,13 @@ def test_identical_and_empty_texts_train_without_nan(minilm, pairs, tmp_path, lo
     [
         ({"optim": {"batch_size": 1}}, "optim.batch_size: input should be greater than or equal"),
         ({"loss": {"temperature": 0}}, "loss.temperature: input should be greater than 0"),
+        ({"loss": {"temperature": -1}}, "loss.temperature: input should be greater than 0"),
         ({"weights": {"temperature": -1}}, "weights.temperature: input should be greater than 0"),
+        ({"weights": {"temperature": 0}}, "weights.temperature: input should be greater than 0"),
+        (
+            {"weights": {"alpha": 1.5, "beta": 0.5}, "optim": {"batch_size": 4}},
+            "alpha=1.5 with beta=0.5 needs more than 3 negatives a query, the batch has 3",
+        ),
         ({"loss": {"ratio": 0}}, "loss.ratio: input should be greater than 0"),
         (
             {"loss": {"name": "top-k", "symmetric": True}},
@@ -259,6 +292,10 @@ def test_identical_and_empty_texts_train_without_nan(minilm, pairs, tmp_path, lo
         (
             {"loss": {"name": "bce", "bce_negatives": "negatives"}, "optim": {"batch_size": 2}},
             "needs 2 negatives a query, the batch has 1",
+        ),
+        (
+            {"weights": {"estimator": "mixture", "mixture": {"self": -1}}},
+            "weights.mixture.self: input should be greater than or equal to 0",
         ),
         (
             {"weights": {"estimator": "mixture", "mixture": {"bm25": 0, "teacher": 0}}},

@@ -10,16 +10,20 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from softnce.config import LossSection, WeightsSection
+from softnce.config import LossSection, MixtureSection, WeightsSection
+from softnce.data.batching import negative_rows
 from softnce.encoders.static import static_encoder, train_tokenizer
+from softnce.ragged import ragged
 from softnce.training.gather import Workers
-from softnce.training.step import Batch, Objective
+from softnce.training.step import Batch, Objective, Texts
 from softnce.weights.bm25 import BM25Estimator, terms
+from softnce.weights.mixture import MixtureEstimator
 from softnce.weights.weighting import standardised
 
 PAIRS = 40
 ROWS = np.random.default_rng(5).permutation(PAIRS)[:32]
 QUERIES = [f"read {'the ' * (n % 5)}file number{n % 7} of list{n % 3}" for n in range(PAIRS)]
+NEGATIVES = [f"def write_{n % 5}(list{n % 3}): return {'y ' * (n % 6)}" for n in range(2 * PAIRS)]
 CODES = [f"def read_{n % 7}(list{n % 3}): return {n} {'x ' * (n % 4)}" for n in range(PAIRS)]
 CASES = {
     "infonce": {"name": "infonce"},
@@ -36,6 +40,15 @@ CASES = {
     "kl-infonce": {"name": "kl-infonce"},
     "top-k": {"name": "top-k", "top_k": 3},
     "dynamic-threshold": {"name": "dynamic-threshold"},
+    "mixture with self": {},
+    "raw mixture with self": {},
+    "hard infonce": {"name": "infonce"},
+    "hard": {},
+    "hard raw": {},
+    "hard self": {},
+    "hard symmetric": {"symmetric": True},
+    "hard mixture with self": {},
+    "hard kl-infonce": {"name": "kl-infonce"},
 }
 
 
@@ -48,16 +61,26 @@ def built() -> tuple:
 
 def batch_for(workers: Workers, case: str, scored: np.ndarray) -> Batch:
     """Estimate relevance as the loop does: raw for one's own rows, standardised over all."""
-    if "infonce" in (case, case.removeprefix("symmetric ")) or "self" in case:
+    if CASES[case].get("name") == "infonce" or estimator_of(case) == "self":
         return Batch(ROWS, None)
-    estimator = BM25Estimator([terms(text) for text in QUERIES])
+    documents = [terms(text) for text in CODES + NEGATIVES] if "hard" in case else None
+    estimator = BM25Estimator([terms(text) for text in QUERIES], documents=documents)
     everyone, own = torch.from_numpy(ROWS), torch.from_numpy(scored)
-    if case == "raw":
-        return Batch(ROWS, estimator.relevance(own, everyone))
-    whole = standardised(estimator.relevance(everyone, everyone))
+    hard = torch.from_numpy(negative_rows(ROWS, 2 if documents else 0)) + PAIRS
+    candidates = torch.cat([everyone, hard])
+    if "mixture" in case:
+        mixed = MixtureEstimator({"bm25": estimator}, {"bm25": 3, "self": 1}, pairs=PAIRS)
+        return Batch(ROWS, mixed.relevance(everyone, candidates))
+    if "raw" in case:
+        return Batch(ROWS, estimator.relevance(own, candidates))
+    whole = standardised(estimator.relevance(everyone, candidates))
     if len(own) == len(everyone):
         return Batch(ROWS, whole)
-    return Batch(ROWS, whole.view(workers.world, -1, len(ROWS))[workers.rank])
+    return Batch(ROWS, whole.view(workers.world, -1, len(candidates))[workers.rank])
+
+
+def estimator_of(case: str) -> str:
+    return next((name for name in ("mixture", "self") if name in case), "bm25")
 
 
 def stepped(workers: Workers, case: str) -> dict[str, torch.Tensor]:
@@ -67,7 +90,8 @@ def stepped(workers: Workers, case: str) -> dict[str, torch.Tensor]:
         "cosine",
         LossSection(**CASES[case]),
         WeightsSection(
-            estimator="self" if "self" in case else "bm25",
+            estimator=estimator_of(case),
+            mixture=MixtureSection(bm25=3, teacher=0, self=1),
             scale="raw" if "raw" in case else "standardised",
             alpha=1.5,
             beta=0.5,
@@ -76,7 +100,8 @@ def stepped(workers: Workers, case: str) -> dict[str, torch.Tensor]:
         workers,
     )
     batch = batch_for(workers, case, objective.scored(ROWS))
-    outcome = objective.outcome(encoder, queries, codes, batch)
+    hard = encoder.tokenize(NEGATIVES) if "hard" in case else ragged([])
+    outcome = objective.outcome(encoder, Texts(queries, codes, hard), batch)
     outcome.loss.backward()
     parameters = list(encoder.model.parameters())
     workers.average_gradients(parameters)

@@ -9,8 +9,9 @@ import torch
 
 from softnce.errors import ConfigError, RunError
 from softnce.weights.bm25 import BM25Estimator, terms
+from softnce.weights.docstrings import ThroughDocstrings
 from softnce.weights.duplicates import DuplicatesEstimator, duplicate_groups, duplicate_weights
-from softnce.weights.mixture import MixtureEstimator
+from softnce.weights.mixture import MixtureEstimator, with_own
 from softnce.weights.neural import SelfEstimator, VectorEstimator
 from softnce.weights.weighting import standardised
 
@@ -73,6 +74,16 @@ class TestMixture(contracts.EstimatorContract):
     def estimator(self):
         parts = {"bm25": bm25(), "teacher": frozen(), "simcse": frozen("simcse", "cosine")}
         return MixtureEstimator(parts, {"bm25": 1, "teacher": 2, "simcse": 0.5})
+
+
+DOCSTRINGS = torch.tensor([*range(16), 3, -1, 0, 9, -1, 12])  # two hard negatives of rows 0 to 2
+
+
+class TestThroughDocstrings(contracts.EstimatorContract):
+    @pytest.fixture(params=["bm25", "simcse"])
+    def estimator(self, request):
+        inner = bm25() if request.param == "bm25" else frozen("simcse", "cosine")
+        return ThroughDocstrings(inner, DOCSTRINGS)
 
 
 def rows(*numbers):
@@ -138,6 +149,54 @@ def test_marked_negatives_weigh_what_is_asked_and_the_own_snippet_1(weight):
     marked = torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
     found = duplicate_weights(marked, weight=weight, answers=torch.tensor([0, 1]))
     torch.testing.assert_close(found, torch.tensor([[1.0, weight, 1.0], [1.0, 1.0, 1.0]]))
+
+
+HARD = [16, 17, 18, 19, 20, 21]
+
+
+@pytest.mark.parametrize("name", ["bm25", "simcse"])
+def test_without_hard_negatives_docstrings_change_nothing(name):
+    inner = bm25() if name == "bm25" else frozen("simcse", "cosine")
+    found = ThroughDocstrings(inner, DOCSTRINGS).relevance(rows(2, 0, 1), rows(2, 0, 1))
+    torch.testing.assert_close(found, inner.relevance(rows(2, 0, 1), rows(2, 0, 1)))
+
+
+def test_hard_negatives_speak_through_docstrings_or_score_the_mean():
+    inner = frozen("simcse", "cosine")
+    found = ThroughDocstrings(inner, DOCSTRINGS).relevance(rows(0, 1), rows(0, 1, *HARD))
+    plain = inner.relevance(rows(0, 1), rows(0, 1, 3, 0, 9, 12))
+    torch.testing.assert_close(found[:, [0, 1, 2, 4, 5, 7]], plain)
+    mean = (plain.sum(dim=1) - plain.diagonal()) / 5
+    torch.testing.assert_close(found[:, [3, 6]], mean.unsqueeze(1).expand(2, 2))
+
+
+def test_a_mixture_takes_hard_negatives_and_a_workers_part_of_the_queries():
+    parts = {"bm25": ThroughDocstrings(bm25(), DOCSTRINGS), "simcse": frozen("simcse", "cosine")}
+    parts["simcse"] = ThroughDocstrings(parts["simcse"], DOCSTRINGS)
+    mixed = MixtureEstimator(parts, {"bm25": 1, "simcse": 1}, pairs=16)
+    candidates = rows(0, 1, 2, *HARD)
+    whole = mixed.relevance(rows(0, 1, 2), candidates)
+    wanted = sum(
+        standardised(part.relevance(rows(0, 1, 2), candidates)).float() / 2
+        for part in parts.values()
+    )
+    torch.testing.assert_close(whole, wanted)
+    torch.testing.assert_close(mixed.relevance(rows(2), candidates), whole[2:])
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_the_encoders_own_part_of_a_mixture_is_standardised_and_shared(share):
+    own, others = torch.randn(3, 5), torch.randn(3, 5).double()
+    mixed = others if share < 1 else None
+    wanted = share * standardised(own) + (0 if mixed is None else others.float())
+    torch.testing.assert_close(with_own(mixed, own, share=share), wanted)
+
+
+def test_shares_of_what_is_no_part_count_in_the_sum():
+    parts, batch = {"bm25": bm25()}, rows(1, 2, 3)
+    alone = MixtureEstimator(parts, {"bm25": 1}).relevance(batch, batch)
+    with_self = MixtureEstimator(parts, {"bm25": 1, "self": 3}).relevance(batch, batch)
+    torch.testing.assert_close(with_self, alone / 4)
 
 
 def test_identical_texts_say_nothing():

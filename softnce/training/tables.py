@@ -1,0 +1,96 @@
+"""Tables of the training texts that estimators read, made once and cached: terms, duplicates."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softnce.data.dedup import THRESHOLD, code_tokens
+from softnce.data.pairs import PairSet
+from softnce.ragged import Ragged, open_array, ragged, save_arrays
+from softnce.weights.bm25 import terms
+from softnce.weights.cache import cache_key
+from softnce.weights.duplicates import duplicate_groups
+
+TermKind = Literal["words", "docstring_tokens", "subwords"]
+Cut = Callable[[str], list[str]]
+
+# How a query and a code are cut into terms. The tokens of a docstring are joined by spaces in the
+# data; those of a code, cut at every sign, are the same for both.
+CUTS: dict[TermKind, tuple[Cut, Cut]] = {
+    "words": (terms, terms),
+    "docstring_tokens": (str.split, code_tokens),
+}
+
+
+def term_tables(pairs: PairSet, cache: Path) -> str:
+    """Number the terms of all training texts, in every way but sub-words; return the name."""
+    name = cache_key("term-tables", data=pairs.digest, kinds=list(CUTS))
+    if not (cache / name).is_dir():
+        arrays: dict[str, NDArray[np.generic]] = {"docstrings": _docstrings(pairs)}
+        for kind, (of_query, of_code) in CUTS.items():
+            vocabulary: dict[str, int] = {}
+            texts = {
+                "queries": (of_query(pair.query) for pair in pairs.train),
+                "codes": (of_code(pair.code) for pair in pairs.train),
+                "negatives": map(of_code, hard_negatives(pairs)),
+            }
+            for table, rows in texts.items():
+                arrays |= named(f"{kind}_{table}", _numbered(rows, vocabulary))
+        save_arrays(cache / name, arrays)
+    return name
+
+
+def duplicate_tables(pairs: PairSet, cache: Path, tell: Callable[[str], None]) -> str:
+    """Group the duplicates among queries, and among functions and hard negatives."""
+    name = cache_key("duplicates", data=pairs.digest, threshold=THRESHOLD)
+    if not (cache / name).is_dir():
+        tell(f"looking for duplicates among {len(pairs.train):,} pairs")
+        codes = [*(pair.code for pair in pairs.train), *hard_negatives(pairs)]
+        arrays: dict[str, NDArray[np.generic]] = {
+            "queries": np.array(duplicate_groups([pair.query for pair in pairs.train])),
+            "codes": np.array(duplicate_groups(codes)),
+        }
+        save_arrays(cache / name, arrays)
+    return name
+
+
+def hard_negatives(pairs: PairSet) -> list[str]:
+    """List the hard negatives of all training pairs, a pair's own next to each other."""
+    return [code for pair in pairs.train for code in pair.negatives]
+
+
+def _docstrings(pairs: PairSet) -> NDArray[np.int64]:
+    """Find the first training pair whose function each hard negative is, -1 where it is none."""
+    firsts: dict[str, int] = {}
+    for row, pair in enumerate(pairs.train):
+        firsts.setdefault(pair.code, row)
+    return np.array([firsts.get(code, -1) for code in hard_negatives(pairs)], dtype=np.int64)
+
+
+def _numbered(texts: Iterable[list[str]], vocabulary: dict[str, int]) -> Ragged:
+    return ragged([[vocabulary.setdefault(term, len(vocabulary)) for term in one] for one in texts])
+
+
+def without(table: Ragged, ids: NDArray[np.generic]) -> Ragged:
+    """Return the rows without some values.
+
+    >>> without(ragged([[1, 5, 2], [1, 2]]), np.array([1, 2])).lengths.tolist()
+    [1, 0]
+    """
+    is_kept = ~np.isin(table.values, ids)
+    kept_before = np.concatenate([[0], np.cumsum(is_kept)])
+    return Ragged(table.values[is_kept], kept_before[table.offsets].astype(np.int64))
+
+
+def named(name: str, table: Ragged) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of a table under the names that ``opened`` looks for."""
+    return {f"{name}_values": table.values, f"{name}_offsets": table.offsets}
+
+
+def opened(folder: Path, name: str) -> Ragged:
+    """Memory-map a table."""
+    values, offsets = open_array(folder, f"{name}_values"), open_array(folder, f"{name}_offsets")
+    return Ragged(values, offsets)  # type: ignore[arg-type]

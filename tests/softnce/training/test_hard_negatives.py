@@ -1,0 +1,320 @@
+"""Hard negatives in training: candidates of every query, weighed by every estimator, made once."""
+
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from softnce.config import Config, LossName
+from softnce.configfile import validated, with_overrides
+from softnce.data.batching import negative_rows
+from softnce.data.pairs import read_pairs
+from softnce.encoders.encoder import Encoder
+from softnce.errors import ConfigError, DataError
+from softnce.training.estimators import build_estimator
+from softnce.training.frozen import FROZEN, cache_vectors, vectors_key
+from softnce.training.gather import Workers
+from softnce.training.loop import Run, _Batches, _objective, _started, epochs, texts_of
+from softnce.training.prepare import prepare
+from softnce.weights.bm25 import BM25Estimator, terms
+
+EACH, BATCH = 2, 8
+ESTIMATORS = ("bm25", "teacher", "simcse", "self", "duplicates", "mixture")
+EVERYTHING = {"bm25": 1.0, "teacher": 1.0, "simcse": 1.0, "duplicates": 1.0, "self": 1.0}
+CPU = torch.device("cpu")
+
+
+def config_with(minilm, **changes):
+    simcse = {"model": str(minilm), "batch_size": 8, "epochs": 1, "max_steps": 1, "max_length": 16}
+    base = {
+        "data": {"path": "pairs.jsonl", "negatives": EACH},
+        "encoder": {"dimensions": 16, "vocabulary": 400, "max_length": 32},
+        "optim": {"epochs": 1, "batch_size": BATCH, "learning_rate": 0.02},
+        "weights": {"simcse": {**simcse, "learning_rate": 1e-5}, "mixture": EVERYTHING},
+    }
+    changes = {path.replace("__", "/"): value for path, value in changes.items()}
+    return with_overrides(Config.model_validate(base), changes)
+
+
+@pytest.fixture(scope="module")
+def pairs(made_pairs, tmp_path_factory):
+    """Pairs with two hard negatives: the next pair's function, and one of nobody's."""
+    path = tmp_path_factory.mktemp("hard") / "pairs.jsonl"
+    path.write_text("\n".join(made_pairs.read_text().splitlines()[:90]))
+    made = read_pairs(path)
+    codes = [pair.code for pair in made.train]
+    train = tuple(
+        replace(
+            pair, negatives=(codes[(row + 1) % len(codes)], f"def nobody_{row}(): return {row}")
+        )
+        for row, pair in enumerate(made.train)
+    )
+    return replace(made, train=train)
+
+
+@pytest.fixture(scope="module")
+def prepared(pairs, minilm, tmp_path_factory):
+    config, folder = config_with(minilm), tmp_path_factory.mktemp("models")
+    made = prepare(config, pairs, folder / "cache", tell=lambda _: None, models=ESTIMATORS)
+    for model in FROZEN:
+        key = vectors_key(model, config, made)
+        made = replace(made, vectors={**made.vectors, model: key})
+        own, inputs = FROZEN[model].configured(config), FROZEN[model].inputs(made)
+        list(epochs(own, inputs, folder / model))
+        cache_vectors(model, own, inputs, folder / model)
+    return made
+
+
+def candidate_rows(prepared, rows):
+    hard = negative_rows(rows.numpy(), EACH) + prepared.train
+    return torch.cat([rows, torch.from_numpy(hard)])
+
+
+# --- the loss
+
+
+@pytest.mark.parametrize("loss", ["infonce", "soft-infonce"])
+def test_the_loss_is_that_of_the_paper_with_hard_negatives_among_the_candidates(
+    minilm, pairs, prepared, tmp_path, loss
+):
+    config = config_with(
+        minilm, loss__name=loss, weights__scale="raw", weights__bm25__documents="codes"
+    )
+    run = _started(config, prepared, tmp_path, Workers(), CPU)
+    (batch,) = _Batches(run).prefetched(_Batches(run).drawn(1)[:1])
+    found = _objective(run).outcome(run.encoder, texts_of(prepared), batch).loss.detach()
+    drawn = [pairs.train[row] for row in batch.rows.tolist()]
+    wanted = slow_loss(run, drawn, config)
+    assert float(found) == pytest.approx(wanted, rel=1e-5)
+
+
+def slow_loss(run: Run, drawn, config) -> float:
+    """Sum Eq. 3 and 4 in loops over N = 3 x 8 candidates, relevance by BM25 against the codes."""
+    codes = [pair.code for pair in drawn] + [code for pair in drawn for code in pair.negatives]
+    queries = [pair.query for pair in drawn]
+    encoded = [run.encoder.encode_all(run.encoder.tokenize(texts)) for texts in (queries, codes)]
+    logits = (encoded[0] @ encoded[1].T).double().numpy() / config.loss.temperature
+    asked = [terms(text) for text in queries]
+    scores = BM25Estimator(asked, documents=[terms(text) for text in codes]).relevance(
+        torch.arange(len(queries)), torch.arange(len(codes))
+    )
+    size, total = len(codes), 0.0
+    assert size == BATCH * (1 + EACH)
+    for i in range(len(queries)):
+        others = [j for j in range(size) if j != i]
+        blame = np.exp([float(scores[i, j]) for j in others])
+        weights = np.maximum((1 - blame / blame.sum()) / (1 - 1 / (size - 1)), 0.1)
+        if config.loss.name == "infonce":
+            weights = np.ones_like(weights)
+        partition = np.exp(logits[i, i]) + sum(weights * np.exp(logits[i, others]))
+        total += np.log(partition) - logits[i, i]
+    return total / len(queries)
+
+
+@pytest.mark.parametrize("scale", ["raw", "standardised"])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_estimator_weighs_them(minilm, prepared, tmp_path, estimator, scale):
+    config = config_with(minilm, weights__estimator=estimator, weights__scale=scale)
+    (report,) = epochs(config, prepared, tmp_path)
+    assert np.isfinite(report["loss"])
+    assert report["weight_spread"] > 0
+
+
+@pytest.mark.parametrize(
+    ("loss", "symmetric"),
+    [*((name, False) for name in get_args(LossName)), ("infonce", True), ("soft-infonce", True)],
+)
+def test_every_loss_takes_them(minilm, prepared, tmp_path, loss, symmetric):
+    config = config_with(minilm, loss__name=loss, loss__symmetric=symmetric)
+    (report,) = epochs(config, prepared, tmp_path)
+    assert np.isfinite(report["loss"])
+
+
+def test_pooled_chunks_of_a_transformer_hold_them(minilm, pairs, tmp_path):
+    config = config_with(minilm, encoder__kind="transformer", encoder__model=str(minilm))
+    made = prepare(config, pairs, tmp_path / "cache", tell=lambda _: None)
+    run = _started(config, made, tmp_path / "run", Workers(), CPU)
+    run.encoder.model.eval()
+    rows, texts = np.array([5, 0, 7]), texts_of(made)
+    found = _objective(run)._encoded(run.encoder, texts, rows)
+    wanted = [
+        [text for row in rows for text in of(pairs.train[row])]
+        for of in (
+            lambda pair: [pair.query],
+            lambda pair: [pair.code],
+            lambda pair: pair.negatives,
+        )
+    ]
+    assert [len(part) for part in found] == [3, 3, 6]
+    for part, own in zip(found, wanted, strict=True):
+        alone = run.encoder.encode_all(run.encoder.tokenize(own))
+        torch.testing.assert_close(part.detach(), alone, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["soft-infonce", "kl-infonce", "top-k"])
+@pytest.mark.parametrize("estimator", ["bm25", "duplicates", "self"])
+def test_identical_and_empty_ones_train_without_nan(minilm, pairs, tmp_path, loss, estimator):
+    same = [replace(p, query="read it", code="x", negatives=("y", "...")) for p in pairs.train]
+    some = replace(pairs, train=tuple(same[:BATCH]))
+    config = config_with(minilm, loss__name=loss, weights__estimator=estimator)
+    made = prepare(config, some, tmp_path / "cache", tell=lambda _: None)
+    (report,) = epochs(config, made, tmp_path / "run")
+    assert np.isfinite(report["loss"])
+
+
+# --- what an estimator says of them
+
+
+def scores_of(minilm, prepared, rows, **changes):
+    config = config_with(minilm, **changes)
+    estimator = build_estimator(config.weights, prepared, CPU)
+    return estimator.relevance(rows, candidate_rows(prepared, rows))
+
+
+@pytest.mark.parametrize("estimator", ["bm25", "simcse"])
+def test_docstrings_speak_for_the_functions_that_have_one(minilm, prepared, estimator):
+    rows = torch.tensor([4, 9, 20])
+    scores = scores_of(minilm, prepared, rows, weights__estimator=estimator)
+    docstrings = prepared.docstring_rows()[candidate_rows(prepared, rows)]
+    known = torch.nonzero(docstrings >= 0).flatten()
+    assert docstrings.tolist()[:3] == [4, 9, 20]
+    assert docstrings.tolist()[4::2] == [-1, -1, -1]  # each second one is nobody's
+    if estimator == "simcse":  # a vector says the same in every batch
+        table = prepared.frozen_vectors("simcse", "queries")
+        wanted = table[rows] @ table[docstrings[known]].T
+        torch.testing.assert_close(scores[:, known], torch.from_numpy(wanted), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("estimator", ["bm25", "simcse"])
+def test_without_a_docstring_a_hard_negative_scores_the_mean_of_the_others(
+    minilm, prepared, estimator
+):
+    rows = torch.tensor([4, 9, 20])
+    scores = scores_of(minilm, prepared, rows, weights__estimator=estimator)
+    unknown = prepared.docstring_rows()[candidate_rows(prepared, rows)] < 0
+    for place in range(3):
+        others = ~unknown
+        others[place] = False
+        for value in scores[place, unknown].tolist():
+            assert value == pytest.approx(float(scores[place, others].mean()), rel=1e-5)
+
+
+def test_the_teacher_scores_their_own_vectors(minilm, prepared):
+    rows = torch.tensor([4, 9, 20])
+    scores = scores_of(
+        minilm, prepared, rows, weights__estimator="teacher", weights__teacher__score="dot"
+    )
+    queries = prepared.frozen_vectors("teacher", "queries")[rows]
+    wrong = prepared.frozen_vectors("teacher", "negatives")[negative_rows(rows.numpy(), EACH)]
+    torch.testing.assert_close(scores[:, 3:], torch.from_numpy(queries @ wrong.T))
+
+
+def test_bm25_against_codes_reads_their_code(minilm, prepared, pairs):
+    rows = torch.tensor([4, 9, 20])
+    scores = scores_of(minilm, prepared, rows, weights__bm25__documents="codes")
+    codes = [pairs.train[row].negatives for row in rows.tolist()]
+    for place, row in enumerate(rows.tolist()):
+        words = set(terms(pairs.train[row].query))
+        for column, code in enumerate(code for own in codes for code in own):
+            assert bool(scores[place, 3 + column] != 0) is bool(words & set(terms(code)))
+
+
+def test_a_querys_own_hard_negative_is_no_duplicate_but_anothers_may_be(minilm, pairs, tmp_path):
+    near = [replace(pair, negatives=(f"{pair.code}\n", pair.code + " ")) for pair in pairs.train]
+    near[1] = replace(near[1], negatives=(near[0].code, "def other(): pass"))
+    some = replace(pairs, train=tuple(near))
+    config = config_with(minilm, weights__estimator="duplicates")
+    made = prepare(config, some, tmp_path, tell=lambda _: None)
+    rows = torch.tensor([0, 1])
+    scores = build_estimator(config.weights, made, CPU).relevance(rows, candidate_rows(made, rows))
+    assert scores[0, 2:4].tolist() == [0, 0]
+    assert scores[0, 4] == 1
+    assert scores[1, 4:].tolist() == [0, 0]
+
+
+# --- made once
+
+
+@pytest.mark.parametrize("estimator", ["teacher", "simcse", "mixture"])
+def test_a_second_trial_tokenises_and_forwards_nothing_for_them(
+    minilm, pairs, prepared, tmp_path, monkeypatch, estimator
+):
+    config = config_with(minilm, weights__estimator=estimator)
+    forwards, forward = [], Encoder._forward
+
+    def counted(self, tokens):
+        forwards.append(type(self).__name__)
+        return forward(self, tokens)
+
+    def refused(*_):
+        raise AssertionError("tokenised again")
+
+    monkeypatch.setattr(Encoder, "_forward", counted)
+    monkeypatch.setattr("softnce.encoders.static.StaticEncoder.tokenize", refused)
+    cache = type(tmp_path)(prepared.cache)
+    again = prepare(config, pairs, cache, tell=refused, models=ESTIMATORS)
+    assert replace(again, vectors=prepared.vectors) == prepared
+    (report,) = epochs(config, prepared, tmp_path)
+    assert len(forwards) == report["steps"] + 2  # the student's own, and two to evaluate it
+    assert set(forwards) == {"StaticEncoder"}
+
+
+def test_another_number_of_them_shares_no_tokens_or_vectors(minilm, pairs, prepared, tmp_path):
+    one = replace(pairs, train=tuple(replace(p, negatives=p.negatives[:1]) for p in pairs.train))
+    config = config_with(minilm, data__negatives=1)
+    other = prepare(config, one, tmp_path, tell=lambda _: None, models=ESTIMATORS)
+    assert not {other.tokens, other.terms, other.groups} & {
+        prepared.tokens,
+        prepared.terms,
+        prepared.groups,
+    }
+    assert vectors_key("teacher", config, other) != prepared.vectors["teacher"]
+
+
+def test_vectors_without_theirs_are_refused(minilm, prepared):
+    config = config_with(minilm, weights__estimator="teacher")
+    more = replace(prepared, negatives=EACH + 1)
+    with pytest.raises(DataError, match="they belong to other data; delete the folder"):
+        build_estimator(config.weights, more, CPU)
+
+
+# --- bad input
+
+
+def test_pairs_that_were_read_without_them_are_refused(minilm, pairs, tmp_path):
+    bare = replace(pairs, train=tuple(replace(p, negatives=()) for p in pairs.train))
+    said = "has 0 hard negatives, data.negatives is 2: read the pairs with negatives=2"
+    with pytest.raises(DataError, match=said):
+        prepare(config_with(minilm), bare, tmp_path, tell=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"data": {"mine": ["x"], "negatives": 1}}, "mined pairs come without hard negatives"),
+        ({"data": {"path": "x", "negatives": -1}}, "data.negatives: input should be greater"),
+        (
+            {"data": {"path": "x", "negatives": 1}, "weights": {"alpha": 3.0}},
+            "alpha=3 with beta=1 needs more than 3 negatives a query, the batch has 3",
+        ),
+        (
+            {"data": {"path": "x", "negatives": 1}, "loss": {"name": "top-k", "top_k": 3}},
+            "loss.top_k=3 leaves none of 3 negatives",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_with_a_sentence(sections, said):
+    with pytest.raises(ConfigError, match=said):
+        validated({"optim": {"batch_size": 2}, **sections})
+
+
+@pytest.mark.parametrize(
+    "sections", [{"weights": {"alpha": 2.9}}, {"loss": {"name": "top-k", "top_k": 2}}]
+)
+def test_they_count_among_the_negatives_that_a_batch_needs(sections):
+    data = {"path": "x", "negatives": 1}
+    assert validated({"data": data, "optim": {"batch_size": 2}, **sections}).negatives == 3
+    with pytest.raises(ConfigError, match=r"the batch has 1|none of 1 negatives"):
+        validated({"data": {"path": "x"}, "optim": {"batch_size": 2}, **sections})
