@@ -1,5 +1,6 @@
 """Ray for one search: started quietly, closed to strangers, measured before anything runs."""
 
+import json
 import logging
 import math
 import os
@@ -17,11 +18,14 @@ from softnce.config import Config, ResourcesSection
 from softnce.errors import SetupError
 
 log = logging.getLogger(__name__)
+DRIVER_CPUS = "SOFTNCE_DRIVER_CPUS"  # reserved for this process by who submitted it as a job
+_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # Ray's own, in the entrypoint of a job
 _ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default holds each report up for seconds
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",  # a job may set some of these itself
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours stops trials so that they stay resumable
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",  # its tables do not heed verbose=0
@@ -128,6 +132,12 @@ def require_reachable() -> None:
         ) from error
 
 
+def submission_id() -> str | None:
+    """Return the id under which this process was submitted to a cluster as a job, if it was."""
+    metadata: dict[str, str] = json.loads(os.environ.get(_JOB, "{}")).get("metadata", {})
+    return metadata.get("job_submission_id")
+
+
 def stop_ray() -> None:
     """Leave the cluster; a local one ends."""
     import ray
@@ -191,7 +201,8 @@ def divert_logs(path: Path) -> None:
 
 def _capacity(ray: Any) -> Capacity:  # noqa: ANN401  (the module)
     total = ray.cluster_resources()
-    return Capacity(total.get("CPU", 0), total.get("GPU", 0), total.get("memory", 0) / 1e9)
+    cpus = total.get("CPU", 0) - float(os.environ.get(DRIVER_CPUS, "0"))
+    return Capacity(cpus, total.get("GPU", 0), total.get("memory", 0) / 1e9)
 
 
 def _first_line(error: BaseException) -> str:
