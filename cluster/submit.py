@@ -22,6 +22,8 @@ from tune_spaces.study import StudyFolder, study_folder
 
 Runner = Literal["auto", "image", "uv"]
 STOP_WAIT_S = 60
+_UV = "uv run --no-dev softnce"
+_NOT_FOUND = 127  # the shell's
 _SENT = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "HF_HUB_OFFLINE")
 _SECRETS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN",
             "HF_TOKEN")  # fmt: skip
@@ -134,19 +136,10 @@ def entrypoint(runner: Runner, settings: str, folder: Path) -> str:
     >>> entrypoint("image", "tiny.job.yaml", Path("/shared/studies/tiny"))
     'softnce search tiny.job.yaml --out /shared/studies/tiny'
     """
-    search = f"softnce search {shlex.quote(settings)} --out {shlex.quote(str(folder))}"
-    commands = {"image": search, "uv": f"uv run --no-dev {search}"}
-    if runner != "auto":
-        return commands[runner]
-    neither = (
-        "error: the cluster has neither softnce nor uv: put softnce into its image "
-        "(cluster/Dockerfile)"
-    )
-    return (
-        f"if command -v softnce >/dev/null 2>&1; then exec {commands['image']}; "
-        f"elif command -v uv >/dev/null 2>&1; then exec {commands['uv']}; "
-        f"else echo {shlex.quote(neither)}; exit {SetupError.exit_code}; fi"
-    )
+    search = f"search {shlex.quote(settings)} --out {shlex.quote(str(folder))}"
+    if runner == "auto":
+        return f"exec $(command -v softnce || echo {_UV}) {search}"
+    return f"{'softnce' if runner == 'image' else _UV} {search}"
 
 
 def _ended(job: Job, write: Write) -> int:
@@ -161,7 +154,11 @@ def _ended(job: Job, write: Write) -> int:
         except KeyboardInterrupt:
             write(f"\nleft {job.name} stopping: ray job status {job.name}\n")
             return EXIT_KILLED
-    words = {EXIT_OK: "done", EXIT_STOPPED: "stopped early; the same command continues the study"}
+    words = {
+        EXIT_OK: "done",
+        EXIT_STOPPED: "stopped early; the same command continues the study",
+        _NOT_FOUND: "the cluster has neither softnce nor uv in its image (cluster/Dockerfile)",
+    }
     write(f"job {job.name}: {words.get(code, f'failed with code {code}')}\n")
     return code
 
