@@ -12,6 +12,8 @@ from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError, SetupError
 Write = Callable[[str], None]
 _LOOK_EVERY_S = 0.5
 _LOST_AFTER_S = 180.0
+_QUIET_S = 60.0
+_PATIENCE_S = 30.0
 _ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 _EXIT_SIGNALLED = 128
 
@@ -82,6 +84,7 @@ class Job:
     def __init__(self, client: Any, name: str, write: Write) -> None:  # noqa: ANN401
         self._client, self._write, self.name = client, write, name
         self._shown = 0
+        self._started: float | None = time.monotonic()
 
     def follow(self) -> int:
         """Show the job's log until it ends, and return its true exit code.
@@ -94,7 +97,9 @@ class Job:
             try:
                 status = self._status()
                 heard = time.monotonic()
-                if status != "PENDING":  # before that Ray does not know on which node the log is
+                if status == "PENDING":  # so far Ray does not know on which node the log is
+                    self._tell_once_why_it_waits()
+                else:
                     asyncio.run(self._tail())
                     status = self._status()
             except _lost() as error:
@@ -122,12 +127,23 @@ class Job:
     async def _tail(self) -> None:
         """Write what the log gains; after a lost connection, only what was not shown yet."""
         seen = 0
-        async for text in self._client.tail_job_logs(self.name):
+        log = aiter(self._client.tail_job_logs(self.name))
+        while True:
+            try:  # a connection may die without a word: then ask anew
+                text = await asyncio.wait_for(anext(log), _QUIET_S)
+            except (StopAsyncIteration, TimeoutError):
+                return
             fresh = text[max(0, self._shown - seen) :]
             seen += len(text)
             self._shown = max(self._shown, seen)
             if fresh:
                 self._write(fresh)
+
+    def _tell_once_why_it_waits(self) -> None:
+        if self._started is not None and time.monotonic() - self._started > _PATIENCE_S:
+            self._started = None
+            message = self._client.get_job_info(self.name).message or "it has not started yet"
+            self._write(f"{message}\n")
 
     def _exit_code(self) -> int:
         info = self._client.get_job_info(self.name)

@@ -24,7 +24,8 @@ Runner = Literal["auto", "image", "uv"]
 STOP_WAIT_S = 60
 _UV = "uv run --no-dev softnce"
 _NOT_FOUND = 127  # the shell's
-_SENT = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "HF_HUB_OFFLINE")
+_URI = "MLFLOW_TRACKING_URI"
+_SENT = (_URI, "MLFLOW_EXPERIMENT_NAME", "HF_HUB_OFFLINE")
 _SECRETS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN",
             "HF_TOKEN")  # fmt: skip
 
@@ -214,20 +215,19 @@ def _require_fit(config: Config, baggage: Baggage) -> None:
 
 
 def _require_shared_store(config: Config) -> None:
-    own = config.tracking.uri
-    uri, name = (own, "tracking.uri") if own else (os.environ.get("MLFLOW_TRACKING_URI"), "")
-    name = name or "MLFLOW_TRACKING_URI"
-    if uri and re.search(r"://[^/@\s]+@", uri):
-        raise ConfigError(
-            f"{name} holds a password, which a job would show to everyone who sees the cluster: "
-            "give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to the cluster's own "
-            "environment instead"
-        )
-    if uri and not uri.startswith(("http://", "https://")):
-        raise ConfigError(
-            f"{name} {uri}: on a cluster MLflow must be a server (http or https), or left out: "
-            "then the search, alone, writes mlflow.db in the study's folder"
-        )
+    stores = {"tracking.uri": config.tracking.uri, _URI: os.environ.get(_URI)}
+    for name, uri in stores.items():
+        if uri and re.search(r"://[^/@\s]+@", uri):
+            raise ConfigError(
+                f"{name} holds a password, which a job would show to everyone who sees the "
+                "cluster: give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to the "
+                "cluster's own environment instead"
+            )
+        if uri and not uri.startswith(("http://", "https://")):
+            raise ConfigError(
+                f"{name} {uri}: on a cluster MLflow must be a server (http or https), or left "
+                "out: then the search, alone, writes mlflow.db in the study's folder"
+            )
 
 
 def _require_same_ray(client: Any, runner: Runner) -> None:  # noqa: ANN401

@@ -36,6 +36,20 @@ def require_shared(folder: Path) -> None:
         )
 
 
+def require_kept(folder: Path) -> None:
+    """Check that a study does not lie in the copy of the code that a job runs in.
+
+    Raises:
+        SetupError: it does, and would go when the job has ended.
+    """
+    copy = Path.cwd()
+    if "runtime_resources" in copy.parts and folder.is_relative_to(copy):
+        raise SetupError(
+            f"{folder} is in the job's own copy of the code and would go with it: set "
+            "resources.storage_path (or --out) to a folder that all nodes share"
+        )
+
+
 def _ask(ray: Any, nodes: list[str], marker: Path) -> list[bool]:  # noqa: ANN401  (the module)
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

@@ -31,7 +31,7 @@ from tune_spaces import session
 from tune_spaces.display import Display, headline, results_table
 from tune_spaces.holder import held
 from tune_spaces.ledger import Ledger, Proposal
-from tune_spaces.nodes import require_shared
+from tune_spaces.nodes import require_kept, require_shared
 from tune_spaces.paper import first_points
 from tune_spaces.space import SearchSpace, both_alpha_and_beta_are_free, search_space
 from tune_spaces.study import Job, StudyFolder, require_own, require_same, study_folder
@@ -82,6 +82,7 @@ def search(
     session.quiet_environment()
     job = Job(config, study_folder(config, source, out), search_space(config), console)
     require_own(job.folder)
+    require_kept(job.folder.root)
     session.require_reachable()
     if both_alpha_and_beta_are_free(job.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
