@@ -1,6 +1,7 @@
 """The ``softnce`` command: the verbs of all floors, and errors as sentences."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -43,6 +44,80 @@ def ui(
     serve(uri, port)
 
 
+@app.command()
+def submit(  # noqa: PLR0913  (what a user may set)
+    config: Annotated[
+        str | None,
+        typer.Argument(help="A YAML file, or a preset's name; the preset quick without it."),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Dashboard of the cluster: http://HEAD:8265; or RAY_API_SERVER_ADDRESS."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="a.b=c", help="Change a setting; may be repeated."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the study, below resources.storage_path.")
+    ] = None,
+    working_dir: Annotated[Path, typer.Option(help="The code that travels.")] = Path(),
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Leave it out; may be repeated.")
+    ] = None,
+    runner: Annotated[
+        str, typer.Option(help="image: the cluster's softnce; uv: uv run softnce; or auto.")
+    ] = "auto",
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not follow the job.")] = False,  # noqa: FBT002
+) -> None:
+    """Run a search as a job of a Ray cluster, and follow it to its end."""
+    from cluster.submit import Baggage, runner_named, submit
+    from softnce.configfile import load_config
+    from tune_spaces.cli import config_path, source_name
+
+    path = config_path(config)
+    resolved = load_config(path, list(settings or []))
+    code = submit(
+        resolved,
+        source=source_name(path, resolved.data.path),
+        address=address,
+        out=out,
+        baggage=Baggage(working_dir, exclude or (), runner_named(runner), waits=not no_wait),
+        write=_write,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def doctor(
+    config: Annotated[
+        str | None, typer.Argument(help="What is to run: a YAML file, or a preset's name.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Dashboard of a cluster: http://HEAD:8265; or RAY_API_SERVER_ADDRESS."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="a.b=c", help="Change a setting; may be repeated."),
+    ] = None,
+) -> None:
+    """Say whether this machine, or a cluster, is ready for a search; each fault with its cure."""
+    from cluster.doctor import examine
+    from cluster.findings import is_fit, line, summary
+    from cluster.jobs import known_address
+    from softnce.configfile import load_config
+    from tune_spaces.cli import config_path
+
+    wanted = load_config(config_path(config), list(settings or [])) if config or settings else None
+    found = []
+    for one in examine(wanted, known_address(address)):
+        found.append(one)
+        _write(f"{line(one)}\n")
+    _write(f"\n{summary(found)}\n")
+    raise typer.Exit(0 if is_fit(found) else SetupError.exit_code)
+
+
 @app.callback()
 def root(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,  # noqa: FBT002
@@ -69,6 +144,11 @@ def _code(arguments: list[str], *, debug: bool) -> int:
             raise
         return _explained(error)
     return int(result) if isinstance(result, int) else 0
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _explained(error: Exception) -> int:

@@ -455,6 +455,26 @@ class ResourcesSection(Section):
     cache: str | None = Field(
         None, description="folder of tokens and vectors; null: inside the study"
     )
+    storage_path: str | None = Field(
+        None,
+        description="folder that all nodes of a cluster see: uploaded data and studies lie there",
+    )
+    driver_cpus: float = Field(
+        1,
+        ge=0,
+        description="CPU cores that softnce submit reserves for the search itself; 0: none, and "
+        "it runs on the head node",
+    )
+
+    @model_validator(mode="after")
+    def _storage_is_a_folder(self) -> "ResourcesSection":
+        path = self.storage_path
+        if path is not None and not path.startswith("/"):
+            raise ValueError(
+                f"resources.storage_path: {path} is no absolute folder; name one that all nodes "
+                "see under the same path (mount a bucket to use it)"
+            )
+        return self
 
 
 class TrackingSection(Section):

@@ -55,10 +55,8 @@ def search(
     from tune_spaces import session
 
     session.quiet_environment()
-    is_preset = path.parent.name == "presets"
-    of_data = f"-{Path(resolved.data.path).stem}" if is_preset and resolved.data.path else ""
     with _interruptible():
-        study = _searched(resolved, f"{path.stem}{of_data}", out, quiet=quiet)
+        study = _searched(resolved, source_name(path, resolved.data.path), out, quiet=quiet)
     _next_commands(study.folder.root, has_champion=study.champion is not None)
     raise typer.Exit(study.exit_code)
 
@@ -166,6 +164,12 @@ def config_path(config: str | None) -> Path:
             return path
     known = ", ".join(sorted(Path(one.name).stem for one in presets.iterdir()))
     raise ConfigError(f"{name}: neither a YAML file nor a preset; the presets are: {known}")
+
+
+def source_name(path: Path, data: str | None) -> str:
+    """Name a study after its configuration file; with a preset, after its data too."""
+    is_preset = path.parent.name == "presets"
+    return f"{path.stem}-{Path(data).stem}" if is_preset and data else path.stem
 
 
 def seconds(text: str) -> float:

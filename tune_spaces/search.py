@@ -30,6 +30,7 @@ from tune_spaces import session
 from tune_spaces.display import Display, headline, results_table
 from tune_spaces.holder import held
 from tune_spaces.ledger import Ledger, Proposal
+from tune_spaces.nodes import require_kept, require_shared
 from tune_spaces.paper import first_points
 from tune_spaces.signals import Signals
 from tune_spaces.space import SearchSpace, both_alpha_and_beta_are_free, search_space
@@ -94,6 +95,7 @@ def _study(job: Job) -> Study:
     """Check, prepare, run and conclude."""
     config, console = job.config, job.console
     require_own(job.folder)
+    require_kept(job.folder.root)
     session.require_reachable()
     session.require_possible(config)
     if both_alpha_and_beta_are_free(job.space):
@@ -118,7 +120,13 @@ def _searched(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) ->
     """Run what is left of a study that this process holds, and conclude."""
     settings = job.config.search
     ledger.enqueue_once(first_points(job.space, settings.always_try, settings.noise_seed))
-    tracker.open({"softnce.data": prepared.data, "softnce.config": to_yaml(job.config)[:4000]})
+    tracker.open(
+        {
+            "softnce.data": prepared.data,
+            "softnce.config": to_yaml(job.config)[:4000],
+            "softnce.ray_job": session.submission_id() or "",
+        }
+    )
     code = EXIT_OK
     if ledger.ended() < settings.trials:
         code = _run(job, prepared, ledger, tracker)
@@ -170,6 +178,7 @@ def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
     capacity = session.start_ray(job.folder.log)
     try:
         at_once = session.concurrency(config, capacity)
+        require_shared(job.folder.root)
         from tune_spaces.searcher import StopSwitch
         from tune_spaces.tuning import Desk, tune_study
 

@@ -1,5 +1,6 @@
 """Ray for one search: started quietly, closed to strangers, measured before anything runs."""
 
+import json
 import logging
 import math
 import os
@@ -19,12 +20,15 @@ from softnce.errors import SetupError
 from softnce.training.logbook import log_to
 
 log = logging.getLogger(__name__)
+DRIVER_CPUS = "SOFTNCE_DRIVER_CPUS"  # reserved for this process by who submitted it as a job
+_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # Ray's own, in the entrypoint of a job
 _ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default holds each report up for seconds
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "31536000",  # waiting is reported, never a failure
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",  # a job may set some of these itself
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours stops trials so that they stay resumable
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",  # its tables do not heed verbose=0
@@ -151,6 +155,12 @@ def require_reachable() -> None:
         ) from error
 
 
+def submission_id() -> str | None:
+    """Return the id under which this process was submitted to a cluster as a job, if it was."""
+    metadata: dict[str, str] = json.loads(os.environ.get(_JOB, "{}")).get("metadata", {})
+    return metadata.get("job_submission_id")
+
+
 def stop_ray() -> None:
     """Leave the cluster; a local one ends."""
     import ray
@@ -234,8 +244,17 @@ def uses_train(resources: ResourcesSection) -> bool:
 
 
 def _capacity(ray: Any) -> Capacity:  # noqa: ANN401  (the module)
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = [_left_by_the_driver(node, ray) for node in ray.nodes() if node["Alive"]]
     return Capacity(nodes, sum(node.get("memory", 0.0) for node in nodes) / 1e9)
+
+
+def _left_by_the_driver(node: Mapping[str, Any], ray: Any) -> Mapping[str, float]:  # noqa: ANN401
+    """Return a node's resources, less what is reserved for this very process on its node."""
+    resources: dict[str, float] = dict(node["Resources"])
+    if node["NodeID"] == ray.get_runtime_context().get_node_id():
+        reserved = float(os.environ.get(DRIVER_CPUS, "0"))
+        resources["CPU"] = max(resources.get("CPU", 0.0) - reserved, 0.0)
+    return resources
 
 
 def _first_line(error: BaseException) -> str:

@@ -165,7 +165,9 @@ def study_folder(config: Config, source: str, out: Path | None) -> StudyFolder:
         out: folder that the user asked for.
     """
     name = config.search.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", source).strip("-.") or "study"
-    return StudyFolder((out or DEFAULT_ROOT / name).resolve(), name)
+    storage = config.resources.storage_path
+    root = Path(storage) / "studies" if storage else DEFAULT_ROOT
+    return StudyFolder((out or root / name).resolve(), name)
 
 
 def require_own(folder: StudyFolder) -> None:

@@ -90,13 +90,15 @@ class Tracker:
         """Find or create the study's parent run and start sending; after connect.
 
         Args:
-            description: tags of the parent run.
+            description: tags of the parent run; an empty one leaves what is there.
 
         Raises:
             SetupError: the server or database is out of reach.
         """
         with self._reaching():
-            self._parent = self._found_run("study", self._study, self._study, description)
+            tags = {name: value for name, value in description.items() if value}
+            self._parent = self._found_run("study", self._study, self._study, {})
+            self._client.log_batch(self._parent, tags=[RunTag(*tag) for tag in tags.items()])
             self._sweep()
         self._thread.start()
 

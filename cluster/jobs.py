@@ -1,0 +1,184 @@
+"""Ray's job server: connect, follow a job's log, know how the job truly ended."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, final
+
+from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError, SetupError
+
+Write = Callable[[str], None]
+_LOOK_EVERY_S = 0.5
+_LOST_AFTER_S = 180.0
+_QUIET_S = 60.0
+_PATIENCE_S = 30.0
+_ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
+_EXIT_SIGNALLED = 128
+
+
+def connect(address: str | None) -> Any:  # noqa: ANN401  (Ray's JobSubmissionClient)
+    """Return a client of the cluster's job server.
+
+    Args:
+        address: of the dashboard (http://host:8265); RAY_API_SERVER_ADDRESS or RAY_ADDRESS without.
+
+    Raises:
+        SetupError: no address, nothing answers there, or it refuses the token.
+    """
+    address = known_address(address)
+    if not address:
+        raise SetupError(
+            "no cluster: give --address http://HEAD:8265 or set RAY_API_SERVER_ADDRESS"
+        )
+    os.environ["RAY_API_SERVER_ADDRESS"] = address  # Ray lets the environment win over arguments
+    _use_token_at_hand()
+    from ray.exceptions import AuthenticationError
+    from ray.job_submission import JobSubmissionClient
+
+    _hush()
+    try:
+        return JobSubmissionClient(address)
+    except AuthenticationError as error:
+        raise SetupError(
+            f"{address} refuses this user: {_first_line(error)}; put the cluster's token into a "
+            "file (chmod 600) and set RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=FILE"
+        ) from error
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        raise SetupError(
+            f"{address}: no job server answers there ({_first_line(error)}); check the address of "
+            "the dashboard, and that it can be reached from here (kubectl port-forward, ssh -L)"
+        ) from error
+
+
+def known_address(given: str | None) -> str | None:
+    """Return the address asked for, or that of the environment."""
+    names = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
+    return given or next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
+def token_file() -> Path:
+    """Return where Ray looks for the token."""
+    given = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return Path(given) if given else Path.home() / ".ray" / "auth_token"
+
+
+def dashboard_link(client: Any, job: str) -> str:  # noqa: ANN401
+    """Return the page of a job."""
+    return f"{client.get_address()}/#/jobs/{job}"
+
+
+def server_version(client: Any) -> str:  # noqa: ANN401
+    """Return the version of Ray that the cluster runs."""
+    return str(client._server_ray_version)  # asked at the connection; Ray has no public name
+
+
+@final
+class Job:
+    """A submitted job, followed from here.
+
+    The cluster runs it whether or not anybody follows.
+    """
+
+    def __init__(self, client: Any, name: str, write: Write) -> None:  # noqa: ANN401
+        self._client, self._write, self.name = client, write, name
+        self._shown = 0
+        self._started: float | None = time.monotonic()
+
+    def follow(self) -> int:
+        """Show the job's log until it ends, and return its true exit code.
+
+        Raises:
+            SetupError: the job server cannot be reached any more.
+        """
+        heard = time.monotonic()
+        while True:
+            try:
+                status = self._status()
+                heard = time.monotonic()
+                if status == "PENDING":  # so far Ray does not know on which node the log is
+                    self._tell_once_why_it_waits()
+                else:
+                    asyncio.run(self._tail())
+                    status = self._status()
+            except _lost() as error:
+                if time.monotonic() - heard > _LOST_AFTER_S:
+                    raise SetupError(
+                        f"{self._client.get_address()} has not answered for {_LOST_AFTER_S:.0f} s; "
+                        f"job {self.name} may go on: ray job status {self.name}"
+                    ) from error
+                status = "UNKNOWN"
+            if status in _ENDED:
+                return self._exit_code()
+            time.sleep(_LOOK_EVERY_S)
+
+    def stop(self) -> None:
+        """Ask the job to stop; it keeps what it has."""
+        self._client.stop_job(self.name)
+
+    def log(self) -> str:
+        """Return the whole log."""
+        return str(self._client.get_job_logs(self.name))
+
+    def _status(self) -> str:
+        return str(self._client.get_job_status(self.name).value)
+
+    async def _tail(self) -> None:
+        """Write what the log gains; after a lost connection, only what was not shown yet."""
+        seen = 0
+        log = aiter(self._client.tail_job_logs(self.name))
+        while True:
+            try:  # a connection may die without a word: then ask anew
+                text = await asyncio.wait_for(anext(log), _QUIET_S)
+            except (StopAsyncIteration, TimeoutError):
+                return
+            fresh = text[max(0, self._shown - seen) :]
+            seen += len(text)
+            self._shown = max(self._shown, seen)
+            if fresh:
+                self._write(fresh)
+
+    def _tell_once_why_it_waits(self) -> None:
+        if self._started is not None and time.monotonic() - self._started > _PATIENCE_S:
+            self._started = None
+            message = self._client.get_job_info(self.name).message or "it has not started yet"
+            self._write(f"{message}\n")
+
+    def _exit_code(self) -> int:
+        info = self._client.get_job_info(self.name)
+        status, code = info.status.value, info.driver_exit_code
+        if status == "SUCCEEDED":
+            return EXIT_OK
+        if status == "STOPPED":
+            return EXIT_STOPPED
+        if code is None:
+            self._write(f"{(info.message or 'the job failed').strip()}\n")
+            return RunError.exit_code
+        return int(code) if code >= 0 else _EXIT_SIGNALLED - int(code)
+
+
+def _use_token_at_hand() -> None:
+    """Let Ray's HTTP client send the token where one is at hand and no mode was chosen."""
+    if "RAY_AUTH_TOKEN" in os.environ or token_file().is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
+def _hush() -> None:
+    import logging
+
+    for name in ("ray", "ray.dashboard", "ray._private.runtime_env.packaging"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for name in ("ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _lost() -> tuple[type[BaseException], ...]:
+    import aiohttp
+    import requests
+
+    return (RuntimeError, OSError, aiohttp.ClientError, requests.RequestException)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:300]
