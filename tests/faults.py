@@ -95,9 +95,13 @@ def ended(search: subprocess.Popen, *, timeout_s: float = 300) -> tuple[int, str
 
 
 def trials_of(out: Path, name: str) -> list[optuna.trial.FrozenTrial]:
-    """Return a study's trials as Optuna's own storage tells them, repeats left out."""
+    """Return a study's trials as Optuna's own storage tells them, repeats and blanks left out."""
     study = optuna.load_study(study_name=name, storage=f"sqlite:///{out / 'optuna.db'}")
-    return [one for one in study.get_trials() if "repeats" not in one.user_attrs]
+    return [
+        one
+        for one in study.get_trials()
+        if "key" in one.user_attrs and "repeats" not in one.user_attrs
+    ]
 
 
 def outcomes(out: Path, name: str) -> dict[str, tuple[str, float | None]]:

@@ -4,6 +4,7 @@ A file lock would not survive shared file systems, nor tell who holds it. A hold
 gone from this host is replaced at once; one on another host after its heart has stopped.
 """
 
+import logging
 import os
 import secrets
 import socket
@@ -14,9 +15,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import optuna
+from sqlalchemy.exc import SQLAlchemyError
 
 from softnce.errors import SetupError
 
+log = logging.getLogger(__name__)
 _BEAT_EVERY_S = 30.0
 _DEAD_AFTER_S = 90.0
 _SETTLE_S = 0.3  # two that start together both write; the last one written stays
@@ -50,7 +53,10 @@ def held(study: optuna.Study) -> Iterator[None]:
 
 def _keep_beating(study: optuna.Study, token: str, ended: threading.Event) -> None:
     while not ended.wait(_BEAT_EVERY_S):
-        _beat(study, token)
+        try:
+            _beat(study, token)
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            log.warning("no heartbeat: %s", error)  # a full disk, a busy storage: the next may do
 
 
 def _beat(study: optuna.Study, token: str) -> None:
