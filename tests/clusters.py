@@ -1,6 +1,7 @@
 """Real Ray clusters for tests: node processes of their own, on free ports, gone afterwards."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from tests.servers import free_port
 
@@ -63,6 +66,13 @@ def run_python(script: str, *arguments: str, environment: Mapping[str, str]) -> 
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
+
+
+def left_running() -> list[str]:
+    """Return the titles of Ray processes of ours that belong to a trial."""
+    own = psutil.Process().children(recursive=True)
+    titles = [" ".join(one.cmdline()).strip() for one in own if one.status() != "zombie"]
+    return [one for one in titles if re.match(r"ray::\w*(Trial|Train|Mailbox|PlacementGroup)", one)]
 
 
 LEFT_BEHIND = """

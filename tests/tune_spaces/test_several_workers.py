@@ -12,7 +12,7 @@ import yaml
 from rich.console import Console
 
 from softnce.configfile import validated
-from tests.clusters import LEFT_BEHIND, head_node, run_python
+from tests.clusters import LEFT_BEHIND, head_node, left_running, run_python
 from tune_spaces.search import search
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -88,6 +88,7 @@ def ended(request, made_pairs, tmp_path_factory):
         )
         hog.wait(timeout=60)
         left = json.loads(run_python(LEFT_BEHIND, environment=environment).splitlines()[-1])
+        left["processes"] = left_running()
     return folder / "out", run, left
 
 
@@ -115,7 +116,7 @@ def test_a_trial_that_waits_for_another_job_says_what_it_lacks(ended):
 
 
 def test_nothing_is_left_on_the_cluster(ended):
-    assert ended[2] == {"groups": 0, "busy_cpus": 0}
+    assert ended[2] == {"groups": 0, "busy_cpus": 0, "processes": []}
 
 
 def test_two_workers_of_16_learn_what_one_of_32_learns(ended, alone):
