@@ -147,6 +147,7 @@ def _read(job: Job) -> PairSet:
         columns={str(name): column for name, column in (data.columns or {}).items()} or None,
         language=data.language,
         max_bad_share=data.max_bad_share,
+        negatives=data.negatives,
         seed=data.seed,
     )
 

@@ -108,4 +108,6 @@ def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
         "seed": config.optim.seed,
         "encoder": config.encoder.model or config.encoder.kind,
     }
+    if config.data.negatives:
+        params["negatives"] = config.data.negatives
     return params | {path: values[path] for path in sorted(values) if path not in _NAMED}
