@@ -38,6 +38,7 @@ from softnce.data.pairs import PairSet, read_pairs
 from softnce.ragged import save_arrays
 from softnce.training import loop
 from softnce.training.gather import Workers
+from softnce.training.loader import Loader
 from softnce.training.objectives import outcome
 from softnce.training.prepare import Prepared, prepare
 
@@ -97,7 +98,7 @@ def with_vectors(prepared: Prepared) -> Prepared:
     return replace(prepared, vectors={"simcse": name, "teacher": name})
 
 
-def step_seconds(run: loop.Run, batches: loop._Batches, number: int) -> float:
+def step_seconds(run: loop.Run, batches: Loader, number: int) -> float:
     """Take one whole step of training; return its CPU seconds."""
     rows = batches.drawn(1 + number)[:1]
     objective, texts = loop._objective(run), loop.texts_of(run.prepared)
@@ -117,7 +118,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def loader_seconds(batches: loop._Batches) -> float:
+def loader_seconds(batches: Loader) -> float:
     """Time what the loader's thread does for a batch: scores, on one scale."""
     rows = batches.drawn(1)[0]
     return cpu_seconds(lambda: batches._estimated(rows)) if batches._estimator else 0.0
@@ -141,7 +142,7 @@ def path_seconds(run: loop.Run, size: int) -> float:
 
 def measured(runs: dict[str, loop.Run], size: int) -> dict[str, tuple[float, ...]]:
     """Return of each estimator the CPU seconds of a step, the ratio to InfoNCE, and the parts."""
-    batches = {name: loop._Batches(run) for name, run in runs.items()}
+    batches = {name: loop.loader_of(run) for name, run in runs.items()}
     step_seconds(runs["infonce"], batches["infonce"], 0)  # warm
     times: dict[str, list[float]] = {name: [] for name in runs}
     until = time.perf_counter() + SETTINGS[size][1]

@@ -6,7 +6,8 @@ from typing import Any
 from cluster.checks import shared_memory, space
 from cluster.findings import Finding, fault, ok, warning
 from cluster.probe import versions
-from softnce.config import Config, ResourcesSection
+from softnce.config import Config
+from softnce.sections.study import ResourcesSection
 
 Node = Mapping[str, Any]
 _MUST_AGREE = ("ray", "softnce", "torch", "optuna")

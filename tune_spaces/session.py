@@ -15,8 +15,9 @@ from typing import Any
 
 import optuna
 
-from softnce.config import Config, ResourcesSection
+from softnce.config import Config
 from softnce.errors import SetupError
+from softnce.sections.study import ResourcesSection
 from softnce.training.logbook import log_to
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import ray
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from softnce.config import ResourcesSection
+from softnce.sections.study import ResourcesSection
 from softnce.training.groups import has_its_workers
 from tune_spaces.session import uses_train, worker_needs
 

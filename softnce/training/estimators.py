@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from softnce.config import BM25Section, WeightsSection
 from softnce.ragged import Ragged
+from softnce.sections.method import BM25Section, WeightsSection
 from softnce.training.prepare import Prepared
 from softnce.weights.bm25 import BM25Estimator
 from softnce.weights.docstrings import ThroughDocstrings

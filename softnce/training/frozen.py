@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from softnce.config import Config, LossSection
+from softnce.config import Config
 from softnce.configfile import with_overrides
 from softnce.errors import RunError
 from softnce.ragged import save_arrays
+from softnce.sections.method import LossSection
 from softnce.training.checkpoint import best_checkpoint, load_weights
 from softnce.training.loop import device_of
 from softnce.training.prepare import Prepared, simcse_encoder

@@ -7,8 +7,6 @@ was.
 
 import logging
 import math
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,14 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
-from softnce.config import Config, OptimSection
-from softnce.data.batching import epoch_batches, negative_rows
+from softnce.config import Config
 from softnce.encoders.encoder import Encoder
 from softnce.errors import DataError, RunError
-from softnce.evaluation.ranking import ranks, retrieval_metrics
 from softnce.ragged import ragged
+from softnce.sections.training import OptimSection
 from softnce.training.checkpoint import (
     Checkpoint,
     newest_checkpoint,
@@ -33,12 +29,12 @@ from softnce.training.checkpoint import (
     restore_random,
     save_checkpoint,
 )
-from softnce.training.estimators import build_estimator
 from softnce.training.exhaustion import explained
 from softnce.training.gather import Workers
+from softnce.training.loader import Loader
 from softnce.training.prepare import Prepared
-from softnce.training.step import Batch, Objective, Texts
-from softnce.weights.weighting import Estimator, require_finite, standardised
+from softnce.training.scoring import evaluate
+from softnce.training.step import Objective, Texts
 
 log = logging.getLogger(__name__)
 Report = dict[str, Any]
@@ -123,7 +119,7 @@ def _epochs(
     if run.epoch >= config.optim.epochs:
         yield {**run.history[-1], "before": before[:-1]}
         return
-    batches = _Batches(run)
+    batches = loader_of(run)
     while run.epoch < config.optim.epochs:
         began = time.perf_counter()
         _draw_anew(run)
@@ -210,7 +206,7 @@ def _snapshot(run: Run) -> Checkpoint:
     )
 
 
-def _one_epoch(run: Run, batches: "_Batches", should_stop: Callable[[], bool]) -> Report | None:
+def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Report | None:
     objective, texts = _objective(run), texts_of(run.prepared)
     losses, spreads = [], []
     steps = batches.drawn(run.epoch + 1)
@@ -244,6 +240,11 @@ def texts_of(prepared: Prepared) -> Texts:
     names = ("queries", "codes", "negatives") if prepared.negatives else ("queries", "codes")
     tables = {name: prepared.table(f"train_{name}") for name in names}
     return Texts(**({"negatives": ragged([])} | tables))
+
+
+def loader_of(run: Run) -> Loader:
+    """Return what draws the run's batches."""
+    return Loader(run.config, run.prepared, _objective(run), run.encoder.device)
 
 
 def _objective(run: Run) -> Objective:
@@ -304,13 +305,6 @@ def _evaluation(run: Run) -> Report:
     return dict(zip(names, run.workers.agree(values), strict=True))
 
 
-def evaluate(encoder: Encoder, prepared: Prepared, *, split: str) -> dict[str, float]:
-    """Return the retrieval metrics of an encoder on the queries of valid or test."""
-    candidates = encoder.encode_all(prepared.table("candidates"))
-    queries = encoder.encode_all(prepared.table(split))
-    return retrieval_metrics(ranks(queries, candidates, prepared.answers(split)))
-
-
 def _judge(run: Run, report: Report) -> None:
     metric = run.config.search.metric
     best = run.history[-1] if run.history else None
@@ -320,81 +314,3 @@ def _judge(run: Run, report: Report) -> None:
     else:
         report["objective"], report["best_epoch"] = best["objective"], best["best_epoch"]
     report["finished"] = report["epoch"] >= run.config.optim.epochs
-
-
-class _Batches:
-    """Draws an epoch's batches and estimates relevance one step ahead, in a thread."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._estimator: Estimator | None = None
-        self._objective = _objective(run)
-        if run.config.loss.name != "infonce" and run.config.weights.prepared_parts:
-            self._estimator = build_estimator(run.config.weights, run.prepared, run.encoder.device)
-
-    def drawn(self, epoch: int) -> NDArray[Any]:
-        """Return (steps, batch_size) rows of an epoch."""
-        optim = self._run.config.optim
-        rows = epoch_batches(
-            self._run.prepared.train, batch_size=optim.batch_size, seed=optim.seed, epoch=epoch
-        )
-        return rows[: optim.max_steps]
-
-    def prefetched(self, rows: NDArray[Any]) -> Iterator[Batch]:
-        """Yield the batches, two of them made ahead while the caller trains."""
-        if self._estimator is None:
-            yield from (Batch(batch, None) for batch in rows)
-            return
-        ahead: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=2)
-        stopped = threading.Event()
-        threading.Thread(target=self._fill, args=(rows, ahead, stopped), daemon=True).start()
-        try:
-            for _ in rows:
-                batch = ahead.get()
-                if isinstance(batch, BaseException):
-                    raise batch
-                yield batch
-        finally:
-            stopped.set()
-
-    def _fill(
-        self,
-        rows: NDArray[Any],
-        ahead: "queue.Queue[Batch | BaseException]",
-        stopped: threading.Event,
-    ) -> None:
-        for batch in rows:
-            try:
-                made: Batch | BaseException = self._estimated(batch)
-            except Exception as error:  # noqa: BLE001  (handed to the training thread)
-                made = error
-            while not stopped.is_set():
-                try:
-                    ahead.put(made, timeout=0.2)
-                    break
-                except queue.Full:
-                    continue
-            if stopped.is_set():
-                return
-
-    def _estimated(self, rows: NDArray[Any]) -> Batch:
-        assert self._estimator is not None  # noqa: S101
-        everyone, own = torch.from_numpy(rows), torch.from_numpy(self._objective.scored(rows))
-        hard = negative_rows(rows, self._run.prepared.negatives) + self._run.prepared.train
-        candidates = torch.cat([everyone, torch.from_numpy(hard)])
-        if self._objective.asks_encoder:  # the step adds the encoder's part, then takes its rows
-            return Batch(rows, self._scores(everyone, candidates))
-        if self._run.config.weights.scale == "raw":
-            return Batch(rows, self._scores(own, candidates))
-        whole = standardised(self._scores(everyone, candidates))
-        if len(own) == len(everyone):
-            return Batch(rows, whole)
-        workers = self._run.workers
-        return Batch(rows, whole.view(workers.world, -1, len(candidates))[workers.rank])
-
-    def _scores(self, queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
-        assert self._estimator is not None  # noqa: S101
-        scores = self._estimator.relevance(queries, candidates)
-        if scores.device.type == "cpu":  # on a GPU the look would wait; its vectors were checked
-            require_finite(scores, source=self._estimator.name)
-        return scores

@@ -15,12 +15,14 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from softnce.config import Config, EncoderSection, SimCSESection
+from softnce.config import Config
 from softnce.data.pairs import PairSet, Queries
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import static_encoder, train_tokenizer
 from softnce.errors import DataError, SetupError
 from softnce.ragged import Ragged, open_array, save_arrays
+from softnce.sections.method import SimCSESection
+from softnce.sections.training import EncoderSection
 from softnce.training.tables import (
     TermKind,
     duplicate_tables,

@@ -6,8 +6,9 @@ The 14 rows of the table of discrepancies (METHOD A.7). Worked values (METHOD G)
 import pytest
 import torch
 
-from softnce.config import Config, LossSection, WeightsSection
+from softnce.config import Config
 from softnce.configfile import value_at, with_overrides
+from softnce.sections.method import LossSection, WeightsSection
 from softnce.training.frozen import simcse_config
 from softnce.training.objectives import outcome
 

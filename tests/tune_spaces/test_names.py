@@ -4,8 +4,8 @@ from typing import get_args
 
 import pytest
 
-from softnce.config import LossName
 from softnce.configfile import validated
+from softnce.sections.method import LossName
 from tune_spaces.verdict import described
 from tune_spaces.watch import run_name, trial_params
 

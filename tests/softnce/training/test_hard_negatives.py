@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from softnce.config import Config, LossName
+from softnce.config import Config
 from softnce.configfile import validated, with_overrides
 from softnce.data.batching import negative_rows
 from softnce.data.pairs import read_pairs
 from softnce.encoders.encoder import Encoder
 from softnce.errors import ConfigError, DataError
+from softnce.sections.method import LossName
 from softnce.training.estimators import build_estimator
 from softnce.training.frozen import FROZEN, cache_vectors, vectors_key
 from softnce.training.gather import Workers
-from softnce.training.loop import Run, _Batches, _objective, _started, epochs, texts_of
+from softnce.training.loop import Run, _objective, _started, epochs, loader_of, texts_of
 from softnce.training.prepare import prepare
 from softnce.weights.bm25 import BM25Estimator, terms
 
@@ -83,7 +84,7 @@ def test_the_loss_is_that_of_the_paper_with_hard_negatives_among_the_candidates(
         minilm, loss__name=loss, weights__scale="raw", weights__bm25__documents="codes"
     )
     run = _started(config, prepared, tmp_path, Workers(), CPU)
-    (batch,) = _Batches(run).prefetched(_Batches(run).drawn(1)[:1])
+    (batch,) = loader_of(run).prefetched(loader_of(run).drawn(1)[:1])
     found = _objective(run).outcome(run.encoder, texts_of(prepared), batch).loss.detach()
     drawn = [pairs.train[row] for row in batch.rows.tolist()]
     wanted = slow_loss(run, drawn, config)

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from softnce.config import Config, EstimatorName, LossName
+from softnce.config import Config
 from softnce.configfile import validated, with_overrides
 from softnce.data.pairs import read_pairs
 from softnce.encoders.encoder import Encoder
 from softnce.errors import ConfigError, DataError, RunError, SetupError
+from softnce.sections.method import EstimatorName, LossName
 from softnce.training.estimators import ESTIMATORS, build_estimator
 from softnce.training.frozen import FROZEN, cache_vectors, is_cached, vectors_key
 from softnce.training.gather import Workers

@@ -10,10 +10,11 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import DistilBertConfig, DistilBertModel, PreTrainedTokenizerFast
 
-from softnce.config import Config, SimCSESection
+from softnce.config import Config
 from softnce.configfile import with_overrides
 from softnce.data.pairs import read_pairs
 from softnce.ragged import ragged
+from softnce.sections.method import SimCSESection
 from softnce.training.estimators import build_estimator
 from softnce.training.frozen import FROZEN, cache_vectors, is_cached, vectors_key
 from softnce.training.loop import epochs

@@ -15,8 +15,9 @@ from softnce.errors import DataError, RunError
 from softnce.training.checkpoint import best_checkpoint, load_weights, newest_checkpoint
 from softnce.training.estimators import build_estimator
 from softnce.training.frozen import cache_vectors, teacher_config, vectors_key
-from softnce.training.loop import device_of, epochs, evaluate
+from softnce.training.loop import device_of, epochs
 from softnce.training.prepare import prepare, prepared_from
+from softnce.training.scoring import evaluate
 from softnce.weights.bm25 import terms
 
 WORDS = [
@@ -363,7 +364,7 @@ def test_the_schedule_runs_over_all_epochs(prepared, tmp_path):
     run = loop._started(config, prepared, tmp_path, loop.Workers(), torch.device("cpu"))
     rates = []
     for _ in range(2):
-        run.history.append(loop._one_epoch(run, loop._Batches(run), lambda: False))
+        run.history.append(loop._one_epoch(run, loop.loader_of(run), lambda: False))
         rates.append(run.optimizer.param_groups[0]["lr"])
     assert rates == pytest.approx([0.2, 0.0])
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from softnce.config import LossSection, MixtureSection, WeightsSection
 from softnce.data.batching import negative_rows
 from softnce.encoders.static import static_encoder, train_tokenizer
 from softnce.ragged import ragged
+from softnce.sections.method import LossSection, MixtureSection, WeightsSection
 from softnce.training.gather import Workers
 from softnce.training.step import Batch, Objective, Texts
 from softnce.weights.bm25 import BM25Estimator, terms

@@ -1,0 +1,1 @@
+"""The sections of a configuration: every setting, bounded and described."""

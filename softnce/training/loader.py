@@ -1,0 +1,96 @@
+"""The batches of an epoch, their relevance estimated off the critical path."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Any, final
+
+import torch
+from numpy.typing import NDArray
+
+from softnce.config import Config
+from softnce.data.batching import epoch_batches, negative_rows
+from softnce.training.estimators import build_estimator
+from softnce.training.prepare import Prepared
+from softnce.training.step import Batch, Objective
+from softnce.weights.weighting import Estimator, require_finite, standardised
+
+
+@final
+class Loader:
+    """Draws an epoch's batches and estimates relevance one step ahead, in a thread."""
+
+    def __init__(
+        self, config: Config, prepared: Prepared, objective: Objective, device: torch.device
+    ) -> None:
+        self._config, self._prepared, self._objective = config, prepared, objective
+        self._estimator: Estimator | None = None
+        if config.loss.name != "infonce" and config.weights.prepared_parts:
+            self._estimator = build_estimator(config.weights, prepared, device)
+
+    def drawn(self, epoch: int) -> NDArray[Any]:
+        """Return (steps, batch_size) rows of an epoch."""
+        optim = self._config.optim
+        rows = epoch_batches(
+            self._prepared.train, batch_size=optim.batch_size, seed=optim.seed, epoch=epoch
+        )
+        return rows[: optim.max_steps]
+
+    def prefetched(self, rows: NDArray[Any]) -> Iterator[Batch]:
+        """Yield the batches, two of them made ahead while the caller trains."""
+        if self._estimator is None:
+            yield from (Batch(batch, None) for batch in rows)
+            return
+        ahead: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=2)
+        stopped = threading.Event()
+        threading.Thread(target=self._fill, args=(rows, ahead, stopped), daemon=True).start()
+        try:
+            for _ in rows:
+                batch = ahead.get()
+                if isinstance(batch, BaseException):
+                    raise batch
+                yield batch
+        finally:
+            stopped.set()
+
+    def _fill(
+        self,
+        rows: NDArray[Any],
+        ahead: "queue.Queue[Batch | BaseException]",
+        stopped: threading.Event,
+    ) -> None:
+        for batch in rows:
+            try:
+                made: Batch | BaseException = self._estimated(batch)
+            except Exception as error:  # noqa: BLE001  (handed to the training thread)
+                made = error
+            while not stopped.is_set():
+                try:
+                    ahead.put(made, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+            if stopped.is_set():
+                return
+
+    def _estimated(self, rows: NDArray[Any]) -> Batch:
+        assert self._estimator is not None  # noqa: S101
+        everyone, own = torch.from_numpy(rows), torch.from_numpy(self._objective.scored(rows))
+        hard = negative_rows(rows, self._prepared.negatives) + self._prepared.train
+        candidates = torch.cat([everyone, torch.from_numpy(hard)])
+        if self._objective.asks_encoder:  # the step adds the encoder's part, then takes its rows
+            return Batch(rows, self._scores(everyone, candidates))
+        if self._config.weights.scale == "raw":
+            return Batch(rows, self._scores(own, candidates))
+        whole = standardised(self._scores(everyone, candidates))
+        if len(own) == len(everyone):
+            return Batch(rows, whole)
+        workers = self._objective.workers
+        return Batch(rows, whole.view(workers.world, -1, len(candidates))[workers.rank])
+
+    def _scores(self, queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+        assert self._estimator is not None  # noqa: S101
+        scores = self._estimator.relevance(queries, candidates)
+        if scores.device.type == "cpu":  # on a GPU the look would wait; its vectors were checked
+            require_finite(scores, source=self._estimator.name)
+        return scores
