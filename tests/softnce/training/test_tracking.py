@@ -77,6 +77,18 @@ def test_a_second_search_reopens_the_same_runs(store):
     assert studies["made"].data.tags["mlflow.note.content"] == "second"
 
 
+def test_a_champion_told_later_leaves_its_ended_run_ended(store, tmp_path):
+    tracker = opened(store)
+    one_trial(tracker)
+    tracker.close("complete", "note")
+    (tmp_path / "champion").mkdir()
+    (tmp_path / "champion" / "model.txt").write_text("weights")
+    again = opened(store)
+    again.champion("t0000", tmp_path / "champion", "config: true")
+    assert again.close("complete", "note") == 0
+    assert runs_of(store)["t0000"].info.status == "FINISHED"
+
+
 def test_runs_that_a_dead_search_left_open_are_closed(store):
     tracker = opened(store)
     tracker.begin("t0000", "t0000-infonce", {}, {})
