@@ -13,7 +13,7 @@ from typing import Any, Literal, cast, get_args
 
 from cluster.jobs import Job, Write, connect, dashboard_link, server_version
 from cluster.package import Package, pack
-from cluster.upload import storage, uploaded
+from cluster.upload import Upload, storage, uploaded
 from softnce.config import Config
 from softnce.configfile import to_yaml, with_overrides
 from softnce.errors import EXIT_KILLED, EXIT_OK, EXIT_STOPPED, ConfigError, SetupError
@@ -78,12 +78,9 @@ def submit(
     root = storage(config)
     client = connect(address)
     _require_same_ray(client, baggage.runner)
-    config, uploads = uploaded(config)
-    for one in uploads:
-        how = "uploaded to" if one.is_new else "is already in"
-        write(f"{one.source} ({one.size_mb:.1f} MB) {how} {one.target}\n")
     folder = _study(config, source, out, root)
-    config = with_overrides(config, {"search/name": folder.name})
+    config, uploads = uploaded(with_overrides(config, {"search/name": folder.name}))
+    write("".join(_told(one) for one in uploads))
     stays = _inside(baggage.project, [one.source for one in uploads])
     with tempfile.TemporaryDirectory(prefix="softnce-job-") as building:
         package = pack(baggage.project, Path(building), excludes=[*baggage.excludes, *stays])
@@ -91,11 +88,11 @@ def submit(
         job = Job(client, _sent(client, config, package, folder, baggage.runner), write)
     write(f"job {job.name} submitted: {dashboard_link(client, job.name)}\n")
     write(f"study {folder.name}: {folder.root}\n")
-    if not baggage.waits:
-        write(f"it runs on: ray job logs --follow {job.name}; ray job stop {job.name} keeps it\n")
-        return EXIT_OK
-    write("Ctrl-C stops the job with everything kept (--no-wait leaves it running)\n")
-    return _ended(job, write)
+    if baggage.waits:
+        write("Ctrl-C stops the job with everything kept (--no-wait leaves it running)\n")
+        return _ended(job, write)
+    write(f"it runs on: ray job logs --follow {job.name}; ray job stop {job.name} keeps it\n")
+    return EXIT_OK
 
 
 def _sent(
@@ -183,6 +180,11 @@ def _variables(config: Config) -> dict[str, str]:
         "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S),
         DRIVER_CPUS: f"{config.resources.driver_cpus:g}",
     }
+
+
+def _told(upload: Upload) -> str:
+    how = "uploaded to" if upload.is_new else "is already in"
+    return f"{upload.source} ({upload.size_mb:.1f} MB) {how} {upload.target}\n"
 
 
 def _packed(package: Package, project: Path) -> str:
