@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from cluster.jobs import Job, Write, connect, dashboard_link, server_version
+from cluster.jobs import Job, Write, connect, dashboard_link, server_version, token_file
 from cluster.package import Package, pack
 from cluster.upload import Upload, storage, uploaded
 from softnce.config import Config
@@ -81,7 +81,7 @@ def submit(
     folder = _study(config, source, out, root)
     config, uploads = uploaded(with_overrides(config, {"search/name": folder.name}))
     write("".join(_told(one) for one in uploads))
-    stays = _inside(baggage.project, [one.source for one in uploads])
+    stays = _inside(baggage.project, [token_file(), *(one.source for one in uploads)])
     with tempfile.TemporaryDirectory(prefix="softnce-job-") as building:
         package = pack(baggage.project, Path(building), excludes=[*baggage.excludes, *stays])
         write(_packed(package, baggage.project))
@@ -91,7 +91,7 @@ def submit(
     if baggage.waits:
         write("Ctrl-C stops the job with everything kept (--no-wait leaves it running)\n")
         return _ended(job, write)
-    write(f"it runs on: ray job logs --follow {job.name}; ray job stop {job.name} keeps it\n")
+    write(f"ray job logs --follow {job.name} shows it; ray job stop {job.name} stops it, kept\n")
     return EXIT_OK
 
 
@@ -196,7 +196,7 @@ def _packed(package: Package, project: Path) -> str:
 
 
 def _inside(project: Path, sources: Sequence[Path]) -> list[str]:
-    """Return patterns of what lies in the project and has gone to the storage instead."""
+    """Return patterns of what lies in the project and does not travel with it."""
     root = project.resolve()
     inner = [one.resolve() for one in sources if one.resolve().is_relative_to(root)]
     return [
