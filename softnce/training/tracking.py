@@ -274,10 +274,8 @@ class Tracker:
 
     def _found_run(self, tag: str, key: str, name: str, tags: Mapping[str, str]) -> str:
         """Return the run tagged ``softnce.<tag> = key`` of this study, re-opened, or a new one."""
-        where = f"tags.`softnce.{tag}` = '{key}' and tags.`softnce.study.name` = '{self._study}'"
-        found = self._client.search_runs([self._experiment], where, max_results=1)
-        if found:
-            run = str(found[0].info.run_id)
+        run = self._known_run(tag, key)
+        if run is not None:
             self._client.update_run(run, status="RUNNING")
         else:
             own = {f"softnce.{tag}": key, "softnce.study.name": self._study}
@@ -286,9 +284,19 @@ class Tracker:
         self._runs[key] = run
         return run
 
+    def _known_run(self, tag: str, key: str) -> str | None:
+        where = f"tags.`softnce.{tag}` = '{key}' and tags.`softnce.study.name` = '{self._study}'"
+        found = self._client.search_runs([self._experiment], where, max_results=1)
+        return str(found[0].info.run_id) if found else None
+
     def _run_of(self, key: str) -> str:
+        """Return a trial's run as it is: one that ended in an earlier search stays ended."""
         if key not in self._runs:
-            self._found_run("trial", key, key, {"mlflow.parentRunId": self._parent})
+            known = self._known_run("trial", key)
+            if known is None:
+                self._found_run("trial", key, key, {"mlflow.parentRunId": self._parent})
+            else:
+                self._runs[key] = known
         return self._runs[key]
 
     def _sweep(self) -> None:

@@ -232,3 +232,24 @@ def stop(process):
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
+
+
+def test_a_champion_of_an_earlier_search_stays_ended(store, tmp_path):
+    one_trial(first := opened(store))
+    first.close("interrupted", "note")
+    model = tmp_path / "champion"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    later = opened(store)
+    later.champion("t0000", model, "data: {}")
+    assert later.close("complete", "note") == 0
+    assert runs_of(store)["t0000"].info.status == "FINISHED"
+
+
+def test_the_parent_tells_the_job_that_ran_last(store):
+    for job in ("job-1", "job-2", ""):
+        tracker = Tracker(store, "made")
+        tracker.connect()
+        tracker.open({"softnce.ray_job": job})
+        tracker.close("complete", "note")
+    assert runs_of(store, "softnce.study")["made"].data.tags["softnce.ray_job"] == "job-2"
