@@ -58,7 +58,8 @@ def _resources(
         "GB of memory": (need.memory_gb_per_trial, has.get("memory", 0) / 1e9),
     }
     for name, (asked, there) in wanted.items():
-        said = f"{there:g} {name} in all, one trial{' and the search' * bool(driver)} ask {asked:g}"
+        askers = "one trial and the search ask" if name == "CPU" and driver else "one trial asks"
+        said = f"{there:g} {name} in all, {askers} {asked:g}"
         if asked > there:
             cure = "add nodes, or lower resources.workers, .cpus_per_worker, .gpus_per_worker"
             yield fault("resources", said, cure)

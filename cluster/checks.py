@@ -103,7 +103,9 @@ def storage(config: Config | None, *, needed: bool) -> Iterator[Finding]:
     if path is None:
         if needed:
             cure = "set resources.storage_path to a folder that all nodes and this machine see"
-            yield warning(subject, "resources.storage_path is not set, softnce submit asks", cure)
+            yield warning(
+                subject, "resources.storage_path is not set; softnce submit needs it", cure
+            )
         return
     if not Path(path).is_dir():
         yield fault(subject, f"{path} is not there", "mount it here too, or create the folder")
@@ -151,7 +153,11 @@ def mlflow(config: Config | None) -> Iterator[Finding]:
             waiting = tracker.close("complete", "written by softnce doctor")
         except SetupError as error:
             said, _, cure = str(error).partition(". ")
-            yield fault("MLflow", said, cure or "correct tracking.uri or MLFLOW_TRACKING_URI")
+            yield fault(
+                "MLflow",
+                said.removeprefix("MLflow at "),
+                cure or "correct tracking.uri or MLFLOW_TRACKING_URI",
+            )
             return
     if waiting:
         cure = "look at the server's log and its rights"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from cluster.jobs import Job, Write, connect, dashboard_link, server_version
+from cluster.jobs import Job, Write, connect, dashboard_link, server_version, token_file
 from cluster.package import Package, pack
-from cluster.upload import storage, uploaded
+from cluster.upload import Upload, storage, uploaded
 from softnce.config import Config
 from softnce.configfile import to_yaml, with_overrides
 from softnce.errors import EXIT_KILLED, EXIT_OK, EXIT_STOPPED, ConfigError, SetupError
@@ -78,24 +78,21 @@ def submit(
     root = storage(config)
     client = connect(address)
     _require_same_ray(client, baggage.runner)
-    config, uploads = uploaded(config)
-    for one in uploads:
-        how = "uploaded to" if one.is_new else "is already in"
-        write(f"{one.source} ({one.size_mb:.1f} MB) {how} {one.target}\n")
     folder = _study(config, source, out, root)
-    config = with_overrides(config, {"search/name": folder.name})
-    stays = _inside(baggage.project, [one.source for one in uploads])
+    config, uploads = uploaded(with_overrides(config, {"search/name": folder.name}))
+    write("".join(_told(one) for one in uploads))
+    stays = _inside(baggage.project, [token_file(), *(one.source for one in uploads)])
     with tempfile.TemporaryDirectory(prefix="softnce-job-") as building:
         package = pack(baggage.project, Path(building), excludes=[*baggage.excludes, *stays])
         write(_packed(package, baggage.project))
         job = Job(client, _sent(client, config, package, folder, baggage.runner), write)
     write(f"job {job.name} submitted: {dashboard_link(client, job.name)}\n")
     write(f"study {folder.name}: {folder.root}\n")
-    if not baggage.waits:
-        write(f"it runs on: ray job logs --follow {job.name}; ray job stop {job.name} keeps it\n")
-        return EXIT_OK
-    write("Ctrl-C stops the job with everything kept (--no-wait leaves it running)\n")
-    return _ended(job, write)
+    if baggage.waits:
+        write("Ctrl-C stops the job with everything kept (--no-wait leaves it running)\n")
+        return _ended(job, write)
+    write(f"ray job logs --follow {job.name} shows it; ray job stop {job.name} stops it, kept\n")
+    return EXIT_OK
 
 
 def _sent(
@@ -185,6 +182,11 @@ def _variables(config: Config) -> dict[str, str]:
     }
 
 
+def _told(upload: Upload) -> str:
+    how = "uploaded to" if upload.is_new else "is already in"
+    return f"{upload.source} ({upload.size_mb:.1f} MB) {how} {upload.target}\n"
+
+
 def _packed(package: Package, project: Path) -> str:
     kept = [name for name in _SECRETS if name in os.environ]
     text = f"packed {package.files} files of {project.resolve()} ({package.size_mb:.1f} MB)\n"
@@ -194,7 +196,7 @@ def _packed(package: Package, project: Path) -> str:
 
 
 def _inside(project: Path, sources: Sequence[Path]) -> list[str]:
-    """Return patterns of what lies in the project and has gone to the storage instead."""
+    """Return patterns of what lies in the project and does not travel with it."""
     root = project.resolve()
     inner = [one.resolve() for one in sources if one.resolve().is_relative_to(root)]
     return [

@@ -69,6 +69,9 @@ def job_names(said):
 def stopped(two_nodes, project):
     """What `softnce submit` said of a study whose watcher pressed Ctrl-C, and its exit code."""
     study = two_nodes.shared / "studies" / "tiny"
+    token = project / "token"
+    token.write_text(two_nodes.token.read_text())
+    token.chmod(0o600)
     process = subprocess.Popen(
         ["softnce", "submit", "tiny.yaml", *on(two_nodes.shared, "search.trials=3")],
         stdout=subprocess.PIPE,
@@ -79,6 +82,7 @@ def stopped(two_nodes, project):
         env={
             **two_nodes.environment,
             "RAY_API_SERVER_ADDRESS": two_nodes.address,
+            "RAY_AUTH_TOKEN_PATH": str(token),
             "MLFLOW_TRACKING_PASSWORD": "secret-password",
         },
     )
@@ -145,7 +149,6 @@ def two_nodes_job(two_nodes, job):
 
 
 def test_the_same_command_continues_the_study_to_its_end(two_nodes, project, stopped):
-    del stopped
     again = two_nodes.softnce(
         "submit", "tiny.yaml", *on(two_nodes.shared, "search.trials=3"), cwd=project
     )
@@ -159,7 +162,8 @@ def test_the_same_command_continues_the_study_to_its_end(two_nodes, project, sto
     assert sorted(keys) == ["t0000", "t0001", "t0002"]
     (parent,) = [run for run in runs if "softnce.study" in run.data.tags]
     assert [parent.data.tags["softnce.ray_job"]] == job_names(again.stdout)
-    assert {run.info.status for run in runs} == {"FINISHED"}
+    statuses = {run.info.run_name: run.info.status for run in runs}
+    assert set(statuses.values()) == {"FINISHED"}, f"{statuses}\n{stopped[0]}\n{again.stdout}"
 
 
 def test_a_job_that_fails_ends_with_the_searchs_own_code(two_nodes, project):

@@ -201,3 +201,12 @@ def test_events_for_a_server_that_never_returns_wait_in_the_folder(tmp_path):
         assert runs_of(store)["t0000"].data.metrics["mrr"] == 0.5
     finally:
         stop(server)
+
+
+def test_the_parent_tells_the_job_that_ran_last(store):
+    for job in ("job-1", "job-2", ""):
+        tracker = Tracker(store, "made")
+        tracker.connect()
+        tracker.open({"softnce.ray_job": job})
+        tracker.close("complete", "note")
+    assert runs_of(store, "softnce.study")["made"].data.tags["softnce.ray_job"] == "job-2"
