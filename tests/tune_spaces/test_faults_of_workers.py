@@ -44,7 +44,7 @@ def story(made_pairs, tmp_path_factory):
     first = in_mid_epoch(out, search)
     members(search, "ray::RayTrainWorker")[0].kill()
     wait_for_one(lambda: list(out.glob("trials/t0001/epoch-0002")), search)
-    members(search, "ray::TrainTrial")[0].kill()
+    members(search, "ray::ResourceTrainable")[0].kill()
     code, said = ended(search)
     return {"out": out, "first": first, "code": code, "said": said}
 
