@@ -4,8 +4,8 @@ Called again on the same folder it continues: nothing that has ended is trained 
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,18 @@ from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError
 from softnce.export import export
 from softnce.training.checkpoint import best_checkpoint, keep_weights_only, load_weights
 from softnce.training.exhaustion import explained
-from softnce.training.frozen import FROZEN, is_cached, vectors_key
 from softnce.training.logbook import log_to
 from softnce.training.prepare import Prepared, prepare
 from softnce.training.tracking import Tracker
 from tune_spaces import session
 from tune_spaces.display import Display, headline, results_table
+from tune_spaces.frozen import frozen_models, with_model
 from tune_spaces.holder import held
 from tune_spaces.ledger import Ledger, Proposal
 from tune_spaces.nodes import require_kept, require_shared
 from tune_spaces.paper import first_points
 from tune_spaces.signals import Signals
-from tune_spaces.space import SearchSpace, both_alpha_and_beta_are_free, search_space
+from tune_spaces.space import both_alpha_and_beta_are_free, search_space
 from tune_spaces.study import (
     Job,
     StudyFolder,
@@ -194,7 +194,7 @@ def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
         watchers = [MLflowWatcher(tracker), _Tidier(job.folder), display]
         with job.signals.handed_to(switch.press):
             for model in frozen_models(job.space):
-                prepared = _with_model(model, job, prepared, switch.is_pressed)
+                prepared = with_model(model, job, prepared, tracker, switch.is_pressed)
             with display:
                 tune_study(job, prepared, Desk(ledger, switch, watchers), at_once=at_once)
         if switch.reason:
@@ -215,43 +215,6 @@ def _tell_stop(console: Console, reason: str, code: int) -> None:
 def _best_so_far(job: Job, ledger: Ledger) -> float:
     best = champion(rows(ledger.trials(), job.space))
     return 0.0 if best is None or best.value is None else best.value
-
-
-def frozen_models(space: SearchSpace) -> list[str]:
-    """Name the frozen models that some trial may use, in the order they are trained."""
-    needed = space.models()
-    return [model for model in FROZEN if model in needed]
-
-
-def _with_model(
-    model: str, job: Job, prepared: Prepared, is_stopped: Callable[[], bool]
-) -> Prepared:
-    """Train one of the study's frozen models and cache its vectors, once, under Ray Train."""
-    from softnce.training.worker import Assignment, supervise
-
-    key = vectors_key(model, job.config, prepared)
-    prepared = replace(prepared, vectors={**prepared.vectors, model: key})
-    if is_cached(model, prepared) or is_stopped():
-        return prepared
-    config = FROZEN[model].configured(job.config)
-    job.console.print(f"training the {model} with InfoNCE, once for all trials")
-    assignment = Assignment(
-        name=f"train-{model}",
-        config=config.model_dump(mode="json"),
-        prepared=FROZEN[model].inputs(prepared).as_dict(),
-        folder=str(job.folder.root / model),
-        frozen=model,
-    )
-
-    def tell(report: Mapping[str, Any]) -> None:
-        metric = job.config.search.metric if job.config.search.metric in report else "loss"
-        job.console.print(
-            f"  {model}: epoch {report['epoch']}/{config.optim.epochs}, "
-            f"{metric} {report[metric]:.4f}"
-        )
-
-    supervise(assignment, tell=tell, should_stop=is_stopped)
-    return prepared
 
 
 class _Tidier(Watcher):

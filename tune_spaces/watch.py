@@ -10,7 +10,7 @@ from softnce.training.tracking import Store, Tracker, own_uri
 from tune_spaces.ledger import Proposal
 from tune_spaces.study import Job
 
-_METRICS = (
+METRICS = (
     "mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10",
     "objective", "loss", "weight_spread", "seconds",
 )  # fmt: skip
@@ -62,7 +62,7 @@ class MLflowWatcher(Watcher):
 
     def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
         """Log the epoch's metrics."""
-        metrics = {name: result[name] for name in _METRICS if name in result}
+        metrics = {name: result[name] for name in METRICS if name in result}
         self._tracker.report(proposal.key, result["epoch"], metrics)
 
     def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:

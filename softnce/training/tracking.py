@@ -214,7 +214,7 @@ class Tracker:
 
     def _send_begin(self, event: Event) -> None:
         tags = {"mlflow.parentRunId": self._parent, **event["tags"]}
-        run = self._found_run("trial", event["key"], event["name"], tags)
+        run = self._found_run(_kind(event["key"]), event["key"], event["name"], tags)
         params = [Param(name, str(value)[:6000]) for name, value in event["params"].items()]
         known = self._client.get_run(run).data.params
         self._client.log_batch(run, params=[param for param in params if param.key not in known])
@@ -296,9 +296,9 @@ class Tracker:
     def _run_of(self, key: str) -> str:
         """Return a trial's run as it is: one that has ended stays so."""
         if key not in self._runs:
-            known = self._known_run("trial", key)
+            known = self._known_run(_kind(key), key)
             if known is None:
-                return self._found_run("trial", key, key, {"mlflow.parentRunId": self._parent})
+                return self._found_run(_kind(key), key, key, {"mlflow.parentRunId": self._parent})
             self._runs[key] = known
         return self._runs[key]
 
@@ -356,6 +356,11 @@ def without_secret(text: str) -> str:
     'http://***@host:5000/x'
     """
     return re.sub(r"(?<=://)[^/@\s]+@", "***@", text)
+
+
+def _kind(key: str) -> str:
+    """Tell what a key names: a trial (t0007), or a model that the study trains for its trials."""
+    return "trial" if re.fullmatch(r"t\d+", key) else "model"
 
 
 def _first_line(error: BaseException) -> str:

@@ -112,6 +112,16 @@ def test_mlflow_holds_one_parent_and_one_child_a_trial(client, finished):
     assert studies[0].data.tags["mlflow.note.content"] == finished.verdict
 
 
+def test_the_teacher_is_a_run_of_the_study_with_its_epochs(client):
+    (experiment,) = [e for e in client.search_experiments() if e.name == "softnce/first"]
+    runs = client.search_runs([experiment.experiment_id], "tags.`softnce.model` = 'teacher'")
+    (run,) = runs
+    assert run.info.status == "FINISHED"
+    assert run.data.params["loss"] == "infonce"
+    assert "mlflow.parentRunId" in run.data.tags
+    assert len(client.get_metric_history(run.info.run_id, "mrr")) == 3
+
+
 def test_mlflow_tells_the_state_of_each_trial(client, finished):
     status = {"complete": "FINISHED", "pruned": "KILLED"}
     runs = {run.data.tags["softnce.trial"]: run for run in children(client)[0]}
