@@ -16,7 +16,7 @@ from softnce.configfile import validated
 from softnce.errors import ConfigError, SetupError
 from tune_spaces.search import search
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
 
 
 def settings(pairs, space, **search_settings):

@@ -6,13 +6,17 @@ import sys
 
 import pytest
 
+from softnce.configfile import validated
+from softnce.errors import SetupError
+from tune_spaces.session import Capacity, concurrency
+
 SCRIPT = """
 import os, sys
 from pathlib import Path
 {first}
 from tune_spaces import session
 capacity = session.start_ray(Path(sys.argv[1]) / "softnce.log")
-assert capacity.cpus >= 1
+assert capacity.total("CPU") >= 1
 print(len(os.environ.get("RAY_AUTH_TOKEN", "")))
 session.stop_ray()
 """
@@ -38,3 +42,44 @@ def test_a_local_cluster_has_our_token_unless_ray_was_imported_before(tmp_path, 
 def test_the_search_does_not_import_ray_before_it_has_made_its_token():
     script = "import sys, tune_spaces.search; sys.exit('ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def needs(**resources):
+    return validated({"data": {"path": "x"}, "resources": resources})
+
+
+TWO_NODES = Capacity([{"CPU": 4, "GPU": 1}, {"CPU": 2}], memory_gb=64)
+
+
+@pytest.mark.parametrize(
+    ("resources", "at_once"),
+    [
+        ({}, 6),
+        ({"cpus_per_worker": 2}, 3),
+        ({"cpus_per_worker": 4}, 1),
+        ({"workers": 2, "cpus_per_worker": 2}, 1),
+        ({"workers": 4}, 1),
+        ({"gpus_per_worker": 0.25}, 4),
+        ({"max_concurrent": 2}, 2),
+        ({"memory_gb_per_trial": 20}, 3),
+        ({"autoscaling": True, "cpus_per_worker": 64, "max_concurrent": 7}, 7),
+    ],
+)
+def test_as_many_trials_run_at_once_as_fit_on_the_nodes(resources, at_once):
+    assert concurrency(needs(**resources), TWO_NODES) == at_once
+
+
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        ({"cpus_per_worker": 7}, "a trial needs 7 CPU and the cluster has 6: lower resources.cpus"),
+        ({"cpus_per_worker": 5}, "needs 5 CPU on one node and the largest has 4"),
+        ({"gpus_per_worker": 2}, "a trial needs 2 GPU and the cluster has 1: lower resources.gpus"),
+        ({"gpus_per_worker": 1, "cpus_per_worker": 5}, "5 CPU on one node"),
+        ({"memory_gb_per_trial": 100}, "needs 100 GB of memory and the cluster has 64"),
+        ({"workers": 2, "cpus_per_worker": 3}, "2 workers with 3 CPU each.*room for 1"),
+    ],
+)
+def test_what_can_never_fit_is_refused_with_what_is_missing(resources, said):
+    with pytest.raises(SetupError, match=said):
+        concurrency(needs(**resources), TWO_NODES)
