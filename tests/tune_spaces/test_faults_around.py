@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
 
 EPOCHS = 12
 AWAY_S = 30
+LONG = 100  # epochs of a trial in a study that must outlast the outage
 
 
 ASKED_ANEW = {  # so that glibc asks the system for each large tensor, and can be refused
@@ -47,29 +48,24 @@ def written(folder, pairs, *, dimensions=512, **optim):
     return path
 
 
-def checkpoints(out):
-    return set(out.glob("trials/*/epoch-*"))
-
-
 @pytest.fixture(scope="module")
 def outage(made_pairs, tmp_path_factory):
     """A study whose server is away for a while, returns, and then goes away for good."""
     folder = tmp_path_factory.mktemp("outage")
-    config, out, port = written(folder, made_pairs, epochs=40), folder / "out", free_port()
+    config, out, port = written(folder, made_pairs, epochs=LONG), folder / "out", free_port()
     environment = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
     server, told = started_server(folder, port), {"out": out}
     try:
         search = begun(config, out, environment=environment)
         in_mid_epoch(out, search, more=1)
         stop(server)
-        before, gone = checkpoints(out), time.monotonic()
-        told["times"] = [wait_for_one(lambda: time_of_new(out, before), search)]
-        time.sleep(max(0.0, AWAY_S - (time.monotonic() - gone)))
-        told["while away"] = len(all_epochs(out))
+        before = epochs_done(out)
+        time.sleep(AWAY_S)
+        told["while away"] = epochs_done(out) - before
         server = started_server(folder, port)
         wait_for_one(lambda: is_sent(out), search)
         stop(server)
-        told["search"] = ended(search)
+        told["search"] = ended(search, timeout_s=900)
         told["reported"] = softnce("report", str(out), environment=environment)
         told["pushed in vain"] = softnce("report", str(out), "--push", environment=environment)
         server = started_server(folder, port)
@@ -81,14 +77,9 @@ def outage(made_pairs, tmp_path_factory):
         stop(server)
 
 
-def time_of_new(out, before):
-    return time.monotonic() if checkpoints(out) - before else None
-
-
-def all_epochs(out):
-    return [
-        line for log in out.glob("trials/*/trial.log") for line in log.read_text().split(": loss")
-    ]
+def epochs_done(out):
+    logs = [log.read_text() for log in out.glob("trials/*/trial.log")]
+    return sum(text.count(": loss") for text in logs)
 
 
 def is_sent(out):
@@ -109,7 +100,7 @@ def runs_of(client):
 
 
 def test_training_goes_on_while_the_server_is_away(outage):
-    assert outage["while away"] > 10
+    assert outage["while away"] >= 5
 
 
 def test_a_study_whose_server_never_returns_ends_and_says_what_waits(outage):
@@ -127,7 +118,7 @@ def test_a_push_to_a_server_that_is_away_says_so(outage):
 def test_a_push_sends_all_that_waited_and_no_metric_is_lost(outage):
     assert outage["pushed"].returncode == 0, outage["pushed"].stderr
     assert re.search(r"sent \d+ events", outage["pushed"].stdout)
-    whole = "FINISHED", list(range(1, 41))
+    whole = "FINISHED", list(range(1, LONG + 1))
     assert outage["runs"].pop("study")[0] == "FINISHED"
     assert outage["runs"] == {"t0000": whole, "t0001": whole, "t0002": whole}
 
