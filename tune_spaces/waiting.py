@@ -10,7 +10,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from softnce.sections.study import ResourcesSection
-from softnce.training.groups import has_its_workers
+from softnce.training.groups import waits_for_its_workers
 from tune_spaces.session import uses_train, worker_needs
 
 _LOOK_EVERY_S = 1.0
@@ -60,7 +60,7 @@ class WaitingRoom(Callback):
         """Tell whether a trial, or the workers that it owns, have no place yet."""
         if trial.status == Trial.PENDING:
             return True
-        return uses_train(self._resources) and not has_its_workers(folder)
+        return uses_train(self._resources) and waits_for_its_workers(folder)
 
     def _sentence(self, key: str, waited: float) -> str:
         needs, workers = worker_needs(self._resources), self._resources.workers

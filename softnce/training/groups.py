@@ -50,6 +50,12 @@ def has_its_workers(folder: Path) -> bool:
     return "CREATED" in _groups(folder).values()
 
 
+def waits_for_its_workers(folder: Path) -> bool:
+    """Tell whether a run has asked for its workers and has none; one that starts has not asked."""
+    states = _groups(folder).values()
+    return bool(states) and "CREATED" not in states
+
+
 def remove_groups(folder: Path) -> int:
     """Remove the groups of a run whose owner died or gives up, with what runs in them.
 
