@@ -103,7 +103,9 @@ def prepared(pairs, tmp_path_factory):
 
 
 def told(reports):
-    return [{k: v for k, v in report.items() if k != "seconds"} for report in reports]
+    return [
+        {k: v for k, v in report.items() if k not in ("seconds", "before")} for report in reports
+    ]
 
 
 def trained(config, prepared, folder, **options):
@@ -236,6 +238,19 @@ def test_a_resumed_run_is_bit_equal_to_an_undisturbed_one(prepared, tmp_path, lo
     assert first + trained(config, prepared, tmp_path / "cut") == whole
     ours, theirs = (newest_checkpoint(tmp_path / name).model for name in ("cut", "whole"))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@pytest.mark.parametrize("done", [1, 3])
+def test_only_the_first_report_after_a_resume_tells_the_epochs_before_it(prepared, tmp_path, done):
+    run = epochs(config_with(), prepared, tmp_path)
+    first = [next(run) for _ in range(done)]
+    run.close()
+    assert all("before" not in report for report in first)
+    rest = list(epochs(config_with(), prepared, tmp_path))
+    assert rest[0]["before"] == first
+    assert all("before" not in report for report in rest[1:])
+    (again,) = epochs(config_with(), prepared, tmp_path)
+    assert [report["epoch"] for report in again["before"]] == [1, 2, 3]
 
 
 def test_a_run_with_a_torn_last_checkpoint_repeats_its_last_epoch(prepared, tmp_path):
