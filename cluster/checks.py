@@ -36,11 +36,12 @@ def token(*, needed: bool) -> Iterator[Finding]:
         needed: a cluster is examined that was started by somebody else.
     """
     path = token_file()
+    is_named = "RAY_AUTH_TOKEN_PATH" in os.environ or os.environ.get("RAY_AUTH_MODE") == "token"
     if os.environ.get("RAY_AUTH_TOKEN"):
         yield ok("token", "in RAY_AUTH_TOKEN (never shown)")
     elif path.is_file():
-        yield _mode(path)
-    elif "RAY_AUTH_TOKEN_PATH" in os.environ or os.environ.get("RAY_AUTH_MODE") == "token":
+        yield _judged(path, is_used=needed or is_named)
+    elif is_named:
         cure = "write the cluster's token there and chmod 600 it, or correct RAY_AUTH_TOKEN_PATH"
         yield fault("token", f"{path} is not there", cure)
     elif needed:
@@ -53,14 +54,15 @@ def token(*, needed: bool) -> Iterator[Finding]:
         yield ok("token", "none needed: a local cluster gets one of its own")
 
 
-def _mode(path: Path) -> Finding:
-    mode = stat.S_IMODE(path.stat().st_mode)
+def _judged(path: Path, *, is_used: bool) -> Finding:
+    """Judge a token file; one that is not used is no fault: Ray itself leaves such, open to all."""
+    mode, judge = stat.S_IMODE(path.stat().st_mode), fault if is_used else warning
     if mode & _OPEN_TO_OTHERS:
-        return fault(
+        return judge(
             "token", f"{path} has mode {mode:04o}, others may read it", f"chmod 600 {path}"
         )
     if not path.read_text().strip():
-        return fault("token", f"{path} is empty", "write the cluster's token into it")
+        return judge("token", f"{path} is empty", "write the cluster's token into it")
     return ok("token", f"{path}, mode {mode:04o} (never shown)")
 
 

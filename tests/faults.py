@@ -31,15 +31,16 @@ def begun(
 
 
 def softnce(
-    *words: str, environment: Mapping[str, str] | None = None
+    *words: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess:
-    """Run another verb to its end."""
+    """Run any verb to its end."""
     return subprocess.run(
         [*SOFTNCE, *words],
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
+        cwd=cwd,
         env={**os.environ, **(environment or {})},
     )
 

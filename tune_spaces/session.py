@@ -131,7 +131,9 @@ def _close_to_strangers() -> None:
     notebook may have, sets RAY_AUTH_MODE and RAY_AUTH_TOKEN before that itself.
     """
     if "ray" in sys.modules:
-        log.info("ray was imported before: its local cluster starts without a token")
+        log.info(
+            "ray was imported before: its local cluster uses the token that Ray finds or makes"
+        )
         return
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

@@ -1,7 +1,7 @@
 """A trial that waits for its resources is told to whoever watches, with what it lacks."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -10,7 +10,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from softnce.sections.study import ResourcesSection
-from softnce.training.groups import waits_for_its_workers
+from softnce.training.groups import unplaced, waits_for_its_workers
 from tune_spaces.session import uses_train, worker_needs
 
 _LOOK_EVERY_S = 1.0
@@ -41,13 +41,13 @@ class WaitingRoom(Callback):
         if time.monotonic() - self._looked < _LOOK_EVERY_S:
             return
         self._looked = time.monotonic()
-        for trial in trials:
-            if not trial.is_finished():
-                self._look(trial, Path(trial.config["assignment"]["folder"]))
+        living = [trial for trial in trials if not trial.is_finished()]
+        waiting = self._waiting(living)
+        for trial in living:
+            self._look(Path(trial.config["assignment"]["folder"]).name, trial in waiting)
 
-    def _look(self, trial: Trial, folder: Path) -> None:
-        key = folder.name
-        if not self._is_waiting(trial, folder):
+    def _look(self, key: str, is_waiting: bool) -> None:  # noqa: FBT001
+        if not is_waiting:
             self._since.pop(key, None)
             self._told.discard(key)
             return
@@ -56,11 +56,20 @@ class WaitingRoom(Callback):
             self._told.add(key)
             self._tell(self._sentence(key, waited))
 
-    def _is_waiting(self, trial: Trial, folder: Path) -> bool:
-        """Tell whether a trial, or the workers that it owns, have no place yet."""
-        if trial.status == Trial.PENDING:
-            return True
-        return uses_train(self._resources) and waits_for_its_workers(folder)
+    def _waiting(self, living: Sequence[Trial]) -> list[Trial]:
+        """Return the trials that have no place yet; one whose processes are starting has one.
+
+        Tune asks for places in the order of the trials, so that those without are the last.
+        """
+        if uses_train(self._resources):
+            return [
+                trial
+                for trial in living
+                if waits_for_its_workers(Path(trial.config["assignment"]["folder"]))
+            ]
+        pending = [trial for trial in living if trial.status == Trial.PENDING]
+        placed = len(pending) - unplaced(worker_needs(self._resources)) if pending else 0
+        return pending[max(placed, 0) :]
 
     def _sentence(self, key: str, waited: float) -> str:
         needs, workers = worker_needs(self._resources), self._resources.workers

@@ -7,6 +7,7 @@ for them for ever. With a name that tells whose it is, the next owner can remove
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -54,6 +55,14 @@ def waits_for_its_workers(folder: Path) -> bool:
     """Tell whether a run has asked for its workers and has none; one that starts has not asked."""
     states = _groups(folder).values()
     return bool(states) and "CREATED" not in states
+
+
+def unplaced(bundle: Mapping[str, float]) -> int:
+    """Return how many nameless groups of one bundle, as Tune makes for a trial, have no place."""
+    return sum(
+        about["state"] == "PENDING" and not about["name"] and about["bundles"] == {0: bundle}
+        for about in placement_group_table().values()
+    )
 
 
 def remove_groups(folder: Path) -> int:

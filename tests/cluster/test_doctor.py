@@ -1,9 +1,6 @@
 """One line a finding, each fault with its cure: on this machine alone, and of a cluster."""
 
 import copy
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -12,42 +9,40 @@ from cluster.census import judged
 from cluster.findings import is_fit, line, summary
 from cluster.probe import look, versions
 from softnce.configfile import validated
-
-COMMAND = [sys.executable, "-c", "from cluster.cli import main; main()", "doctor"]
+from tests.faults import softnce
 
 
 def config(**sections):
     return validated({"data": {"path": "pairs.jsonl"}, **sections})
 
 
-def said(*words, **environment):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_A", "MLFLOW_"))}
-    return subprocess.run(
-        [*COMMAND, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env={**kept, **environment},
-    )
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home of one's own, without a word about any cluster."""
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_machine_without_a_cluster_is_fit_for_a_search():
-    ended = said()
+def test_a_machine_without_a_cluster_is_fit_for_a_search(home):
+    ended = softnce("doctor")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     lines = ended.stdout.splitlines()
     assert any(one.startswith("ok       Ray: a local cluster starts") for one in lines)
     assert any("torch 2." in one for one in lines)
     assert lines[-1].startswith("fit: ")
+    assert not list(home.rglob("auth_token"))
 
 
-def test_a_cluster_that_does_not_answer_is_a_fault_with_a_cure(tmp_path):
-    token = tmp_path / "token"
+def test_a_cluster_that_does_not_answer_is_a_fault_with_a_cure(home):
+    token = home / "token"
     token.write_text("of-the-cluster")
     token.chmod(0o640)
-    ended = said("--address", "http://127.0.0.1:9", RAY_AUTH_TOKEN_PATH=str(token))
+    environment = {"RAY_AUTH_TOKEN_PATH": str(token)}
+    ended = softnce("doctor", "--address", "http://127.0.0.1:9", environment=environment)
     assert ended.returncode == 3
     assert f"fault    token: {token} has mode 0640, others may read it -> chmod 600" in ended.stdout
     assert "fault    Ray: http://127.0.0.1:9: no job server answers there" in ended.stdout
@@ -84,12 +79,19 @@ def test_the_token_is_judged_and_never_shown(token, content, mode, level, words)
     assert "secret" not in line(found)
 
 
-def test_a_cluster_without_a_token_is_a_warning(tmp_path, monkeypatch):
-    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
+@pytest.mark.usefixtures("home")
+def test_a_cluster_without_a_token_is_a_warning():
     assert [one.level for one in checks.token(needed=True)] == ["warning"]
     assert [one.level for one in checks.token(needed=False)] == ["ok"]
+
+
+def test_a_token_that_ray_left_open_is_a_fault_only_where_it_is_used(home):
+    path = home / ".ray" / "auth_token"
+    path.parent.mkdir()
+    path.write_text("secret")
+    path.chmod(0o644)
+    assert [one.level for one in checks.token(needed=True)] == ["fault"]
+    assert [one.level for one in checks.token(needed=False)] == ["warning"]
 
 
 @pytest.mark.parametrize(("free", "level"), [(0.2, "fault"), (3.0, "warning"), (80.0, "ok")])

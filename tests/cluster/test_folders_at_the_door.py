@@ -1,30 +1,14 @@
 """What stands in the way of a study is named before anything is written."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
-COMMAND = [sys.executable, "-c", "from cluster.cli import main; main()"]
-
-
-def said(*words, cwd, **environment):
-    return subprocess.run(
-        [*COMMAND, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        cwd=cwd,
-        env={**os.environ, **environment},
-    )
+from tests.faults import softnce
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("keep me")
-    ended = said("search", "--out", "mine", cwd=tmp_path)
+    ended = softnce("search", "--out", "mine", cwd=tmp_path)
     assert ended.returncode == 2
     assert "not empty and not a study" in ended.stderr
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
@@ -32,13 +16,13 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path):
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("keep me")
-    ended = said("search", "--out", "file", cwd=tmp_path)
+    ended = softnce("search", "--out", "file", cwd=tmp_path)
     assert ended.returncode == 2
     assert "--out names the folder of a study" in ended.stderr
 
 
 def test_a_cluster_that_does_not_answer_is_named_before_any_work(tmp_path):
-    ended = said("search", cwd=tmp_path, RAY_ADDRESS="127.0.0.1:1")
+    ended = softnce("search", cwd=tmp_path, environment={"RAY_ADDRESS": "127.0.0.1:1"})
     assert ended.returncode == 3
     assert "RAY_ADDRESS 127.0.0.1:1: nothing answers there" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
@@ -46,7 +30,8 @@ def test_a_cluster_that_does_not_answer_is_named_before_any_work(tmp_path):
 
 
 def test_an_mlflow_server_that_does_not_answer_is_named(tmp_path):
-    ended = said("search", cwd=tmp_path, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    server = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    ended = softnce("search", cwd=tmp_path, environment=server)
     assert ended.returncode == 3
     assert "MLflow at http://127.0.0.1:9 is out of reach: connection refused" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -71,7 +56,7 @@ def test_an_mlflow_server_that_does_not_answer_is_named(tmp_path):
 )
 def test_hostile_configurations_are_refused_in_a_line(tmp_path, text, word):
     (tmp_path / "bad.yaml").write_text(text)
-    ended = said("search", "bad.yaml", cwd=tmp_path)
+    ended = softnce("search", "bad.yaml", cwd=tmp_path)
     assert ended.returncode == 2
     assert word in ended.stderr
     assert len(ended.stderr) < 1000
