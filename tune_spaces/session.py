@@ -173,7 +173,7 @@ def stop_ray() -> None:
 
 def worker_needs(resources: ResourcesSection) -> dict[str, float]:
     """Return what one worker of a trial reserves, by Ray's names."""
-    needs = {"CPU": resources.cpus_per_worker}
+    needs = {"CPU": float(resources.cpus_per_worker)}
     if resources.gpus_per_worker:
         needs["GPU"] = resources.gpus_per_worker
     return needs

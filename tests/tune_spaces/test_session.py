@@ -26,7 +26,8 @@ session.stop_ray()
 @pytest.mark.slow
 @pytest.mark.parametrize(("first", "said"), [("", "64"), ("import ray", "0")])
 def test_a_local_cluster_has_our_token_unless_ray_was_imported_before(tmp_path, first, said):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
+    environment = {**kept, "HOME": str(tmp_path)}  # Ray may write a token there
     ended = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(first=first), str(tmp_path)],
         capture_output=True,
