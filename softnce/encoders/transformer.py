@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Literal, final
 
 import numpy as np
 import torch
@@ -17,27 +17,31 @@ from sentence_transformers.sentence_transformer.modules import (
     Pooling,
     Transformer,
 )
-from torch import Tensor
 
 from softnce.encoders.chunks import pooled_chunks
 from softnce.encoders.encoder import Encoder
+from softnce.encoders.packing import let_pack, packed_features
 from softnce.errors import ConfigError, SetupError
 from softnce.ragged import Ragged, ragged
 
 _CALL_STATE = ("truncation", "padding")  # set anew by every call of the tokenizer
 _LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
+Packing = Literal["auto", "always", "never"]
 _GROUPS = 5  # forward passes of a batch; measured best on 2 CPU cores
 
 
 @final
 class TransformerEncoder(Encoder):
-    """A transformer with pooling, forwarded in pooled chunks."""
+    """A transformer with pooling: packed on a GPU, in pooled chunks elsewhere."""
 
-    def __init__(self, model: SentenceTransformer) -> None:
+    def __init__(self, model: SentenceTransformer, *, packing: Packing = "auto") -> None:
         super().__init__(model, model.get_embedding_dimension() or 0)
         self._whole = model
         pad = model.tokenizer.pad_token_id
         self._pad: int = 0 if pad is None else pad
+        self._packing = packing
+        self._first_position: int | None = None
+        self._is_looked_at = False
 
     def tokenize(self, texts: Sequence[str]) -> Ragged:
         """Return token ids with the model's special tokens, cut at its maximum length."""
@@ -64,8 +68,26 @@ class TransformerEncoder(Encoder):
         """Return the ids of the tokenizer's special tokens."""
         return frozenset(self._whole.tokenizer.all_special_ids)
 
-    def features(self, tokens: Ragged) -> dict[str, Tensor]:
-        """Return ids padded to the longest row, and their mask."""
+    @property
+    def is_packed(self) -> bool:
+        """Tell whether passes hold no padding; looked at once, where the weights then are."""
+        if self._packing == "never" or (self._packing == "auto" and self.device.type != "cuda"):
+            return False
+        if not self._is_looked_at:
+            ids = [one for one in range(3, 40) if one != self._pad]
+            probe = ragged([ids[:5], ids, ids[:1], ids[7:20]])
+            self._first_position = let_pack(self._whole, probe, self._padded(probe))
+            self._is_looked_at = True
+        return self._first_position is not None
+
+    def features(self, tokens: Ragged) -> dict[str, Any]:
+        """Return ids end to end if packed, else padded to the longest row with their mask."""
+        if self.is_packed:
+            first = self._first_position or 0
+            return packed_features(tokens, first_position=first, device=self.device)
+        return self._padded(tokens)
+
+    def _padded(self, tokens: Ragged) -> dict[str, Any]:
         lengths = tokens.lengths
         mask = np.arange(int(lengths.max(initial=0))) < lengths[:, None]
         ids = np.full(mask.shape, self._pad, dtype=np.int64)
@@ -80,12 +102,19 @@ class TransformerEncoder(Encoder):
         return self._whole
 
     def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Return length-sorted groups with little padding."""
+        """Return length-sorted groups with little padding; packed rows need no groups."""
+        if self.is_packed:
+            return [np.arange(len(lengths))]
         return pooled_chunks(lengths, most=_GROUPS)
 
 
 def transformer_encoder(
-    model: str, *, pooling: str = "auto", similarity: str = "cosine", max_length: int = 256
+    model: str,
+    *,
+    pooling: str = "auto",
+    similarity: str = "cosine",
+    max_length: int = 256,
+    packing: Packing = "auto",
 ) -> TransformerEncoder:
     """Load a pretrained encoder.
 
@@ -94,6 +123,7 @@ def transformer_encoder(
         pooling: mean, cls, pooler (CodeBERT's tanh head), or auto: what the folder says, else mean.
         similarity: cosine or dot; cosine normalises the vectors, dot removes a normalisation.
         max_length: tokens kept of a text, at most what the model can take.
+        packing: rows end to end instead of padded: always, never, or auto: on a GPU.
 
     Raises:
         SetupError: the folder does not hold a model, or the hub cannot be reached.
@@ -108,7 +138,7 @@ def transformer_encoder(
         modules.append(Normalize())
     joined = SentenceTransformer(modules=modules, similarity_fn_name=similarity, device="cpu")
     joined.max_seq_length = min(max_length, loaded.max_seq_length or max_length)
-    return TransformerEncoder(joined)
+    return TransformerEncoder(joined, packing=packing)
 
 
 def _loaded(model: str) -> SentenceTransformer:

@@ -70,6 +70,11 @@ class EncoderSection(Section):
         "cos x 20 of UniXcoder's own code, dot with 1 what the paper's code makes of it",
     )
     max_length: int = Field(256, ge=8, le=8192, description="tokens kept of a query or a function")
+    packing: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="rows of a transformer end to end instead of padded; auto: on a GPU, if the "
+        "model gives the same vectors then",
+    )
     dimensions: int = Field(128, ge=8, le=4096, description="vector size of the static encoder")
     vocabulary: int = Field(
         8000,
@@ -115,6 +120,12 @@ class OptimSection(Section):
     max_steps: int | None = Field(None, ge=1, description="most steps of an epoch, for a short try")
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="of the encoder's forward pass; the loss is always at least fp32"
+    )
+    tokens_a_pass: int | None = Field(
+        None,
+        ge=64,
+        description="gradient caching, for batches beyond memory: encode at most so many tokens at "
+        "once and compute them again for the gradient; the same loss, a third more arithmetic",
     )
     init_from_teacher: bool = Field(
         default=False,

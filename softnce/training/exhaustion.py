@@ -68,8 +68,12 @@ def explained(config: Config, folder: Path) -> Iterator[None]:
 
 def memory_advice(config: Config) -> str:
     """Say which settings to lower when memory ran out."""
-    half = " or optim.precision: bf16" if config.optim.precision == "fp32" else ""
+    optim, kept = config.optim, config.encoder.max_length
+    half = " or optim.precision: bf16" if optim.precision == "fp32" else ""
+    now = "" if optim.tokens_a_pass is None else f" ({optim.tokens_a_pass})"
+    cached = f"{'set' if optim.tokens_a_pass is None else 'lower'} optim.tokens_a_pass{now}"
     return (
-        f"out of memory: lower optim.batch_size ({config.optim.batch_size}) or "
-        f"encoder.max_length ({config.encoder.max_length}), or set resources.max_concurrent{half}"
+        f"out of memory: {cached}, which keeps the batch whole, or lower optim.batch_size "
+        f"({optim.batch_size}) or encoder.max_length ({kept}), or set "
+        f"resources.max_concurrent{half}"
     )

@@ -24,6 +24,7 @@ class Loader:
         self, config: Config, prepared: Prepared, objective: Objective, device: torch.device
     ) -> None:
         self._config, self._prepared, self._objective = config, prepared, objective
+        self._device = device
         self._estimator: Estimator | None = None
         if config.loss.name != "infonce" and config.weights.prepared_parts:
             self._estimator = build_estimator(config.weights, prepared, device)
@@ -61,7 +62,7 @@ class Loader:
     ) -> None:
         for batch in rows:
             try:
-                made: Batch | BaseException = self._estimated(batch)
+                made: Batch | BaseException = self._placed(self._estimated(batch))
             except Exception as error:  # noqa: BLE001  (handed to the training thread)
                 made = error
             while not stopped.is_set():
@@ -87,6 +88,14 @@ class Loader:
             return Batch(rows, whole)
         workers = self._objective.workers
         return Batch(rows, whole.view(workers.world, -1, len(candidates))[workers.rank])
+
+    def _placed(self, batch: Batch) -> Batch:
+        """Put the relevance where the loss is taken, so that the step need not wait for a copy."""
+        relevance = batch.relevance
+        if relevance is None or relevance.device == self._device or self._device.type == "cpu":
+            return batch
+        moved = relevance.pin_memory().to(self._device, non_blocking=True)
+        return Batch(batch.rows, moved)
 
     def _scores(self, queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
         assert self._estimator is not None  # noqa: S101

@@ -159,6 +159,7 @@ def _started(
     encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
     if config.optim.init_from_teacher:
         _start_at_the_teacher(encoder, prepared)
+    encoder.tokens_a_pass = config.optim.tokens_a_pass
     encoder.model.to(device)
     encoder.model.train()
     optimizer = torch.optim.AdamW(

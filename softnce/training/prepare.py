@@ -167,6 +167,7 @@ def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Enc
         pooling=section.pooling,
         similarity=section.similarity,
         max_length=section.max_length,
+        packing=section.packing,
     )
 
 

@@ -175,7 +175,8 @@ def test_a_trial_that_runs_out_of_memory_fails_alone_with_advice(made_pairs, tmp
     resource.prlimit(process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
     code, said = ended(search)
     assert code == 0, said
-    assert "out of memory: lower optim.batch_size (16)" in said, said
+    assert "out of memory: set optim.tokens_a_pass, which keeps the batch whole" in said, said
+    assert "lower optim.batch_size (16)" in said
     states = {key: state for key, (state, _) in outcomes(out, "hit").items()}
     assert states.pop(victim) == "FAIL"
     assert set(states.values()) == {"COMPLETE"}

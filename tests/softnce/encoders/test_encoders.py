@@ -86,6 +86,68 @@ def test_chunks_give_the_gradient_of_one_plain_forward(encoder):
     torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("tokens_a_pass", [1, 64, 100_000])
+def test_gradient_caching_changes_neither_vectors_nor_gradient(encoder, tokens_a_pass):
+    encoder.model.eval()
+    tokens = encoder.tokenize(TEXTS)
+    found = []
+    for bound in (None, tokens_a_pass):
+        encoder.tokens_a_pass = bound
+        vectors = encoder.encode(tokens)
+        encoder.tokens_a_pass = None
+        loss = (vectors @ vectors.T / 0.05).logsumexp(dim=1).mean()
+        gradients = torch.autograd.grad(loss, list(encoder.model.parameters()), allow_unused=True)
+        found.append((vectors, torch.cat([one.flatten() for one in gradients if one is not None])))
+    (vectors, gradient), (same, again) = found
+    torch.testing.assert_close(same, vectors, atol=1e-6, rtol=0)
+    torch.testing.assert_close(again, gradient, atol=2e-5, rtol=1e-3)
+
+
+def test_gradient_caching_draws_the_same_dropout_twice(pretrained):
+    pretrained.model.train()
+    tokens = pretrained.tokenize(TEXTS)
+    one_group = tokens.take(np.argsort(tokens.lengths, kind="stable"))
+    gradients = []
+    for bound in (None, 10_000):
+        torch.manual_seed(3)
+        pretrained.tokens_a_pass = bound
+        if bound is None:
+            vectors = pretrained.model(pretrained.features(one_group))["sentence_embedding"]
+        else:
+            vectors = pretrained.encode(one_group)
+        pretrained.tokens_a_pass = None
+        gradients.append(torch.autograd.grad((vectors[0] @ vectors[-1]), weight_of(pretrained))[0])
+    torch.testing.assert_close(*gradients, atol=1e-6, rtol=1e-4)
+    assert gradients[0].abs().max() > 1e-3
+
+
+def weight_of(encoder):
+    """Return a weight of the first layer: its gradient went through every dropout."""
+    return encoder.model[0].auto_model.encoder.layer[0].attention.self.query.weight
+
+
+def activations_kept(work):
+    """Return how many numbers autograd holds at once for a backward pass."""
+    kept = []
+
+    def pack(tensor):
+        kept.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        work()
+    return sum(kept)
+
+
+def test_gradient_caching_holds_next_to_no_activations(pretrained):
+    tokens = pretrained.tokenize(TEXTS * 4)
+    plain = activations_kept(lambda: pretrained.encode(tokens))
+    pretrained.tokens_a_pass = 64
+    cached = activations_kept(lambda: pretrained.encode(tokens))
+    pretrained.tokens_a_pass = None
+    assert cached < plain / 20
+
+
 def test_no_texts_have_no_vectors(encoder):
     assert encoder.encode_all(encoder.tokenize([])).shape == (0, encoder.dimensions)
 

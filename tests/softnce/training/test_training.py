@@ -240,6 +240,16 @@ def test_a_resumed_run_is_bit_equal_to_an_undisturbed_one(prepared, tmp_path, lo
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.parametrize("loss", ["bm25", "teacher"])
+def test_gradient_caching_trains_the_same_encoder(prepared, tmp_path, loss):
+    config = with_overrides(config_with(), LOSSES[loss])
+    cached = with_overrides(config, {"optim/tokens_a_pass": 64})
+    plain = trained(config, prepared, tmp_path / "plain")
+    for report, other in zip(trained(cached, prepared, tmp_path / "cached"), plain, strict=True):
+        assert report["loss"] == pytest.approx(other["loss"], rel=1e-4)
+        assert report["mrr"] == pytest.approx(other["mrr"], abs=1e-3)
+
+
 @pytest.mark.parametrize("done", [1, 3])
 def test_only_the_first_report_after_a_resume_tells_the_epochs_before_it(prepared, tmp_path, done):
     run = epochs(config_with(), prepared, tmp_path)

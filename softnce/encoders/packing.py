@@ -1,0 +1,185 @@
+"""Rows laid end to end in one sequence: a GPU then computes no padding at all.
+
+A packed forward pass has the shape (1, total tokens). Where each row begins travels beside it under
+the names that transformers and sentence-transformers use for this, so that attention stays within
+a row and pooling sees rows. Attention is PyTorch's own, over a jagged tensor; its dropout works as
+in a padded pass.
+"""
+
+import logging
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from softnce.ragged import Ragged
+
+log = logging.getLogger(__name__)
+ATTENTION = "softnce_packed"
+_ERRORS = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, IndexError)
+_TOLERANCE = 0.02  # of the largest component; bf16 rounds to 0.004, a wrong position is far off
+_KEYS = frozenset({"cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx"})
+
+
+def packed_features(tokens: Ragged, *, first_position: int, device: torch.device) -> dict[str, Any]:
+    """Return the model's input for one packed pass.
+
+    Args:
+        tokens: n rows of token ids.
+        first_position: position of a row's first token: 0, but padding_idx + 1 for RoBERTa.
+        device: where to put it; the copy to a GPU does not wait.
+    """
+    lengths = tokens.lengths
+    places = np.arange(len(tokens.values)) - np.repeat(tokens.offsets[:-1], lengths)
+    longest = int(lengths.max(initial=0))
+    ends = _moved(tokens.offsets.astype(np.int32), device)
+    return {
+        "input_ids": _moved(tokens.values.astype(np.int64), device).unsqueeze(0),
+        "position_ids": _moved(places + first_position, device).unsqueeze(0),
+        "seq_idx": _moved(np.repeat(np.arange(len(tokens)), lengths), device).unsqueeze(0),
+        "cu_seq_lens_q": ends,
+        "cu_seq_lens_k": ends,
+        "max_length_q": longest,
+        "max_length_k": longest,
+    }
+
+
+def let_pack(whole: nn.Module, probe: Ragged, padded: Mapping[str, Any]) -> int | None:
+    """Let a model attend within packed rows, if it still returns the same vectors then.
+
+    Args:
+        whole: a sentence-transformers model whose first module is a transformer.
+        probe: rows to try it with.
+        padded: the same rows as padded features.
+
+    Returns:
+        The position of a row's first token; None: it cannot, and is left as it was.
+    """
+    module: Any = next(whole.children())
+    model = module.auto_model
+    before, known = model.config._attn_implementation, module.model_forward_params
+    was_training = whole.training
+    whole.eval()
+    try:
+        with torch.inference_mode():
+            wanted = whole(dict(padded))["sentence_embedding"].float()
+            model.set_attn_implementation(ATTENTION)
+            if known is not None:
+                module.model_forward_params = known | _KEYS
+            first = _first_position(model)
+            features = packed_features(probe, first_position=first, device=wanted.device)
+            found = whole(features)["sentence_embedding"].float()
+        slack = _TOLERANCE * float(wanted.abs().max())
+        why = None if torch.allclose(found, wanted, rtol=0, atol=slack) else "its vectors change"
+    except _ERRORS as error:
+        why = str(error).partition("\n")[0] or type(error).__name__
+    whole.train(was_training)
+    if why is None:
+        return first
+    model.set_attn_implementation(before)
+    module.model_forward_params = known
+    log.warning("%s is padded, for it cannot be packed: %s", type(model).__name__, why)
+    return None
+
+
+def _first_position(model: nn.Module) -> int:
+    """Return the position of a text's first token: after the padding's where that has one."""
+    for module in model.modules():
+        padding = getattr(module, "padding_idx", None)
+        table = getattr(module, "position_embeddings", None)
+        if isinstance(padding, int) and isinstance(table, nn.Embedding):
+            return padding + 1
+    return 0
+
+
+def packed_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    **options: Any,  # noqa: ANN401  (transformers hands on whatever its models know)
+) -> tuple[Tensor, Tensor | None]:
+    """Attend within rows where the pass is packed, else as transformers' own ``sdpa``.
+
+    Args:
+        module: the attention layer.
+        query: (1, heads, total, size) if packed; key and value likewise.
+        key: as query.
+        value: as query.
+        attention_mask: None if packed.
+        options: transformers' own; ``cu_seq_lens_q`` says that the pass is packed.
+
+    Returns:
+        (1, total, heads, size), and no attention weights.
+    """
+    ends = options.get("cu_seq_lens_q")
+    if ends is None:
+        attended: tuple[Tensor, Tensor | None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, **options
+        )
+        return attended
+    heads = [part[0].transpose(0, 1) for part in (query, key, value)]
+    dropout, scale = options.get("dropout", 0.0), options.get("scaling")
+    attend = _attend_jagged if query.is_cuda else _attend_by_row
+    return attend(heads, ends, options["max_length_q"], dropout, scale).unsqueeze(0), None
+
+
+def _attend_jagged(
+    heads: list[Tensor], ends: Tensor, longest: int, dropout: float, scale: float | None
+) -> Tensor:
+    """Attend over (total, heads, size) in one kernel; the longest row is told, lest it be asked."""
+    jagged = [
+        torch.nested.nested_tensor_from_jagged(
+            part.contiguous(), ends, min_seqlen=1, max_seqlen=longest
+        ).transpose(1, 2)
+        for part in heads
+    ]
+    query, key, value = jagged
+    found = scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scale)
+    values: Tensor = found.transpose(1, 2).values()
+    return values
+
+
+def _attend_by_row(
+    heads: list[Tensor], ends: Tensor, longest: int, dropout: float, scale: float | None
+) -> Tensor:
+    """Attend row by row: PyTorch's jagged attention wants a GPU."""
+    del longest
+    query, key, value = (part.transpose(0, 1) for part in heads)
+    rows = [
+        scaled_dot_product_attention(
+            query[:, start:stop],
+            key[:, start:stop],
+            value[:, start:stop],
+            dropout_p=dropout,
+            scale=scale,
+        )
+        for start, stop in pairwise(ends.tolist())
+    ]
+    return torch.cat(rows, dim=1).transpose(0, 1)
+
+
+def _mask(*sizes: Any, attention_mask: Tensor | None = None, **options: Any) -> Any:  # noqa: ANN401
+    """Return no mask for a packed pass, which brings none, else that of ``sdpa``."""
+    if attention_mask is None:
+        return None
+    return sdpa_mask(*sizes, attention_mask=attention_mask, **options)
+
+
+def _moved(array: np.ndarray, device: torch.device) -> Tensor:
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor
+
+
+AttentionInterface.register(ATTENTION, packed_attention)
+AttentionMaskInterface.register(ATTENTION, _mask)

@@ -1,0 +1,115 @@
+"""A packed pass gives what a padded one gives, and a model that cannot be packed stays padded."""
+
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from transformers import (
+    AutoModel,
+    BertConfig,
+    BertTokenizerFast,
+    DistilBertConfig,
+    MPNetConfig,
+    RobertaConfig,
+)
+
+from softnce.encoders.transformer import transformer_encoder
+from softnce.export import export
+
+TEXTS = ["a b c", "", "c " * 40, "b", "a b " * 11]
+SMALL = {"vocab_size": 90, "max_position_embeddings": 66}
+LAYERS = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+SHAPE = {**SMALL, **LAYERS, "intermediate_size": 32}
+CONFIGS = {
+    "bert": BertConfig(**SHAPE),
+    "roberta": RobertaConfig(**SHAPE),
+    "distilbert": DistilBertConfig(**SMALL, dim=16, hidden_dim=32, n_heads=2, n_layers=2),
+}
+
+
+def saved(config, folder):
+    """Write a model with random weights in Hugging Face's own layout."""
+    torch.manual_seed(0)
+    model = AutoModel.from_config(config)
+    for parameter in model.parameters():  # as drawn, positions hardly matter
+        torch.nn.init.normal_(parameter, std=0.3)
+    model.save_pretrained(folder)
+    words = {"[UNK]": 0, "[PAD]": 1, "[CLS]": 2, "[SEP]": 3, "a": 4, "b": 5, "c": 6}
+    BertTokenizerFast(vocab=words).save_pretrained(folder)
+    return str(folder)
+
+
+def gradient(encoder, vectors):
+    """Return the gradient of a loss in which every vector counts."""
+    loss = (vectors @ vectors.T).logsumexp(dim=1).sum()
+    found = torch.autograd.grad(loss, list(encoder.model.parameters()), allow_unused=True)
+    return torch.cat([one.flatten() for one in found if one is not None])
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_packed_rows_have_the_vectors_and_gradient_of_padded_ones(tmp_path, kind, pooling):
+    folder = saved(CONFIGS[kind], tmp_path)
+    padded, packed = (
+        transformer_encoder(folder, pooling=pooling, packing=packing)
+        for packing in ("never", "always")
+    )
+    assert (padded.is_packed, packed.is_packed) == (False, True)
+    tokens = padded.tokenize(TEXTS)
+    found = []
+    for encoder in (padded, packed):
+        encoder.model.eval()
+        vectors = encoder.encode(tokens)
+        found.append((vectors, gradient(encoder, vectors)))
+    torch.testing.assert_close(found[1][0], found[0][0], atol=2e-6, rtol=0)
+    torch.testing.assert_close(found[1][1], found[0][1], atol=2e-5, rtol=1e-3)
+    torch.testing.assert_close(
+        packed.encode_all(tokens), padded.encode_all(tokens), atol=2e-6, rtol=0
+    )
+
+
+def test_a_packed_pass_holds_no_padding(tmp_path):
+    encoder = transformer_encoder(saved(CONFIGS["bert"], tmp_path), packing="always")
+    tokens = encoder.tokenize(TEXTS)
+    assert encoder.features(tokens)["input_ids"].shape == (1, len(tokens.values))
+    assert len(encoder.chunks(tokens.lengths)) == 1
+
+
+def test_attention_dropout_works_in_a_packed_pass(tmp_path):
+    config = BertConfig(**SHAPE, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.5)
+    encoder = transformer_encoder(saved(config, tmp_path), packing="always")
+    tokens = encoder.tokenize(TEXTS)
+    encoder.model.train()
+    assert not torch.equal(encoder.encode(tokens), encoder.encode(tokens))
+    encoder.model.eval()
+    assert torch.equal(encoder.encode(tokens), encoder.encode(tokens))
+
+
+def test_a_model_with_another_attention_stays_padded_and_as_it_was(tmp_path, caplog):
+    folder = saved(MPNetConfig(**SHAPE), tmp_path)
+    encoder = transformer_encoder(folder, packing="always")
+    padded = transformer_encoder(folder, packing="never")
+    tokens = encoder.tokenize(TEXTS)
+    assert not encoder.is_packed
+    assert "MPNetModel is padded, for it cannot be packed" in caplog.text
+    assert torch.equal(encoder.encode_all(tokens), padded.encode_all(tokens))
+
+
+def test_the_choice_is_made_in_the_mode_it_found_the_model_in(tmp_path):
+    encoder = transformer_encoder(saved(CONFIGS["bert"], tmp_path), packing="always")
+    encoder.model.train()
+    assert encoder.is_packed
+    assert encoder.model.training
+
+
+def test_on_the_cpu_rows_are_not_packed_by_themselves(minilm):
+    assert not transformer_encoder(str(minilm)).is_packed
+
+
+def test_a_packed_model_is_exported_as_one_that_knows_nothing_of_it(tmp_path):
+    encoder = transformer_encoder(saved(CONFIGS["roberta"], tmp_path / "in"), packing="always")
+    vectors = encoder.encode_all(encoder.tokenize(TEXTS))
+    (tmp_path / "out").mkdir()
+    folder = export(encoder, tmp_path / "out", {})
+    assert not [path for path in folder.rglob("*.json") if "packed" in path.read_text()]
+    theirs = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)
+    torch.testing.assert_close(vectors, torch.from_numpy(theirs), atol=2e-6, rtol=0)
