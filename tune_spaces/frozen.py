@@ -11,7 +11,7 @@ from softnce.training.prepare import Prepared
 from softnce.training.tracking import Tracker
 from tune_spaces.space import SearchSpace
 from tune_spaces.study import Job
-from tune_spaces.watch import METRICS
+from tune_spaces.watch import METRICS, trial_params
 
 
 def frozen_models(space: SearchSpace) -> list[str]:
@@ -39,7 +39,7 @@ def with_model(
         return prepared
     config = FROZEN[model].configured(job.config)
     job.console.print(f"training the {model} with InfoNCE, once for all trials")
-    tracker.begin(model, model, _params(config), {"softnce.role": "frozen model"})
+    tracker.begin(model, model, trial_params(config, {}), {"softnce.role": "frozen model"})
     try:
         _train(model, job, prepared, config, (tracker, is_stopped))
     except SoftnceError as error:
@@ -77,15 +77,3 @@ def _train(
         tracker.report(model, report["epoch"], metrics)
 
     supervise(assignment, tell=tell, should_stop=is_stopped)
-
-
-def _params(config: Config) -> dict[str, Any]:
-    return {
-        "loss": config.loss.name,
-        "loss_temperature": config.loss.temperature,
-        "learning_rate": config.optim.learning_rate,
-        "batch_size": config.optim.batch_size,
-        "epochs": config.optim.epochs,
-        "seed": config.optim.seed,
-        "encoder": config.encoder.model or config.encoder.kind,
-    }

@@ -25,27 +25,11 @@ from softnce.losses.baselines import (
 )
 from softnce.losses.infonce import info_nce
 from softnce.weights.weighting import negative_shares
+from tests.worked import DIGITS, LOGITS, SCORES, double, gradient
 
-LOGITS = [
-    [2.0, 0.5, -1.0, 0.25],
-    [0.75, 1.5, 0.0, -0.5],
-    [-0.25, 1.0, 1.25, 0.5],
-    [0.1, -0.3, 0.6, 0.9],
-]
-SCORES = [
-    [1, 0.8, 0.1, 0.3],
-    [0.8, 1, 0.2, 0.4],
-    [0.1, 0.2, 1, 0.6],
-    [0.3, 0.4, 0.6, 1],
-]
-DIGITS = 6e-11
 SHARE_LOSSES = [bce, negatives_bce, weighted_info_nce, kl_to_shares, kl_info_nce]
 
 seeds = st.integers(0, 2**32 - 1)
-
-
-def double(rows: list[list[float]]) -> Tensor:
-    return torch.tensor(rows, dtype=torch.float64)
 
 
 def draw(seed: int, scale: float = 3.0):
@@ -103,13 +87,6 @@ def paper_kl(logits: Tensor, shares: Tensor, answers: Tensor) -> float:
         for j, p in zip(kept, softmax([row[j] for j in kept]), strict=True):
             total += targets[j] * (math.log(targets[j]) - math.log(p))
     return total / len(logits)
-
-
-def gradient(loss, logits: Tensor, *constants: Tensor, **options) -> Tensor:
-    leaf = logits.clone().requires_grad_()
-    loss(leaf, *constants, **options).backward()
-    assert leaf.grad is not None
-    return leaf.grad
 
 
 @pytest.fixture

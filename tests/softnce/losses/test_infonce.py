@@ -19,13 +19,8 @@ from softnce.losses.infonce import (
     symmetric_info_nce,
     symmetric_soft_info_nce,
 )
+from tests.worked import DIGITS, LOGITS, double, gradient
 
-LOGITS = [
-    [2.0, 0.5, -1.0, 0.25],
-    [0.75, 1.5, 0.0, -0.5],
-    [-0.25, 1.0, 1.25, 0.5],
-    [0.1, -0.3, 0.6, 0.9],
-]
 WEIGHTS_A = [  # Eq. 4 with temperature 1, alpha 1.3, beta 0.7
     [1, 0.3070108427, 1.4739206501, 1.2190685072],
     [0.4281948085, 1, 1.4193677487, 1.1524374429],
@@ -50,13 +45,8 @@ GRADIENT_B = [
     [0.0401523927, 0.1371696101, -0.1806002164, 0.0032782137],
     [0.0976354253, 0.0559308479, 0.0066512495, -0.1602175226],
 ]
-DIGITS = 6e-11  # half a unit of the tenth digit, and the rounding of ten-digit inputs
 
 seeds = st.integers(0, 2**32 - 1)
-
-
-def double(rows: list[list[float]]) -> Tensor:
-    return torch.tensor(rows, dtype=torch.float64)
 
 
 def draw(seed: int, queries: int = 5, extra: int = 3, scale: float = 3.0):
@@ -82,13 +72,6 @@ def paper_soft_info_nce(logits: Tensor, weights: Tensor, answers: Tensor) -> flo
 def paper_info_nce(logits: Tensor, answers: Tensor) -> float:
     """Eq. 1, summed as printed."""
     return paper_soft_info_nce(logits, torch.ones_like(logits), answers)
-
-
-def gradient(loss, logits: Tensor, *constants: Tensor) -> Tensor:
-    leaf = logits.clone().requires_grad_()
-    loss(leaf, *constants).backward()
-    assert leaf.grad is not None
-    return leaf.grad
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from softnce.errors import ConfigError, DataError
 from softnce.losses.infonce import info_nce, soft_info_nce
 from softnce.weights.bm25 import VARIANTS, BM25Estimator, terms
 from softnce.weights.weighting import negative_weights
+from tests.worked import DIGITS, double
 
 TEXTS = [
     [10, 11, 12, 10],
@@ -47,15 +48,10 @@ LUCENE = [  # mean length 3.4
     [0, 0, 0, 3.3342385277, 0],
     [0.7060759764, 0.6481822871, 0, 0, 5.1019754608],
 ]
-DIGITS = 6e-11
 
 batches = st.lists(
     st.lists(st.sampled_from("abcdefgh"), min_size=0, max_size=12), min_size=1, max_size=12
 ).filter(any)
-
-
-def double(rows: list[list[float]]) -> Tensor:
-    return torch.tensor(rows, dtype=torch.float64)
 
 
 def all_rows(texts: list) -> Tensor:

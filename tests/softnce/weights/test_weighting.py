@@ -23,19 +23,8 @@ from softnce.weights.weighting import (
     standardised,
     weight_spread,
 )
+from tests.worked import DIGITS, LOGITS, SCORES, double
 
-LOGITS = [
-    [2.0, 0.5, -1.0, 0.25],
-    [0.75, 1.5, 0.0, -0.5],
-    [-0.25, 1.0, 1.25, 0.5],
-    [0.1, -0.3, 0.6, 0.9],
-]
-SCORES = [
-    [1, 0.8, 0.1, 0.3],
-    [0.8, 1, 0.2, 0.4],
-    [0.1, 0.2, 1, 0.6],
-    [0.3, 0.4, 0.6, 1],
-]
 SHARES_A = [
     [0, 0.4754849553, 0.2361188410, 0.2883962037],
     [0.4506267060, 0, 0.2473091798, 0.3020641143],
@@ -62,7 +51,6 @@ WEIGHTS_B = [
 ]
 PAPER = {"alpha": 1.3, "beta": 0.7}  # Table 7, SimCSE and the trained model
 PAPER_BM25 = {"alpha": 1.5, "beta": 0.5}  # Table 7, BM25
-DIGITS = 6e-11
 
 seeds = st.integers(0, 2**32 - 1)
 coefficients = st.fixed_dictionaries(
@@ -72,10 +60,6 @@ coefficients = st.fixed_dictionaries(
         "temperature": st.floats(0.05, 5),
     }
 )
-
-
-def double(rows: list[list[float]]) -> Tensor:
-    return torch.tensor(rows, dtype=torch.float64)
 
 
 def draw(seed: int, queries: int = 6, extra: int = 2) -> Tensor:
