@@ -6,6 +6,7 @@ on the command line and by ``section/field`` in a search space.
 
 from pydantic import model_validator
 
+from softnce.domain import has_domain
 from softnce.sections.method import LossSection, WeightsSection
 from softnce.sections.section import Section
 from softnce.sections.study import ResourcesSection, SearchSection, TrackingSection
@@ -42,7 +43,7 @@ class Config(Section):
     def _weights_have_a_domain(self) -> "Config":
         alpha, beta, negatives = self.weights.alpha, self.weights.beta, self.negatives
         is_eq_4 = self.loss.name == "soft-infonce" and self.weights.estimator != "duplicates"
-        if is_eq_4 and beta * negatives <= alpha:
+        if is_eq_4 and not has_domain(negatives, alpha=alpha, beta=beta):
             raise ValueError(
                 f"alpha={alpha:g} with beta={beta:g} needs more than {alpha / beta:g} negatives "
                 f"a query, the batch has {negatives}: raise optim.batch_size, or lower "

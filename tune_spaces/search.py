@@ -39,6 +39,7 @@ from tune_spaces.study import (
     StudyFolder,
     require_own,
     require_same,
+    require_same_weights,
     store_size,
     study_folder,
 )
@@ -110,6 +111,7 @@ def _study(job: Job) -> Study:
     prepared = prepare(
         config, pairs, job.folder.cache(config), tell=console.print, models=job.space.models()
     )
+    require_same_weights(job.folder, prepared.weights)
     store_size(job.folder.root, valid=prepared.valid)
     study = job.folder.optuna_study()
     with held(study):

@@ -204,18 +204,45 @@ def require_same(folder: StudyFolder, config: Config, data_digest: str) -> None:
     path = folder.root / "study.json"
     now = {"name": folder.name, **fingerprint(config, data_digest)}
     if path.exists():
-        differences = _differences(_read(path), now)
-        if differences:
-            raise ConfigError(
-                f"{folder.root}: this study exists with {'; '.join(differences[:4])}. Undo the "
-                "change, or start another study with --out NEW_FOLDER"
-            )
+        stored = _read(path)
+        _require_equal(folder, {k: v for k, v in stored.items() if k != "weights"}, now)
     else:
         folder.root.mkdir(parents=True, exist_ok=True)
-        building = path.with_suffix(".building")
-        building.write_text(json.dumps(now, indent=1, sort_keys=True))
-        building.rename(path)
+        _write(path, now)
     (folder.root / "config.yaml").write_text(to_yaml(config))
+
+
+def require_same_weights(folder: StudyFolder, weights: Mapping[str, str]) -> None:
+    """Store which pretrained weights a study starts at, or compare; a folder's may be replaced.
+
+    Args:
+        folder: of a study that has a fingerprint.
+        weights: digest by the word of what starts at them: encoder, simcse.
+
+    Raises:
+        ConfigError: the same folder or id now holds other weights.
+    """
+    path = folder.root / "study.json"
+    stored = _read(path)
+    if "weights" in stored:
+        _require_equal(folder, {"weights": stored["weights"]}, {"weights": dict(weights)})
+    else:
+        _write(path, {**stored, "weights": dict(weights)})
+
+
+def _require_equal(folder: StudyFolder, stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    differences = _differences(stored, now)
+    if differences:
+        raise ConfigError(
+            f"{folder.root}: this study exists with {'; '.join(differences[:4])}. Undo the "
+            "change, or start another study with --out NEW_FOLDER"
+        )
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    building = path.with_suffix(".building")
+    building.write_text(json.dumps(content, indent=1, sort_keys=True))
+    building.rename(path)
 
 
 def store_size(root: Path, *, valid: int) -> None:

@@ -25,9 +25,9 @@ def shingles(tokens: Sequence[str]) -> Shingles:
     Returns:
         (n,) sorted, n >= 1: a code of fewer than three tokens is one shingle.
     """
+    if len(tokens) < 3:
+        return np.array([zlib.crc32("\0".join(tokens).encode())], np.uint32)
     hashes = np.fromiter((zlib.crc32(token.encode()) for token in tokens), np.uint64, len(tokens))
-    if len(hashes) < 3:
-        return np.array([hashes.sum()], np.uint64).astype(np.uint32)
     mixed = hashes[:-2] * np.uint64(0x9E3779B1) + hashes[1:-1] * np.uint64(0x85EBCA77) + hashes[2:]
     mixed ^= mixed >> np.uint64(29)
     return np.unique((mixed * np.uint64(0xC2B2AE3D27D4EB4F) >> np.uint64(32)).astype(np.uint32))

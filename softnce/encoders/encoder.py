@@ -6,6 +6,7 @@ so only those modules import it that need it while they train.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +49,14 @@ class Encoder(ABC):
     @abstractmethod
     def tokenizer_digest(self) -> str:
         """Return a name that changes whenever ``tokenize`` would return other ids."""
+
+    def weights_digest(self) -> str:
+        """Return a name of the weights as they are now."""
+        digest = sha256()
+        for name, tensor in self.model.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     @abstractmethod
     def special_ids(self) -> frozenset[int]:

@@ -160,7 +160,8 @@ def top_k_info_nce(logits: Logits, relevance: Relevance, answers: Answers, *, k:
         )
     suspects = relevance.detach().masked_fill(_own(logits, answers), -math.inf)
     dropped = suspects.topk(k, dim=1).indices
-    return info_nce(_wide(logits).scatter(1, dropped, -math.inf), answers)
+    loss = info_nce(_wide(logits).scatter(1, dropped, -math.inf), answers)
+    return _unless_nan(loss, relevance)
 
 
 def threshold_info_nce(
@@ -190,7 +191,12 @@ def threshold_info_nce(
     scores = _wide(relevance.detach())
     own_score = scores.gather(1, answers.long().unsqueeze(1))
     kept = (scores < ratio * own_score) | (own_score <= 0) | _own(logits, answers)
-    return info_nce(_wide(logits).masked_fill(~kept, -math.inf), answers)
+    return _unless_nan(info_nce(_wide(logits).masked_fill(~kept, -math.inf), answers), relevance)
+
+
+def _unless_nan(loss: Loss, relevance: Relevance) -> Loss:
+    """Return NaN where a score is NaN: its rank, and what it would drop, mean nothing."""
+    return loss.masked_fill(relevance.isnan().any(), math.nan)
 
 
 def _binary_cross_entropy(logits: Logits, targets: Shares) -> Loss:

@@ -10,6 +10,7 @@
 The columns of the data set are (anchor, positive) or (anchor, positive, negative, ...).
 """
 
+import math
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, cast, final
@@ -17,12 +18,13 @@ from typing import Any, Literal, cast, final
 import torch
 from torch import Tensor, nn
 
+from softnce.domain import has_domain
 from softnce.errors import ConfigError
 from softnce.losses.infonce import similarity, soft_info_nce
 from softnce.shapes import Loss, Number, Relevance
 from softnce.weights.bm25 import BM25Estimator, VariantName
 from softnce.weights.docstrings import mean_of_others
-from softnce.weights.weighting import negative_weights, standardised
+from softnce.weights.weighting import negative_weights, require_finite, standardised
 
 Features = Mapping[str, Any]  # of one column: input_ids, attention_mask, modality, ...
 AnchorEstimator = Callable[[Sequence[Features], Tensor], Tensor]
@@ -125,9 +127,9 @@ class SoftInfoNCELoss(nn.Module):
         temperature: Number = 1.0,
         loss_temperature: Number = 0.05,
         estimator: str | AnchorEstimator = "bm25",
-        scale: Literal["raw", "standardised"] = "standardised",
+        scale: str = "standardised",
         floor: Number | None = 0.1,
-        kind: Literal["cosine", "dot"] = "cosine",
+        kind: str = "cosine",
     ) -> None:
         """Keep the settings; the model is the one being trained.
 
@@ -150,14 +152,17 @@ class SoftInfoNCELoss(nn.Module):
             ConfigError: a setting is out of range, or no estimator has this name.
         """
         super().__init__()
-        if not (alpha >= 0 and beta > 0 and loss_temperature > 0):
+        if not (0 <= alpha < math.inf and 0 < beta < math.inf and 0 < loss_temperature < math.inf):
             raise ConfigError(
                 f"alpha={alpha} must be 0 or more, beta={beta} and "
-                f"loss_temperature={loss_temperature} above 0"
+                f"loss_temperature={loss_temperature} above 0, and all finite"
             )
+        _require_word("scale", scale, ("raw", "standardised"))
+        _require_word("kind", kind, ("cosine", "dot"))
         self.model = model
         self._estimator = _chosen(estimator, model)
-        self._loss_temperature, self._scale, self._kind = loss_temperature, scale, kind
+        self._loss_temperature, self._scale = loss_temperature, scale
+        self._kind = cast(Literal["cosine", "dot"], kind)
         self._eq4 = {"alpha": alpha, "beta": beta, "temperature": temperature, "floor": floor}
         negative_weights(torch.zeros(1, 2), **{**self._eq4, "alpha": 0})  # type: ignore[arg-type]
 
@@ -170,6 +175,7 @@ class SoftInfoNCELoss(nn.Module):
 
         Raises:
             ConfigError: there are fewer than two columns.
+            RunError: the estimator's scores are not finite.
         """
         del labels
         columns = [dict(features) for features in sentence_features]
@@ -201,14 +207,17 @@ class SoftInfoNCELoss(nn.Module):
 
     def _has_domain(self, candidates: int) -> bool:
         """Tell whether Eq. 4 has an answer for so many candidates."""
-        alpha, beta = cast(float, self._eq4["alpha"]), cast(float, self._eq4["beta"])
-        return candidates > 1 and beta * (candidates - 1) > alpha
+        alpha, beta = (float(cast(float, self._eq4[name])) for name in ("alpha", "beta"))
+        return candidates > 1 and has_domain(candidates - 1, alpha=alpha, beta=beta)
 
     def _weights(self, columns: Sequence[Features], similarities: Relevance) -> Relevance:
         if not self._has_domain(similarities.shape[1]):
             self._warn(len(similarities))
             return torch.ones_like(similarities)
         relevance = self._estimator(columns, similarities.detach())
+        if relevance.device.type == "cpu":  # elsewhere the look would wait for the device
+            name = getattr(self._estimator, "__name__", type(self._estimator).__name__)
+            require_finite(relevance, source=name)
         relevance = _of_all(relevance.to(similarities.device), similarities)
         if self._scale == "standardised":
             relevance = standardised(relevance)
@@ -223,14 +232,27 @@ class SoftInfoNCELoss(nn.Module):
         )
 
 
+def _require_word(name: str, word: str, known: Collection[str]) -> None:
+    if word not in known:
+        raise ConfigError(f"{name}={word!r}: give {' or '.join(known)}")
+
+
 def _chosen(estimator: str | AnchorEstimator, model: nn.Module) -> AnchorEstimator:
     if not isinstance(estimator, str):
         return estimator
     if estimator == "self":
         return own_similarities
     if estimator == "bm25":
-        return AnchorBM25(cast(Any, model).tokenizer.all_special_ids)
+        return AnchorBM25(_special_ids(cast(Any, model).tokenizer))
     raise ConfigError(f"estimator={estimator!r}: give bm25, self, or a function")
+
+
+def _special_ids(tokenizer: Any) -> Collection[int]:  # noqa: ANN401  (of either library)
+    """Return the ids that stand for no text, of a transformer's or a static model's tokenizer."""
+    if hasattr(tokenizer, "all_special_ids"):
+        ids: Collection[int] = tokenizer.all_special_ids
+        return ids
+    return [one for one, token in tokenizer.get_added_tokens_decoder().items() if token.special]
 
 
 def _of_all(relevance: Tensor, similarities: Relevance) -> Relevance:

@@ -95,7 +95,8 @@ def vectors_key(model: str, config: Config, prepared: Prepared) -> str:
     frozen = FROZEN[model]
     own, tokens = frozen.configured(config), frozen.inputs(prepared).tokens
     sections = {name: getattr(own, name).model_dump() for name in ("encoder", "loss", "optim")}
-    return cache_key(model, tokens=tokens, metric=config.search.metric, **sections)
+    weights = prepared.weights.get("simcse" if model == "simcse" else "encoder", "")
+    return cache_key(model, tokens=tokens, weights=weights, metric=config.search.metric, **sections)
 
 
 def is_cached(model: str, prepared: Prepared) -> bool:

@@ -53,6 +53,7 @@ class Prepared:
         negatives: number of hard negatives of each training pair.
         simcse: name of the token table of SimCSE's queries; empty where it is not used.
         groups: name of the groups of duplicates; empty where they are not used.
+        weights: digest of the pretrained weights that encoder and simcse start at, where they do.
         vectors: name of the vectors of each frozen model, once it is known.
     """
 
@@ -67,6 +68,7 @@ class Prepared:
     negatives: int = 0
     simcse: str = ""
     groups: str = ""
+    weights: Mapping[str, str] = field(default_factory=dict)
     vectors: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, name: str) -> Ragged:
@@ -192,6 +194,10 @@ def prepare(
     cache.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(config, pairs, cache, tell)
     encoder = build_encoder(config.encoder, cache / f"{tokenizer}.json", seed=0)
+    weights = {"encoder": encoder.weights_digest()} if config.encoder.model else {}
+    simcse = ""
+    if "simcse" in wanted:
+        simcse, weights["simcse"] = _simcse_tokens(config, pairs, cache, tell)
     return Prepared(
         cache=str(cache),
         data=pairs.digest,
@@ -202,8 +208,9 @@ def prepare(
         valid=len(pairs.valid.texts),
         candidates=len(pairs.candidates),
         negatives=config.data.negatives,
-        simcse=_simcse_tokens(config, pairs, cache, tell) if "simcse" in wanted else "",
+        simcse=simcse,
         groups=duplicate_tables(pairs, cache, tell) if "duplicates" in wanted else "",
+        weights=weights,
     )
 
 
@@ -271,8 +278,12 @@ def _split_arrays(split: str, encoder: Encoder, queries: Queries) -> dict[str, N
     return {**named(split, encoder.tokenize(queries.texts)), f"{split}_answers": answers}
 
 
-def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
-    """Tokenise the training queries for SimCSE, which sees each as its own positive."""
+def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> tuple[str, str]:
+    """Tokenise the training queries for SimCSE, which sees each as its own positive.
+
+    Returns:
+        The name of the token table, and the digest of the weights that SimCSE starts at.
+    """
     section = config.weights.simcse
     size = section.setting("batch_size")
     if len(pairs.train) < size:
@@ -292,7 +303,7 @@ def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> s
         save_arrays(
             cache / name, {**named("train_queries", tokens), **named("train_codes", tokens)}
         )
-    return name
+    return name, encoder.weights_digest()
 
 
 def simcse_encoder(section: SimCSESection) -> EncoderSection:

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from softnce.domain import has_domain
 from softnce.errors import ConfigError, RunError
 from softnce.shapes import Answers, CandidateRows, Number, QueryRows, Relevance, Shares, Weights
 
@@ -108,8 +109,9 @@ def negative_shares(
     """
     _require_negatives(relevance.shape[1] - 1)
     _require_within("weights.temperature", temperature, above=0.0)
-    scores = _wide(relevance.detach()) / temperature
-    return scores.masked_fill(_own(relevance, answers), -math.inf).softmax(dim=1)
+    scores = _wide(relevance.detach()).masked_fill(_own(relevance, answers), -math.inf)
+    trailing = scores - scores.amax(dim=1, keepdim=True)  # first, lest a small t gives inf / inf
+    return (trailing / max(temperature, torch.finfo(scores.dtype).tiny)).softmax(dim=1)
 
 
 def standardised(relevance: Relevance, answers: Answers | None = None) -> Relevance:
@@ -205,7 +207,7 @@ def _require_domain(negatives: int, *, alpha: Number, beta: Number, floor: Numbe
     if floor is not None:
         _require_within("weights.floor", floor, least=0.0, most=1.0)
     _require_negatives(negatives)
-    if beta * negatives <= alpha:
+    if not has_domain(negatives, alpha=float(alpha), beta=float(beta)):
         raise ConfigError(
             f"alpha={alpha:g} and beta={beta:g} need more than {alpha / beta:.3g} negatives a "
             f"query, the batch has {negatives}: raise batch_size, or lower weights.alpha"

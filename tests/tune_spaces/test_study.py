@@ -5,7 +5,13 @@ import pytest
 
 from softnce.configfile import load_config, validated, with_overrides
 from softnce.errors import ConfigError
-from tune_spaces.study import StudyFolder, fingerprint, require_same, study_folder
+from tune_spaces.study import (
+    StudyFolder,
+    fingerprint,
+    require_same,
+    require_same_weights,
+    study_folder,
+)
 
 CONFIG = validated({"data": {"path": "pairs"}})
 
@@ -116,3 +122,11 @@ def test_a_torn_fingerprint_is_named(folder, text, fault):
 def test_a_fingerprint_is_plain_values():
     found = fingerprint(CONFIG, "abc")
     assert json.loads(json.dumps(found)) == found
+
+
+def test_pretrained_weights_that_were_replaced_are_refused(folder):
+    require_same_weights(folder, {"encoder": "a" * 64})
+    require_same_weights(folder, {"encoder": "a" * 64})
+    require_same(folder, CONFIG, "abc")
+    with pytest.raises(ConfigError, match=r"exists with weights.encoder aaa.* \(now bbb"):
+        require_same_weights(folder, {"encoder": "b" * 64})

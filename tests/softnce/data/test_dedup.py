@@ -107,3 +107,11 @@ def test_thousands_of_texts_of_one_pattern_take_no_time(text):
 
 def test_nothing_has_no_groups():
     assert near_duplicates([]) == []
+
+
+def test_two_words_in_another_order_are_another_text():
+    assert near_duplicates([shingles(t.split()) for t in ("str int", "int str", "str int")]) == [
+        0,
+        1,
+        0,
+    ]

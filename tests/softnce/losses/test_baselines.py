@@ -5,6 +5,7 @@ separate numpy script, printed to ten digits.
 """
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -306,3 +307,11 @@ def test_dropped_negatives_get_no_gradient(logits, scores, diagonal, loss, optio
     found = gradient(loss, logits, scores, diagonal, **options)
     assert found[0, 1] == 0
     assert found.isfinite().all()
+
+
+@pytest.mark.parametrize("loss", [top_k_info_nce, partial(threshold_info_nce, ratio=0.5)])
+def test_a_score_that_is_no_number_is_not_ranked_away(loss):
+    logits, scores, answers = torch.randn(3, 4), torch.rand(3, 4), torch.arange(3)
+    assert torch.isfinite(loss(logits, scores, answers))
+    scores[1, 3] = math.nan
+    assert torch.isnan(loss(logits, scores, answers))

@@ -7,8 +7,10 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-from softnce.errors import ConfigError
+from softnce.encoders.static import train_tokenizer
+from softnce.errors import ConfigError, RunError
 from softnce.losses.infonce import similarity, soft_info_nce
 from softnce.losses.st_adapter import AnchorBM25, SoftInfoNCELoss
 from softnce.weights.bm25 import BM25Estimator
@@ -126,11 +128,34 @@ def test_a_batch_too_small_for_alpha_is_plain_and_says_so(model, texts):
         ({"temperature": 0}, "weights.temperature=0 is out of range"),
         ({"floor": 2}, "weights.floor=2 is out of range"),
         ({"estimator": "bm52"}, "estimator='bm52': give bm25, self, or a function"),
+        ({"kind": "cos"}, "kind='cos': give cosine or dot"),
+        ({"scale": "standardized"}, "scale='standardized': give raw or standardised"),
+        ({"alpha": math.inf}, "alpha=inf"),
     ],
 )
 def test_a_wrong_setting_is_refused_at_once(model, settings, said):
     with pytest.raises(ConfigError, match=said):
         SoftInfoNCELoss(model, **settings)
+
+
+def test_scores_that_are_no_numbers_are_named_with_their_source(model, texts):
+    def of_my_own(columns, similarities):
+        assert len(columns) == 2
+        return torch.full_like(similarities, math.nan)
+
+    loss = SoftInfoNCELoss(model, estimator=of_my_own)
+    with pytest.raises(RunError, match="of_my_own: 16 of 16 scores are NaN"):
+        loss(features(model, texts[0][:4], texts[1][:4]))
+
+
+def test_a_static_model_of_the_library_is_trained_with_it(texts):
+    tokenizer = train_tokenizer([*texts[0], *texts[1]], vocabulary=400, max_length=32)
+    static = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=16)])
+    batch = [static.preprocess(column[:8]) for column in texts]
+    loss = SoftInfoNCELoss(static, temperature=0.5)(batch)
+    loss.backward()
+    assert static[0].embedding.weight.grad.abs().sum() > 0
+    assert loss.item() != SoftInfoNCELoss(static, alpha=0)(batch).item()
 
 
 def test_one_column_is_refused(model, texts):

@@ -1,11 +1,14 @@
 """Each loss and each estimator by its configured name, in the real loop; frozen models once."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from softnce.config import Config
 from softnce.configfile import validated, with_overrides
@@ -208,6 +211,22 @@ def test_other_pairs_share_no_vectors_tokens_or_groups(minilm, pairs, prepared, 
     assert other.groups != prepared.groups
     for model in FROZEN:
         assert vectors_key(model, config, other) != prepared.vectors[model]
+
+
+@pytest.mark.parametrize("model", FROZEN)
+def test_other_weights_in_the_same_folder_share_no_vectors(minilm, pairs, tmp_path, model):
+    folder = Path(shutil.copytree(minilm, tmp_path / "model"))
+    encoder = {"encoder__kind": "transformer", "encoder__model": str(folder)}
+    config = config_with(folder, **encoder)
+    keys = []
+    for _ in range(2):
+        made = prepare(config, pairs, tmp_path / "cache", tell=lambda _: None, models=MODELS)
+        keys.append(vectors_key(model, config, made))
+        weights = load_file(folder / "model.safetensors")
+        weights["embeddings.LayerNorm.bias"] += 0.5
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    again = prepare(config, pairs, tmp_path / "cache", tell=lambda _: None, models=MODELS)
+    assert len({*keys, vectors_key(model, config, again)}) == 3
 
 
 def test_what_no_trial_asks_is_not_prepared(minilm, pairs, tmp_path):

@@ -417,3 +417,19 @@ def test_scores_that_are_no_numbers_are_refused_with_their_count():
 def test_an_estimator_without_relevance_cannot_be_made():
     with pytest.raises(TypeError, match="relevance"):
         Estimator()  # type: ignore[abstract]
+
+
+@pytest.mark.parametrize(("alpha", "beta", "size"), [(0.6, 0.2, 4), (0.3, 0.1, 4), (1.2, 0.4, 4)])
+def test_a_domain_that_only_rounding_opens_is_refused(alpha, beta, size):
+    """In binary 0.2 x 3 exceeds 0.6, and the weights would be 1e15."""
+    scores = torch.randn(size, size, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(ConfigError, match="negatives a query"):
+        negative_weights(scores, alpha=alpha, beta=beta, temperature=1.0)
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-30, 1e-45, 5e-324])
+def test_a_tiny_temperature_blames_the_most_relevant_negative_alone(temperature):
+    shares = negative_shares(
+        torch.tensor([[0.0, 3.0, 2.0], [-7.0, 0.0, -9.0]]), temperature=temperature
+    )
+    assert shares.tolist() == [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
