@@ -128,5 +128,5 @@ def test_pretrained_weights_that_were_replaced_are_refused(folder):
     require_same_weights(folder, {"encoder": "a" * 64})
     require_same_weights(folder, {"encoder": "a" * 64})
     require_same(folder, CONFIG, "abc")
-    with pytest.raises(ConfigError, match=r"exists with weights.encoder "aaa.* \(now "bbb"):
+    with pytest.raises(ConfigError, match=r'exists with weights.encoder "aaa.* \(now "bbb'):
         require_same_weights(folder, {"encoder": "b" * 64})
