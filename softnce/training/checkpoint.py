@@ -51,8 +51,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         digests = {}
         for part in _TENSORS:
             path = building / f"{part}.safetensors"
-            save_file({k: v.contiguous() for k, v in getattr(checkpoint, part).items()}, path)
+            save_file(_apart(getattr(checkpoint, part)), path)
             digests[path.name] = _digest(path)
+        digests["progress"] = _progress_digest(checkpoint.progress)
         manifest = {"progress": checkpoint.progress, "sha256": digests}
         (building / MANIFEST).write_text(json.dumps(manifest, indent=1))
         _flush(building)
@@ -93,10 +94,14 @@ def load_weights(checkpoint: Path) -> dict[str, Tensor]:
 
 
 def verified_progress(path: Path) -> dict[str, Any] | None:
-    """Return a checkpoint's progress if every file matches its digest, else None."""
+    """Return a checkpoint's progress if it and every file match their digests, else None."""
     try:
         manifest = json.loads((path / MANIFEST).read_text())
         digests, progress = dict(manifest["sha256"]), dict(manifest["progress"])
+        if digests.pop("progress") != _progress_digest(progress):
+            return None
+        if path.name != _name(progress["epoch"]) or progress["best_epoch"] > progress["epoch"]:
+            return None
         if digests.keys() != {f"{part}.safetensors" for part in _TENSORS}:
             return None
         present = {name: digest for name, digest in digests.items() if (path / name).exists()}
@@ -155,6 +160,21 @@ def restore_random(states: dict[str, Tensor]) -> None:
 
 def _name(epoch: int) -> str:
     return f"epoch-{epoch:04d}"
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors that share no memory, as tied weights do, which the format refuses."""
+    seen: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        apart[name] = tensor.clone() if place in seen else tensor.contiguous()
+        seen.add(place)
+    return apart
+
+
+def _progress_digest(progress: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(progress, sort_keys=True).encode()).hexdigest()
 
 
 def _digest(path: Path) -> str:

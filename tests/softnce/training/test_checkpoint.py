@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -102,6 +103,37 @@ def test_a_file_that_the_manifest_does_not_vouch_for_is_not_loaded(fill):
     del manifest["sha256"]["optimizer.safetensors"]
     path.write_text(json.dumps(manifest))
     assert newest_checkpoint(path.parent.parent).progress["epoch"] == 2
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"epoch": 3, "best_epoch": 3, "history": [{"mrr": 0.999}]},
+        {"epoch": 7, "best_epoch": 3, "history": [{"mrr": 0.3}]},
+        {"epoch": 3, "best_epoch": 3, "history": []},
+        {"epoch": 3, "history": [{"mrr": 0.3}]},
+        {},
+    ],
+)
+def test_a_progress_that_was_edited_is_passed_over(fill, edited):
+    path = fill(3, best=3) / "epoch-0003" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "progress": edited}))
+    assert newest_checkpoint(path.parent.parent).progress["epoch"] == 2
+
+
+def test_a_checkpoint_under_another_epochs_name_is_passed_over(fill):
+    folder = fill(3, best=3)
+    (folder / "epoch-0003").rename(folder / "epoch-0009")
+    assert newest_checkpoint(folder).progress["epoch"] == 2
+
+
+def test_tied_weights_are_saved_and_come_back(tmp_path):
+    tied = torch.arange(6.0).view(2, 3)
+    saved = replace(made(1, 1), model={"inner": tied, "outer": tied, "half": tied[0]})
+    save_checkpoint(tmp_path, saved)
+    found = newest_checkpoint(tmp_path).model
+    assert all(torch.equal(found[name], saved.model[name]) for name in saved.model)
 
 
 def test_a_damaged_best_is_not_exported(fill):

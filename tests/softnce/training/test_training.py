@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from transformers import BertConfig
 
 from softnce.config import Config
 from softnce.configfile import with_overrides
@@ -19,6 +20,7 @@ from softnce.training.loop import device_of, epochs
 from softnce.training.prepare import prepare, prepared_from
 from softnce.training.scoring import evaluate
 from softnce.weights.bm25 import terms
+from tests.softnce.encoders.test_packing import SHAPE, saved
 
 WORDS = [
     "open",
@@ -236,6 +238,23 @@ def test_a_resumed_run_is_bit_equal_to_an_undisturbed_one(prepared, tmp_path, lo
     first = told(next(run) for _ in range(done))
     run.close()
     assert first + trained(config, prepared, tmp_path / "cut") == whole
+    ours, theirs = (newest_checkpoint(tmp_path / name).model for name in ("cut", "whole"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@pytest.mark.parametrize("done", [1, 2])
+def test_dropout_goes_on_where_it_was(pairs, tmp_path, done):
+    dropout = BertConfig(**SHAPE, hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.3)
+    changes = {"kind": "transformer", "model": saved(dropout, tmp_path / "model"), "max_length": 16}
+    few = {"optim/max_steps": 3, "optim/epochs": 3}
+    config = with_overrides(config_with(), {f"encoder/{k}": v for k, v in changes.items()} | few)
+    made = prepare(config, pairs, tmp_path / "cache", tell=said)
+    whole = trained(config, made, tmp_path / "whole")
+    run = epochs(config, made, tmp_path / "cut")
+    first = told(next(run) for _ in range(done))
+    run.close()
+    torch.manual_seed(99)  # as another process would
+    assert first + trained(config, made, tmp_path / "cut") == whole
     ours, theirs = (newest_checkpoint(tmp_path / name).model for name in ("cut", "whole"))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
