@@ -3,11 +3,9 @@
 Called again on the same folder it continues: nothing that has ended is trained again.
 """
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -20,7 +18,7 @@ from softnce.data.pairs import PairSet, read_pairs
 from softnce.data.sources import named_paths
 from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError
 from softnce.export import export
-from softnce.training.checkpoint import best_checkpoint, keep_weights_only, load_weights
+from softnce.training.checkpoint import best_checkpoint, load_weights
 from softnce.training.exhaustion import explained
 from softnce.training.logbook import log_to
 from softnce.training.prepare import Prepared, prepare
@@ -29,7 +27,7 @@ from tune_spaces import session
 from tune_spaces.display import Display, headline, results_table
 from tune_spaces.frozen import frozen_models, with_model
 from tune_spaces.holder import held
-from tune_spaces.ledger import Ledger, Proposal
+from tune_spaces.ledger import Ledger
 from tune_spaces.nodes import require_kept, require_shared
 from tune_spaces.paper import first_points
 from tune_spaces.signals import Signals
@@ -43,8 +41,9 @@ from tune_spaces.study import (
     store_size,
     study_folder,
 )
+from tune_spaces.tidying import Tidier, tidy
 from tune_spaces.verdict import Row, champion, described, rows, verdict
-from tune_spaces.watch import MLflowWatcher, Watcher, tracker_of
+from tune_spaces.watch import MLflowWatcher, tracker_of
 
 
 @dataclass(frozen=True)
@@ -193,7 +192,7 @@ def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
             epochs=config.optim.epochs,
             best=_best_so_far(job, ledger),
         )
-        watchers = [MLflowWatcher(tracker), _Tidier(job.folder), display]
+        watchers = [MLflowWatcher(tracker), Tidier(job, ledger), display]
         with job.signals.handed_to(switch.press):
             for model in frozen_models(job.space):
                 prepared = with_model(model, job, prepared, tracker, switch.is_pressed)
@@ -219,31 +218,6 @@ def _best_so_far(job: Job, ledger: Ledger) -> float:
     return 0.0 if best is None or best.value is None else best.value
 
 
-class _Tidier(Watcher):
-    """Frees the optimizer state of a trial that has ended."""
-
-    def __init__(self, folder: StudyFolder) -> None:
-        self._folder = folder
-
-    def started(self, proposal: Proposal, config: Config) -> None:
-        """Store the trial's configuration beside its checkpoints."""
-        path = self._folder.trial(proposal.key)
-        path.mkdir(parents=True, exist_ok=True)
-        (path / "config.yaml").write_text(to_yaml(config))
-
-    def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
-        """Nothing to do."""
-
-    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
-        """Keep the best weights only."""
-        del value, reason
-        if state == "complete":
-            keep_weights_only(self._folder.trial(proposal.key))
-        elif state != "interrupted":
-            for path in self._folder.trial(proposal.key).glob("epoch-*"):
-                shutil.rmtree(path, ignore_errors=True)
-
-
 def _concluded(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], code: int) -> Study:
     """Export the champion, close the log, and show the table."""
     ledger, tracker = books
@@ -253,7 +227,7 @@ def _concluded(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], code
     sentence = verdict(table, metric, prepared.valid)
     if code != EXIT_OK:
         sentence = f"So far: {sentence}"
-    _keep_top(job, table)
+    tidy(job, table)
     if best is not None:
         _export_champion(job, prepared, best, sentence)
         tracker.champion(best.key, job.folder.champion, to_yaml(best.config))
@@ -273,18 +247,6 @@ def tell_result(console: Console, study: Study, metric: str) -> None:
     console.print()
     console.print(results_table(study.table, study.champion, metric))
     console.print(f"\n{study.verdict}", highlight=False, soft_wrap=True)
-
-
-def _keep_top(job: Job, table: Sequence[Row]) -> None:
-    """Drop the weights of all but the best complete trials; those that may go on keep theirs."""
-    complete = [row for row in table if row.state == "complete"]
-    complete.sort(key=lambda row: row.value or 0.0, reverse=True)
-    best = champion(table)
-    for row in complete[job.config.search.keep_top :]:
-        if best is not None and row.key == best.key:
-            continue
-        for path in job.folder.trial(row.key).glob("epoch-*"):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _export_champion(job: Job, prepared: Prepared, best: Row, sentence: str) -> None:

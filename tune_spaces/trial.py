@@ -18,8 +18,9 @@ from ray.tune import Trainable
 from softnce.errors import RunError, SoftnceError
 from softnce.training.exhaustion import explained
 from softnce.training.loop import Report, device_of, epochs
+from softnce.training.mailbox import Mailbox
 from softnce.training.prepare import prepared_from
-from softnce.training.worker import Assignment, Mailbox, Running, begin_work, failure
+from softnce.training.worker import Assignment, Running, begin_work, failure
 
 log = logging.getLogger(__name__)
 ERROR_FILE = "error.txt"

@@ -22,39 +22,13 @@ from softnce.training.gather import Workers
 from softnce.training.groups import NamedGroups, has_its_workers, remove_groups
 from softnce.training.logbook import TRIAL_LOG, log_to
 from softnce.training.loop import Report, device_of, epochs
+from softnce.training.mailbox import Mailbox, OwnersWish
 from softnce.training.prepare import prepared_from
 
 log = logging.getLogger(__name__)
 _STOP_GRACE_S = 30.0
 _LOOK_EVERY_S = 0.02
 _WORKER_FAILURES = 2  # restarts of the worker group inside one run
-
-
-class _Mailbox:
-    """Carries reports from a Train run to its owner, and the owner's wish to stop back."""
-
-    def __init__(self) -> None:
-        self._reports: list[Report] = []
-        self._stopped = False
-
-    def put(self, report: Report) -> None:
-        """Deliver a report."""
-        self._reports.append(report)
-
-    def take(self) -> Report | None:
-        """Return the oldest report not taken yet."""
-        return self._reports.pop(0) if self._reports else None
-
-    def stop(self) -> None:
-        """Ask the run to end at its next step."""
-        self._stopped = True
-
-    def is_stopped(self) -> bool:
-        """Tell whether the owner wants the run to end."""
-        return self._stopped
-
-
-Mailbox: Any = ray.remote(num_cpus=0)(_Mailbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +185,7 @@ def _train(settings: dict[str, Any]) -> None:
     workers = Workers(context.get_world_rank(), context.get_world_size())
     begin_work(assignment, workers.rank)
     try:
-        _work(assignment, workers, _StopFlag(mailbox))
+        _work(assignment, workers, OwnersWish(mailbox))
     except SoftnceError as error:  # a restart would only meet it again
         log.exception("the run ends")
         ray.get(mailbox.put.remote(failure(error)))
@@ -220,10 +194,13 @@ def _train(settings: dict[str, Any]) -> None:
             raise  # the others may be waiting for this one inside a step
 
 
-def _work(assignment: Assignment, workers: Workers, flag: "_StopFlag") -> None:
-    """Train; every worker leaves at the same place, where worker 0 has seen the flag."""
+def _work(assignment: Assignment, workers: Workers, wish: OwnersWish) -> None:
+    """Train; every worker leaves at the same place, where worker 0 has seen the owner's wish.
+
+    Training runs on while a report travels, but never more than an epoch ahead of its owner.
+    """
     config, folder = assignment.resolved, Path(assignment.folder)
-    if workers.agree([float(flag.is_up())])[0]:
+    if workers.agree([float(wish.is_to_stop())])[0]:
         return
     for report in epochs(
         config,
@@ -231,10 +208,13 @@ def _work(assignment: Assignment, workers: Workers, flag: "_StopFlag") -> None:
         folder,
         workers=workers,
         device=device_of(config),
-        should_stop=flag.is_up,
+        should_stop=wish.is_to_stop,
     ):
+        if workers.rank == 0:
+            wish.wait_until_heard()
         ray.train.report(report)
-        if workers.agree([float(flag.is_up())])[0]:
+        wish.told(report["epoch"])
+        if workers.agree([float(wish.is_to_stop())])[0]:
             return
     if assignment.frozen and workers.rank == 0:
         cache_vectors(assignment.frozen, config, prepared_from(assignment.prepared), folder)
@@ -259,20 +239,3 @@ def failure(error: SoftnceError) -> Report:
 def use_threads(config: Config) -> None:
     """Give torch the cores of one worker, so that every executor computes alike."""
     torch.set_num_threads(max(1, int(config.resources.cpus_per_worker)))
-
-
-class _StopFlag:
-    """Looks at the mailbox without ever waiting for it."""
-
-    def __init__(self, mailbox: Any) -> None:  # noqa: ANN401
-        self._mailbox = mailbox
-        self._asked = mailbox.is_stopped.remote()
-
-    def is_up(self) -> bool:
-        ready, _ = ray.wait([self._asked], timeout=0)
-        if not ready:
-            return False
-        if ray.get(ready[0]):
-            return True
-        self._asked = self._mailbox.is_stopped.remote()
-        return False

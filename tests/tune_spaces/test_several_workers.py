@@ -23,13 +23,14 @@ import pathlib, sys, time, ray
 ray.init(address="auto", log_to_driver=False, logging_level=40)
 
 @ray.remote(num_cpus=1)
-def hold(begun):
+def hold(log):
     until = time.monotonic() + 200
-    while not pathlib.Path(begun).exists() and time.monotonic() < until:
+    while time.monotonic() < until:
+        if log.exists() and "has waited" in log.read_text():
+            return
         time.sleep(0.2)
-    time.sleep(12)
 
-ray.get(hold.remote(sys.argv[1]))
+ray.get(hold.remote(pathlib.Path(sys.argv[1])))
 """
 HOPELESS = {"optim/learning_rate": {"choice": [1e-6, 1e-7]}}
 
@@ -76,8 +77,8 @@ def ended(request, made_pairs, tmp_path_factory):
         head_node(cpus=2, has_dashboard=request.param, environment=environment) as address,
     ):
         environment["RAY_ADDRESS"] = address
-        begun = folder / "out" / "trials" / "t0000" / "config.yaml"
-        hog = subprocess.Popen([sys.executable, "-c", HOG, str(begun)], env=environment)
+        log = folder / "out" / "softnce.log"
+        hog = subprocess.Popen([sys.executable, "-c", HOG, str(log)], env=environment)
         run = subprocess.run(
             [sys.executable, "-c", SEARCH, "search", str(config), "--out", str(folder / "out")],
             env=environment,
@@ -106,6 +107,13 @@ def test_some_trial_was_stopped_early_by_all_workers_together(ended):
     out, run, _ = ended
     states = [t.state.name for t in trials_of(out)]
     assert states == ["COMPLETE", "COMPLETE", "PRUNED"], run.stdout
+
+
+def test_a_trial_that_was_stopped_trained_no_further_and_left_no_weights(ended):
+    (stopped,) = [t for t in trials_of(ended[0]) if t.state.name == "PRUNED"]
+    folder = ended[0] / "trials" / stopped.user_attrs["key"]
+    assert "epoch 3:" not in (folder / "trial.log").read_text()
+    assert not list(folder.glob("epoch-*"))
 
 
 def test_a_trial_that_waits_for_another_job_says_what_it_lacks(ended):
