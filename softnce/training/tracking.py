@@ -105,7 +105,7 @@ class Tracker:
     def _reaching(self) -> Iterator[None]:
         try:
             yield
-        except _UNREACHABLE as error:
+        except (*_UNREACHABLE, ValueError) as error:  # of an address that cannot be parsed
             raise SetupError(
                 f"MLflow at {without_secret(self._store.uri)} is out of reach: "
                 f"{_first_line(error)}. Start it, or correct tracking.uri or MLFLOW_TRACKING_URI"
@@ -358,4 +358,4 @@ def _first_line(error: BaseException) -> str:
     for known in ("Connection refused", "Name or service not known", "timed out"):
         if known in text:
             return known.lower()
-    return text.splitlines()[0][:200]
+    return text.splitlines()[0][:200].rstrip(".")
