@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.findings import Finding, fault, ok, warning
-from cluster.jobs import token_file
+from cluster.jobs import token_fault, token_file
 from cluster.probe import free_gb, versions
 from softnce.config import Config
 from softnce.errors import SetupError
@@ -61,8 +61,9 @@ def _judged(path: Path, *, is_used: bool) -> Finding:
         return judge(
             "token", f"{path} has mode {mode:04o}, others may read it", f"chmod 600 {path}"
         )
-    if not path.read_text().strip():
-        return judge("token", f"{path} is empty", "write the cluster's token into it")
+    said = token_fault(path)
+    if said:
+        return judge("token", said, "write the cluster's token into it")
     return ok("token", f"{path}, mode {mode:04o} (never shown)")
 
 
@@ -154,12 +155,8 @@ def mlflow(config: Config | None) -> Iterator[Finding]:
             tracker.open({"softnce.doctor": "this run proves that the server can be written"})
             waiting = tracker.close("complete", "written by softnce doctor")
         except SetupError as error:
-            said, _, cure = str(error).partition(". ")
-            yield fault(
-                "MLflow",
-                said.removeprefix("MLflow at "),
-                cure or "correct tracking.uri or MLFLOW_TRACKING_URI",
-            )
+            said, _, cure = str(error).rpartition(". ")
+            yield fault("MLflow", said.removeprefix("MLflow at "), cure)
             return
     if waiting:
         cure = "look at the server's log and its rights"

@@ -16,7 +16,7 @@ from typing import Any
 from cluster import checks, probe
 from cluster.census import judged
 from cluster.findings import Finding, fault, ok
-from cluster.jobs import connect, server_version
+from cluster.jobs import connect, require_token, server_version
 from softnce.config import Config
 from softnce.errors import SetupError
 
@@ -48,6 +48,7 @@ def _local(config: Config | None) -> Iterator[Finding]:
 
     with tempfile.TemporaryDirectory() as folder:
         try:
+            require_token()
             session.start_ray(Path(folder) / "ray.log")
         except SetupError as error:
             cure = "free memory, disk or ports; ray's logs lie in /tmp/ray/session_latest/logs"
@@ -65,7 +66,7 @@ def _cluster(config: Config | None, address: str) -> Iterator[Finding]:
     try:
         client = connect(address)
     except SetupError as error:
-        said, _, cure = str(error).partition("; ")
+        said, _, cure = str(error).rpartition("; ")
         yield fault("Ray", said, cure)
         return
     yield ok("Ray", f"the job server at {address} answers (Ray {server_version(client)})")

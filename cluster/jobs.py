@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import re
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ Write = Callable[[str], None]
 _LOOK_EVERY_S = 0.5
 _LOST_AFTER_S = 180.0
 _QUIET_S = 60.0
+_CONNECT_S = 5.0
 _PATIENCE_S = 30.0
 _ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 _EXIT_SIGNALLED = 128
@@ -32,9 +35,10 @@ def connect(address: str | None) -> Any:  # noqa: ANN401  (Ray's JobSubmissionCl
         raise SetupError(
             "no cluster: give --address http://HEAD:8265 or set RAY_API_SERVER_ADDRESS"
         )
+    _require_dashboard(address)
     os.environ["RAY_API_SERVER_ADDRESS"] = address  # Ray lets the environment win over arguments
     _use_token_at_hand()
-    from ray.exceptions import AuthenticationError
+    from ray.exceptions import AuthenticationError, RpcError
     from ray.job_submission import JobSubmissionClient
 
     _hush()
@@ -45,11 +49,37 @@ def connect(address: str | None) -> Any:  # noqa: ANN401  (Ray's JobSubmissionCl
             f"{address} refuses this user: {_first_line(error)}; put the cluster's token into a "
             "file (chmod 600) and set RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=FILE"
         ) from error
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, RpcError) as error:
         raise SetupError(
             f"{address}: no job server answers there ({_first_line(error)}); check the address of "
             "the dashboard, and that it can be reached from here (kubectl port-forward, ssh -L)"
         ) from error
+
+
+def _require_dashboard(address: str) -> None:
+    """Refuse what Ray would follow for long, and explain badly: it takes host:port for its GCS."""
+    wanted = "--address wants the dashboard of the cluster, http://HEAD:8265"
+    if address.startswith("ray://"):
+        raise SetupError(f"{address} is no job server's address but one for Ray's client; {wanted}")
+    found = re.fullmatch(r"\[?([^\[\]/]+?)\]?:(\d{1,5})", address)
+    if found is None:
+        return
+    try:
+        answer = _answer(found[1], int(found[2]))
+    except (OSError, OverflowError) as error:
+        raise SetupError(f"{address}: nothing answers there ({error}); {wanted}") from error
+    if answer.startswith(b"HTTP/"):
+        raise SetupError(f"{address}: a web server answers there; write it as http://{address}")
+
+
+def _answer(host: str, port: int) -> bytes:
+    """Return how the answer to a web browser's question begins; nothing from who does not speak."""
+    with socket.create_connection((host, port), timeout=_CONNECT_S) as asked:
+        asked.sendall(b"GET /api/version HTTP/1.0\r\n\r\n")
+        try:
+            return asked.recv(16)
+        except (TimeoutError, ConnectionResetError):
+            return b""
 
 
 def known_address(given: str | None) -> str | None:
@@ -62,6 +92,32 @@ def token_file() -> Path:
     """Return where Ray looks for the token."""
     given = os.environ.get("RAY_AUTH_TOKEN_PATH")
     return Path(given) if given else Path.home() / ".ray" / "auth_token"
+
+
+def token_fault(path: Path) -> str | None:
+    """Say why a file holds no token, if it does not."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    if not text:
+        return f"{path} is empty"
+    is_token = text.isascii() and text.isprintable()
+    return None if is_token else f"{path} holds no token, which is one line of plain characters"
+
+
+def require_token() -> None:
+    """Check the file that Ray would read its token from; at odd bytes it aborts the process.
+
+    Raises:
+        SetupError: it holds none.
+    """
+    path, is_used = token_file(), os.environ.get("RAY_AUTH_MODE") == "token"
+    if not is_used or "RAY_AUTH_TOKEN" in os.environ or not path.is_file():
+        return
+    found = token_fault(path)
+    if found:
+        raise SetupError(f"{found}; write the cluster's token into it")
 
 
 def dashboard_link(client: Any, job: str) -> str:  # noqa: ANN401
@@ -162,6 +218,7 @@ def _use_token_at_hand() -> None:
     """Let Ray's HTTP client send the token where one is at hand and no mode was chosen."""
     if "RAY_AUTH_TOKEN" in os.environ or token_file().is_file():
         os.environ.setdefault("RAY_AUTH_MODE", "token")
+    require_token()
 
 
 def _hush() -> None:

@@ -102,11 +102,11 @@ def _left_marker(storage: str | None) -> str | None:
 def _is_reached(address: str | None) -> bool | None:
     if address is None:
         return None
-    parts = urllib.parse.urlsplit(address)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
+        parts = urllib.parse.urlsplit(address)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
         socket.create_connection((str(parts.hostname), port), timeout=_CONNECT_S).close()
-    except OSError:
+    except (OSError, ValueError):
         return False
     return True
 

@@ -46,7 +46,7 @@ def needless_of_study(job: Job) -> list[Needless]:
     Raises:
         SetupError: a living search holds the study.
     """
-    study = job.folder.optuna_study()
+    study = job.folder.stored_study()
     require_free(study)
     root = job.folder.root
     found = [_needless(root / "ray", "Ray Tune's own notes; a study goes on from its ledger")]

@@ -132,9 +132,11 @@ def clean(
 ) -> None:
     """Free the disk of what no trial needs any more."""
     from tune_spaces import clean as cleaning
+    from tune_spaces import session
     from tune_spaces.search import terminal
     from tune_spaces.study import stored_job
 
+    session.quiet_environment()
     if study == "cache":
         items = cleaning.needless_caches()
     else:

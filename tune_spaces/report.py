@@ -15,7 +15,7 @@ _PUSH_TIMEOUT_S = 120.0
 
 def show(job: Job, tracker: Tracker) -> None:
     """Print the table and the verdict of a study, and how many events wait for MLflow."""
-    table, sentence = _concluded(job, Ledger(job.folder.optuna_study(), job.space))
+    table, sentence = _concluded(job, Ledger(job.folder.stored_study(), job.space))
     console = job.console
     console.print(results_table(table, champion(table), job.config.search.metric))
     console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
@@ -40,12 +40,12 @@ def push(job: Job, tracker: Tracker) -> int:
     waiting = tracker.waiting()
     if not waiting:
         return EXIT_OK
-    study = job.folder.optuna_study()
+    study = job.folder.stored_study()
     ledger = Ledger(study, job.space)
     with held(study):
+        _, sentence = _concluded(job, ledger)
         tracker.connect()
         tracker.open({})
-        _, sentence = _concluded(job, ledger)
         is_complete = ledger.ended() >= job.config.search.trials
         state = "complete" if is_complete else "interrupted"
         left = tracker.close(state, sentence, timeout_s=_PUSH_TIMEOUT_S)

@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +22,8 @@ from tune_spaces.signals import Signals
 from tune_spaces.space import SearchSpace, search_space
 
 DEFAULT_ROOT = Path("softnce-studies")
+_PATIENCE_OF_A_SEARCH_S, _PATIENCE_OF_A_READER_S = 60.0, 8.0
+_UNREADABLE = (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError, ValueError)
 _FREE = {  # what may change when a study is continued
     "search": {"trials", "time_budget_s", "keep_top", "name"},
     "resources": None,
@@ -64,29 +68,53 @@ class StudyFolder:
         own = config.resources.cache
         return Path(own).expanduser().resolve() if own else self.root / "cache"
 
-    def storage(self) -> optuna.storages.RDBStorage:
-        """Open the Optuna storage of the study."""
-        return optuna.storages.RDBStorage(
-            f"sqlite:///{self.root / 'optuna.db'}",
-            engine_kwargs={"connect_args": {"timeout": 60}},
-        )
-
     def optuna_study(self) -> optuna.Study:
         """Open the Optuna study, or create it.
 
         Raises:
-            ConfigError: the storage is damaged.
+            ConfigError: the storage is damaged, or locked.
         """
-        try:
+        with self._opening(patience_s=_PATIENCE_OF_A_SEARCH_S) as storage:
             return optuna.create_study(
-                study_name=self.name,
-                storage=self.storage(),
-                direction="maximize",
-                load_if_exists=True,
+                study_name=self.name, storage=storage, direction="maximize", load_if_exists=True
             )
-        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+
+    def stored_study(self) -> optuna.Study:
+        """Open the Optuna study as it is, for those who look at it; nothing is created.
+
+        Raises:
+            ConfigError: the storage is empty, damaged, locked, or another study's.
+        """
+        path = self._database
+        if not path.stat().st_size:
             raise ConfigError(
-                f"{self.root / 'optuna.db'}: not a readable study storage; restore it, or start "
+                f"{path}: empty; restore it, or run the same softnce search, which begins anew"
+            )
+        with self._opening(patience_s=_PATIENCE_OF_A_READER_S) as storage:
+            if self.name not in [one.study_name for one in storage.get_all_studies()]:
+                raise ConfigError(f"{path}: holds no study {self.name}; restore it")
+            study = optuna.load_study(study_name=self.name, storage=storage)
+            study.get_trials(deepcopy=False)  # whatever is damaged is found here
+            return study
+
+    @property
+    def _database(self) -> Path:
+        return self.root / "optuna.db"
+
+    @contextmanager
+    def _opening(self, *, patience_s: float) -> Iterator[optuna.storages.RDBStorage]:
+        """Open the storage, and say in a sentence why it, or what it holds, cannot be read."""
+        path, arguments = self._database, {"connect_args": {"timeout": patience_s}}
+        try:
+            yield optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs=arguments)
+        except _UNREADABLE as error:
+            if "database is locked" in f"{error} {error.__cause__}":
+                raise ConfigError(
+                    f"{path}: locked by another process for more than {patience_s:g} s"
+                    f"{_holder(path)}; wait for it, or end it"
+                ) from error
+            raise ConfigError(
+                f"{path}: not a readable study storage; restore it, or start "
                 "another study with --out NEW_FOLDER"
             ) from error
 
@@ -239,6 +267,19 @@ def _require_equal(folder: StudyFolder, stored: Mapping[str, Any], now: Mapping[
         )
 
 
+def _holder(database: Path) -> str:
+    """Name the process that searches a study, read past the lock on its storage: a hint."""
+    read = "SELECT value_json FROM study_user_attributes WHERE key = 'softnce.holder'"
+    address = f"{database.resolve().as_uri()}?immutable=1"
+    with (
+        suppress(sqlite3.Error, ValueError, KeyError, TypeError),
+        closing(sqlite3.connect(address, uri=True)) as connection,
+    ):
+        holder = json.loads(connection.execute(read).fetchone()[0])
+        return f"; process {holder['pid']} on {holder['host']} searches the study"
+    return ""
+
+
 def _write(path: Path, content: Mapping[str, Any]) -> None:
     building = path.with_suffix(".building")
     building.write_text(json.dumps(content, indent=1, sort_keys=True))
@@ -251,9 +292,24 @@ def store_size(root: Path, *, valid: int) -> None:
 
 
 def stored_size(root: Path) -> int:
-    """Return the number of validation queries; 1, which shows no gain, where it is not known."""
+    """Return the number of validation queries; 1, which shows no gain, where it is not known.
+
+    Raises:
+        ConfigError: the file is damaged.
+    """
     path = root / "sizes.json"
-    return int(_read(path)["valid"]) if path.exists() else 1
+    if not path.exists():
+        return 1
+    try:
+        valid = json.loads(path.read_text())["valid"]
+    except (ValueError, KeyError, TypeError):
+        valid = None
+    if not isinstance(valid, int) or valid < 1:
+        raise ConfigError(
+            f"{path}: does not tell the number of validation queries; remove it, and the same "
+            "softnce search writes it anew"
+        )
+    return valid
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -28,9 +28,9 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from softnce.errors import SetupError
+from softnce.training.events import Event, EventLog
 
 log = logging.getLogger(__name__)
-Event = dict[str, Any]
 STATES = {"complete": "FINISHED", "pruned": "KILLED", "fail": "FAILED", "interrupted": "KILLED"}
 _LONGEST_PAUSE_S = 15.0
 _REFUSED = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
@@ -67,8 +67,7 @@ class Tracker:
 
     def __init__(self, store: Store, study: str) -> None:
         self._store, self._study = store, study
-        self._log, self._cursor = store.folder / "tracking.jsonl", store.folder / "tracking.cursor"
-        self._lock, self._wake = threading.Lock(), threading.Event()
+        self._events, self._wake = EventLog(store.folder), threading.Event()
         self._deadline: float | None = None  # set when the tracker is closing
         self._thread = threading.Thread(target=self._drain, daemon=True, name="mlflow")
         self._runs: dict[str, str] = {}
@@ -106,7 +105,7 @@ class Tracker:
     def _reaching(self) -> Iterator[None]:
         try:
             yield
-        except _UNREACHABLE as error:
+        except (*_UNREACHABLE, ValueError) as error:  # of an address that cannot be parsed
             raise SetupError(
                 f"MLflow at {without_secret(self._store.uri)} is out of reach: "
                 f"{_first_line(error)}. Start it, or correct tracking.uri or MLFLOW_TRACKING_URI"
@@ -141,25 +140,23 @@ class Tracker:
         self._deadline = time.monotonic() + timeout_s
         self._wake.set()
         self._thread.join(timeout_s + 15)  # a call in flight ends within its own timeout
-        return len(self._pending())
+        return self.waiting()
 
     def waiting(self) -> int:
         """Count the events that have not arrived."""
-        return len(self._pending())
+        return len(self._events.pending())
 
     def _add(self, event: Event) -> None:
-        line = json.dumps({"time_ms": int(time.time() * 1000), **event}, default=str)
-        with self._lock, self._log.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        self._events.append(event)
         self._wake.set()
 
     def _drain(self) -> None:
         pause = 0.5
         while True:
             try:
-                for event, after in self._pending():
+                for event, after in self._events.pending():
                     self._send_or_set_aside(event)
-                    self._cursor.write_text(str(after))
+                    self._events.arrived(after)
                     pause = 0.5
             except _UNREACHABLE as error:
                 log.warning("MLflow: %s; trying again in %.1f s", _first_line(error), pause)
@@ -169,7 +166,7 @@ class Tracker:
                 self._wake.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S if self._deadline is None else 1.0)
                 continue
-            if self._deadline is not None and (self._is_past_deadline() or not self._pending()):
+            if self._deadline is not None and (self._is_past_deadline() or not self.waiting()):
                 return
             self._wake.wait(0.5)
             self._wake.clear()
@@ -187,20 +184,6 @@ class Tracker:
 
     def _is_past_deadline(self) -> bool:
         return self._deadline is not None and time.monotonic() > self._deadline
-
-    def _pending(self) -> list[tuple[Event, int]]:
-        """Return the events after the cursor, each with the cursor that follows it."""
-        if not self._log.exists():
-            return []
-        start = int(self._cursor.read_text() or 0) if self._cursor.exists() else 0
-        events = []
-        with self._lock, self._log.open("rb") as file:
-            file.seek(start)
-            for line in file:
-                start += len(line)
-                if line.endswith(b"\n"):
-                    events.append((json.loads(line), start))
-        return events
 
     def _send(self, event: Event) -> None:
         senders: dict[str, Callable[[Event], None]] = {
@@ -237,20 +220,27 @@ class Tracker:
 
     def _send_champion(self, event: Event) -> None:
         run, name = self._run_of(event["key"]), f"softnce-{self._study}"
-        folder = self._store.folder / event["folder"]
         former = self._alias(name, "champion")
         if former is not None and former.run_id == run:
             return
-        self._client.log_text(run, event["config"], "config.yaml")
-        self._client.log_artifacts(run, str(folder), "model")
-        source = f"{self._client.get_run(run).info.artifact_uri}/model"
-        if former is None and not self._is_registered(name):
-            self._client.create_registered_model(name)
-        version = self._client.create_model_version(name, source, run_id=run)
+        version = self._known_version(name, run) or self._new_version(name, run, event)
         if former is not None:
             self._client.set_registered_model_alias(name, "previous", former.version)
-        self._client.set_registered_model_alias(name, "champion", version.version)
+        self._client.set_registered_model_alias(name, "champion", version)
         self._client.set_tag(self._parent, "softnce.champion", event["key"])
+
+    def _known_version(self, name: str, run: str) -> str | None:
+        """Return the version of a run that was champion before: an event may be sent again."""
+        found = self._client.search_model_versions(f"name = '{name}' and run_id = '{run}'")
+        return str(found[0].version) if found else None
+
+    def _new_version(self, name: str, run: str, event: Event) -> str:
+        self._client.log_text(run, event["config"], "config.yaml")
+        self._client.log_artifacts(run, str(self._store.folder / event["folder"]), "model")
+        source = f"{self._client.get_run(run).info.artifact_uri}/model"
+        if not self._is_registered(name):
+            self._client.create_registered_model(name)
+        return str(self._client.create_model_version(name, source, run_id=run).version)
 
     def _send_close(self, event: Event) -> None:
         self._client.set_tag(self._parent, "mlflow.note.content", event["note"])
@@ -368,4 +358,4 @@ def _first_line(error: BaseException) -> str:
     for known in ("Connection refused", "Name or service not known", "timed out"):
         if known in text:
             return known.lower()
-    return text.splitlines()[0][:200]
+    return text.splitlines()[0][:200].rstrip(".")

@@ -1,14 +1,19 @@
 """One line a finding, each fault with its cure: on this machine alone, and of a cluster."""
 
 import copy
+import threading
+import time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from cluster import checks
 from cluster.census import judged
 from cluster.findings import is_fit, line, summary
-from cluster.probe import look, versions
+from cluster.jobs import connect
+from cluster.probe import _is_reached, look, versions
 from softnce.configfile import validated
+from softnce.errors import SetupError
 from tests.faults import softnce
 
 
@@ -51,6 +56,58 @@ def test_a_cluster_that_does_not_answer_is_a_fault_with_a_cure(home):
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "environment"),
+    [
+        ("--address http://127.0.0.1:9", {}),
+        ("", {"RAY_AUTH_MODE": "token"}),
+        ("", {"RAY_ADDRESS": "127.0.0.1:9"}),
+    ],
+)
+def test_odd_tokens_and_addresses_are_faults_and_not_the_end_of_it(home, words, environment):
+    token = home / "token"
+    token.write_bytes(b"\xff\xfe\0secret")
+    token.chmod(0o600)
+    began = time.monotonic()
+    environment = {"RAY_AUTH_TOKEN_PATH": str(token), **environment}
+    ended = softnce("doctor", *words.split(), environment=environment)
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    assert ended.stderr == ""
+    assert f"fault    token: {token} holds no token" in ended.stdout
+    assert "fault    Ray: " in ended.stdout
+    assert ended.stdout.splitlines()[-1].startswith("unfit: 2 faults")
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("http://[bad", "http://[bad is out of reach: Invalid IPv6 URL"),
+        ("foo://x", "foo://x is out of reach: "),
+    ],
+)
+def test_an_odd_address_of_mlflow_is_a_fault_with_its_whole_cure(monkeypatch, uri, said):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    (found,) = checks.mlflow(None)
+    assert found.level == "fault"
+    assert found.said.startswith(said)
+    assert found.cure == "Start it, or correct tracking.uri or MLFLOW_TRACKING_URI"
+
+
+def test_nodes_that_get_an_odd_address_of_mlflow_cannot_reach_it():
+    assert _is_reached("http://[bad") is False
+    assert _is_reached("http://host:port") is False
+
+
+def test_a_dashboard_named_without_its_scheme_is_told_how_to_write_it():
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        address = f"127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(SetupError, match=f"write it as http://{address}"):
+            connect(address)
+        server.shutdown()
+
+
 @pytest.fixture
 def token(tmp_path, monkeypatch):
     path = tmp_path / "token"
@@ -66,12 +123,14 @@ def token(tmp_path, monkeypatch):
         ("secret", 0o600, "ok", "mode 0600 (never shown)"),
         ("secret", 0o644, "fault", "others may read it -> chmod 600"),
         ("", 0o600, "fault", "is empty"),
+        (b"\xff\xfe\0secret", 0o600, "fault", "holds no token, which is one line of plain"),
+        ("secret\nsecret", 0o600, "fault", "holds no token"),
         (None, None, "fault", "is not there"),
     ],
 )
 def test_the_token_is_judged_and_never_shown(token, content, mode, level, words):
     if content is not None:
-        token.write_text(content)
+        token.write_bytes(content if isinstance(content, bytes) else content.encode())
         token.chmod(mode)
     (found,) = checks.token(needed=True)
     assert found.level == level

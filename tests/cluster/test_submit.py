@@ -231,6 +231,17 @@ def test_the_entrypoint_takes_the_clusters_softnce_or_else_uv(tmp_path, holds, c
             3,
             "http://127.0.0.1:9: no job server answers there",
         ),
+        (
+            "--set resources.storage_path={storage} --address 127.0.0.1:9",
+            3,
+            "127.0.0.1:9: nothing answers there ([Errno 111] Connection refused); --address wants "
+            "the dashboard of the cluster, http://HEAD:8265",
+        ),
+        (
+            "--set resources.storage_path={storage} --address ray://127.0.0.1:9",
+            3,
+            "ray://127.0.0.1:9 is no job server's address but one for Ray's client; --address",
+        ),
         ("--runner docker", 2, "--runner docker: it is one of auto, image, uv"),
         ("--working-dir nowhere", 2, "--working-dir nowhere: no such folder"),
     ],

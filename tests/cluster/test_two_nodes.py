@@ -137,11 +137,23 @@ def test_data_go_to_the_storage_and_secrets_stay(two_nodes, stopped):
     assert listed["runtime_env"]["env_vars"]["RAY_JOB_STOP_SIGNAL"] == "SIGINT"
 
 
+def test_a_job_reserves_the_cpus_of_the_search(two_nodes, stopped):
+    (job,) = job_names(stopped[0])
+    actors = told_by(two_nodes, "api/v0/actors?detail=true")["data"]["result"]["result"]
+    (search,) = [one for one in actors if one["name"].endswith(job)]
+    assert search["required_resources"]["CPU"] == 1.0
+
+
 def two_nodes_job(two_nodes, job):
+    return told_by(two_nodes, f"api/jobs/{job}")
+
+
+def told_by(two_nodes, path):
+    """Return what the cluster's dashboard answers."""
     import urllib.request
 
     request = urllib.request.Request(
-        f"{two_nodes.address}/api/jobs/{job}",
+        f"{two_nodes.address}/{path}",
         headers={"Authorization": f"Bearer {two_nodes.token.read_text()}"},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
@@ -190,6 +202,13 @@ def test_the_doctor_finds_the_cluster_fit(two_nodes, project):
     assert "mode 0600 (never shown)" in ended.stdout
     assert two_nodes.token.read_text() not in ended.stdout
     assert ended.stdout.rstrip().endswith("fit: nothing to mend")
+
+
+def test_the_clusters_own_address_leads_to_its_job_server(two_nodes, project):
+    words = ("doctor", "tiny.yaml", *on(two_nodes.shared), "--address", two_nodes.gcs)
+    ended = two_nodes.softnce(*words, cwd=project)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert f"ok       Ray: the job server at {two_nodes.gcs} answers" in ended.stdout
 
 
 def test_the_doctor_names_what_is_unfit_with_its_cure(two_nodes, project, tmp_path):

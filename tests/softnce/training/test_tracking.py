@@ -1,6 +1,7 @@
 """MLflow as it is: a real database, and a real server process that goes away and comes back."""
 
 import json
+import resource
 import shutil
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from softnce.errors import SetupError
+from softnce.training.events import EventLog
 from softnce.training.tracking import Store, Tracker, own_uri, relocate, without_secret
 from tests.servers import free_port, started_server, stop
 
@@ -101,7 +103,7 @@ def test_runs_that_a_dead_search_left_open_are_closed(store):
 
 
 def tracker_is_idle(tracker):
-    return not tracker._pending()
+    return not tracker._events.pending()
 
 
 def test_the_former_champion_keeps_the_alias_previous(store, tmp_path):
@@ -210,3 +212,107 @@ def test_the_parent_tells_the_job_that_ran_last(store):
         tracker.open({"softnce.ray_job": job})
         tracker.close("complete", "note")
     assert runs_of(store, "softnce.study")["made"].data.tags["softnce.ray_job"] == "job-2"
+
+
+def test_a_line_that_a_full_disk_cuts_short_costs_that_event_alone(tmp_path, caplog):
+    log, path = EventLog(tmp_path), tmp_path / "tracking.jsonl"
+    log.append({"kind": "report", "epoch": 1})
+    full = path.stat().st_size + 20
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (full, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            log.append({"kind": "report", "epoch": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.stat().st_size == full
+    assert [event["epoch"] for event, _ in log.pending()] == [1]
+    assert not caplog.messages  # it might be in the writing
+    log.append({"kind": "report", "epoch": 3})
+    for _ in range(3):
+        assert [event["epoch"] for event, _ in log.pending()] == [1, 3]
+    assert caplog.messages == [f"{path}:2: torn, as by a full disk; left out"]
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [b'{"time_ms": 1, "kind": "rep', b"\0" * 99, b"\xff\xfe", b'"text"', b"{}", b"[1]"],
+    ids=["half", "zeros", "no text", "a word", "no event", "a list"],
+)
+@pytest.mark.parametrize("end", [b"\n", b""], ids=["on its own line", "glued to the next"])
+def test_a_torn_line_holds_up_nothing_that_follows_it(tmp_path, caplog, torn, end):
+    log, path = EventLog(tmp_path), tmp_path / "tracking.jsonl"
+    log.append({"kind": "report", "epoch": 1})
+    path.write_bytes(torn + end + path.read_bytes())
+    log.append({"kind": "report", "epoch": 2})
+    for _ in range(2):
+        assert [event["epoch"] for event, _ in log.pending()] == [1, 2]
+    assert caplog.messages == [f"{path}:1: torn, as by a full disk; left out"]
+
+
+def test_a_study_with_a_torn_log_is_concluded(store, tmp_path):
+    (tmp_path / "tracking.jsonl").write_bytes(b'{"time_ms": 1, "kind": "rep')
+    tracker = opened(store)
+    one_trial(tracker)
+    assert tracker.close("complete", "note") == 0
+    assert runs_of(store)["t0000"].data.metrics["mrr"] == 0.5
+    assert runs_of(store, "softnce.study")["made"].info.status == "FINISHED"
+
+
+def test_an_event_that_lacks_only_its_newline_is_not_lost(tmp_path):
+    log, path = EventLog(tmp_path), tmp_path / "tracking.jsonl"
+    log.append({"kind": "report", "epoch": 1})
+    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    ((event, cursor),) = log.pending()
+    assert event["epoch"] == 1
+    log.append({"kind": "report", "epoch": 2})
+    log.arrived(cursor)
+    assert [event["epoch"] for event, _ in log.pending()] == [2]
+
+
+@pytest.mark.parametrize("cursor", [b"abc", b"-5", b"99999999", b"\xff\0", b"1e3"])
+def test_a_damaged_cursor_counts_as_none(tmp_path, caplog, cursor):
+    log = EventLog(tmp_path)
+    log.append({"kind": "report", "epoch": 1})
+    (tmp_path / "tracking.cursor").write_bytes(cursor)
+    for _ in range(2):
+        assert len(log.pending()) == 1
+    (warning,) = caplog.messages
+    assert "tracking.cursor: damaged; all events are sent again" in warning
+
+
+def test_events_that_are_sent_again_change_nothing(store, tmp_path):
+    tracker = opened(store)
+    for key in ("t0000", "t0001"):
+        one_trial(tracker, key)
+        champion = tmp_path / "champion"
+        champion.mkdir(exist_ok=True)
+        (champion / "model.txt").write_text(key)
+        tracker.champion(key, champion, "loss: {}")
+        assert tracker.close("complete", "note") == 0
+        tracker = opened(store)
+    tracker.close("complete", "note")
+    before = told(store)
+    (tmp_path / "tracking.cursor").write_text("abc")
+    assert len(EventLog(tmp_path).pending()) > 10
+    again = opened(store)
+    assert again.close("complete", "note") == 0
+    assert told(store) == before
+
+
+def told(store):
+    """All that MLflow knows of a study."""
+    client = MlflowClient(store.uri, registry_uri=store.uri)
+    found = {**runs_of(store), **runs_of(store, "softnce.study")}
+    versions = client.search_model_versions("name = 'softnce-made'")
+    runs = {}
+    for key, run in found.items():
+        metrics = [client.get_metric_history(run.info.run_id, name) for name in run.data.metrics]
+        history = sorted((m.key, m.step, m.value, m.timestamp) for one in metrics for m in one)
+        files = [
+            Path(client.download_artifacts(run.info.run_id, file.path)).read_text()
+            for file in client.list_artifacts(run.info.run_id, "model")
+        ]
+        ending = run.info.end_time if key != "made" else None
+        runs[key] = (run.info.status, ending, run.data.params, run.data.tags, history, files)
+    return runs, {one.version: (one.run_id, sorted(one.aliases)) for one in versions}

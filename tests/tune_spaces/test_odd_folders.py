@@ -1,0 +1,184 @@
+"""A study's folder that something has damaged, or holds: a sentence, never a traceback."""
+
+import io
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+from rich.console import Console
+
+from softnce.configfile import validated
+from softnce.errors import ConfigError
+from softnce.training.events import EventLog
+from tests.faults import softnce
+from tune_spaces.ledger import Ledger
+from tune_spaces.paper import first_points
+from tune_spaces.report import show
+from tune_spaces.space import search_space
+from tune_spaces.study import StudyFolder, require_same, store_size, stored_job
+from tune_spaces.watch import tracker_of
+
+CONFIG = validated(
+    {
+        "data": {"path": "pairs.jsonl"},
+        "loss": {"name": "infonce"},
+        "search": {"trials": 2, "space": {"optim/learning_rate": {"real": [0.001, 0.1]}}},
+    }
+)
+HOLDER = """
+import os, sqlite3, sys, time, optuna
+from tune_spaces.holder import held
+folder, is_named = sys.argv[1], sys.argv[2] == "named"
+study = optuna.load_study(study_name="mine", storage=f"sqlite:///{folder}/optuna.db")
+def lock():
+    connection = sqlite3.connect(f"{folder}/optuna.db", isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    print("locked", flush=True)
+    time.sleep(300)
+if is_named:
+    with held(study):
+        lock()
+lock()
+"""
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """A study of two trials that have ended, and one event that MLflow has not got."""
+    folder = StudyFolder(tmp_path_factory.mktemp("ended") / "mine", "mine")
+    require_same(folder, CONFIG, "abc")
+    store_size(folder.root, valid=100)
+    space = search_space(CONFIG)
+    ledger = Ledger(folder.optuna_study(), space)
+    ledger.enqueue_once(first_points(space, "infonce", 1))
+    for value in (0.3, 0.4):
+        proposal = ledger.ask()
+        ledger.report(proposal.key, 1, value)
+        ledger.tell(proposal.key, "complete", value)
+    begin = {"kind": "begin", "key": "t0000", "name": "t0000-infonce", "params": {}, "tags": {}}
+    EventLog(folder.root).append(begin)
+    return folder.root
+
+
+@pytest.fixture
+def study(ended, tmp_path):
+    """A copy of it, to be damaged."""
+    return shutil.copytree(ended, tmp_path / "mine")
+
+
+def test_a_torn_log_and_a_damaged_cursor_keep_nobody_from_reporting_and_pushing(study):
+    whole = (study / "tracking.jsonl").read_bytes()
+    (study / "tracking.jsonl").write_bytes(b'{"time_ms": 1, "ki' + whole + b'{"time_ms": 2, "k')
+    (study / "tracking.cursor").write_text("abc")
+    said = softnce("report", str(study))
+    assert said.returncode == 0, said.stderr
+    assert "t0001 infonce" in said.stdout
+    assert "1 events have not reached MLflow" in said.stdout
+    pushed = softnce("report", str(study), "--push")
+    assert pushed.returncode == 0, pushed.stderr
+    assert pushed.stdout.startswith("sent 1 events")
+    assert (study / "softnce.log").read_text().count("tracking.jsonl:1: torn") == 2
+
+
+def changed(statement):
+    def change(study):
+        with closing(sqlite3.connect(study / "optuna.db")) as connection, connection:
+            connection.execute(statement)
+
+    return change
+
+
+def written(name, content):
+    return lambda study: (study / name).write_bytes(content)
+
+
+def of_something_else(study):
+    (study / "optuna.db").unlink()
+    changed("CREATE TABLE shopping (what)")(study)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (written("sizes.json", b"{}"), "sizes.json: does not tell the number of validation"),
+        (written("sizes.json", b"{"), "sizes.json: does not tell the number of validation"),
+        (written("sizes.json", b'{"valid": 0}'), "sizes.json: does not tell the number of"),
+        (written("optuna.db", b""), "optuna.db: empty; restore it, or run the same softnce search"),
+        (written("optuna.db", b"x" * 5000), "optuna.db: not a readable study storage; restore it"),
+        (of_something_else, "optuna.db: holds no study mine; restore it"),
+        (
+            changed("UPDATE trial_user_attributes SET value_json = '{'"),
+            "optuna.db: not a readable study storage; restore it",
+        ),
+        (
+            changed("UPDATE alembic_version SET version_num = 'v99'"),
+            "optuna.db: not a readable study storage; restore it",
+        ),
+    ],
+    ids=["sizes", "torn", "none", "empty", "garbage", "others", "rows", "version"],
+)
+def test_a_damaged_study_is_named_with_what_mends_it(study, damage, words):
+    damage(study)
+    with pytest.raises(ConfigError, match=words):
+        reported(study)
+
+
+def reported(study):
+    job = stored_job(str(study), Console(file=io.StringIO()))
+    show(job, tracker_of(job))
+    return job.console.file.getvalue()
+
+
+def refused(said, words):
+    assert words in said.stderr
+    assert said.stderr.startswith("error: ")
+    assert len(said.stderr.splitlines()) == 1
+    assert said.stdout == ""
+    assert said.returncode == 2
+
+
+def test_a_look_at_an_empty_storage_leaves_it_empty(study):
+    (study / "optuna.db").write_bytes(b"")
+    for verb in ("report", "clean"):
+        refused(softnce(verb, str(study)), "optuna.db: empty")
+    assert (study / "optuna.db").stat().st_size == 0
+
+
+@pytest.fixture
+def locker(study):
+    """Start a process that keeps the study's storage locked, with or without being its holder."""
+    started = []
+
+    def start(kind):
+        command = [sys.executable, "-c", HOLDER, str(study), kind]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        assert started[-1].stdout.readline() == "locked\n"
+        return started[-1].pid
+
+    yield start
+    for process in started:
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["named", "unknown"])
+def test_a_locked_study_is_told_within_seconds_and_by_whom(study, locker, kind):
+    pid = locker(kind)
+    began = time.monotonic()
+    said = softnce("report", str(study))
+    assert time.monotonic() - began < 50  # eight seconds, and what a busy machine takes to import
+    refused(said, "optuna.db: locked by another process for more than 8 s; ")
+    assert (f"process {pid} on " in said.stderr) == (kind == "named")
+    assert "wait for it, or end it" in said.stderr
+
+
+def test_a_clean_says_nothing_but_what_it_frees(study):
+    said = softnce("clean", str(study))
+    assert (said.returncode, said.stdout, said.stderr) == (0, "0 bytes freed\n", "")
