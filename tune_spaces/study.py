@@ -61,8 +61,7 @@ class StudyFolder:
 
     def cache(self, config: Config) -> Path:
         """The folder of tokens and vectors."""
-        own = config.resources.cache
-        return Path(own).expanduser().resolve() if own else self.root / "cache"
+        return config.resources.cache_in(self.root)
 
     def storage(self) -> optuna.storages.RDBStorage:
         """Open the Optuna storage of the study."""
