@@ -9,6 +9,9 @@ In training, R_ij is about query i and the function of another query j. Here the
 query is not in the batch, so the question is put in two ways: R compares the query with the code
 (what ``weights.bm25.documents: codes`` and a teacher do), or with the docstring that the function
 carries in the codebase (what the paper does: docstrings against docstrings).
+
+A model that was trained on true pairs scores them high because it knows them. Where such a model is
+asked, the true pairs of all estimators are held-out ones.
 """
 
 import math
