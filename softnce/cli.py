@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from softnce.data.mining import MiningReport
+    from softnce.training.asked import Asked
 
 data_app = typer.Typer(help="Make pairs to train on.", no_args_is_help=True)
 
@@ -61,16 +62,28 @@ def weights(  # noqa: PLR0913  (what a user may set)
     data: Annotated[Path, typer.Argument(help="A folder of pairs, or a file of them.")],
     estimator: Annotated[
         list[str] | None,
-        typer.Option(help="bm25, bm25-official or bm25-lucene; may be repeated; default all."),
+        typer.Option(
+            help="bm25, bm25-official, bm25-lucene, duplicates, or mixture: equal parts of all "
+            "that is asked; may be repeated; default all but mixture."
+        ),
     ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(metavar="FOLDER|ID", help="An encoder to compare with; may be repeated."),
     ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(help="A study's folder, whose trained teacher and simcse are looked at too."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=2, help="Pairs of a batch.")] = 128,
     alpha: Annotated[float, typer.Option(help="Strength of the correction.")] = 1.0,
     beta: Annotated[float, typer.Option(help="Mass shared by all negatives alike.")] = 1.0,
-    temperature: Annotated[float, typer.Option(help="The paper's t.")] = 1.0,
+    temperature: Annotated[float, typer.Option(help="The paper's t, if the scale is raw.")] = 1.0,
+    scale: Annotated[
+        Literal["standardised", "raw"],
+        typer.Option(help="standardised: scores over their standard deviation in the batch."),
+    ] = "standardised",
+    floor: Annotated[float, typer.Option(min=0, max=1, help="Least weight.")] = 0.1,
     top: Annotated[int, typer.Option(min=1, max=100, help="Negatives to show.")] = 5,
     out: Annotated[Path, typer.Option(help="Folder of the page and the picture.")] = Path(
         "softnce-weights"
@@ -81,23 +94,40 @@ def weights(  # noqa: PLR0913  (what a user may set)
     from softnce.data.pairs import read_pairs
     from softnce.training import agreement, survey, survey_page
 
-    words, models = list(estimator or survey.WORDS), list(model or [])
-    survey.check_words(words)
+    asked = _asked(estimator, model, study)
     with phase_progress() as progress:
         progress("reading pairs", 0, 3)
-        pairs = read_pairs(data).train
+        pairs = read_pairs(data)
         survey_page.open_folder(out)
         progress("weighing batches", 1, 3)
-        coefficients = survey.Coefficients(alpha, beta, temperature)
-        seen = survey.views(pairs, words, models, coefficients, batch_size=batch_size, seed=seed)
+        coefficients = survey.Coefficients(alpha, beta, temperature, floor, scale)
+        seen = survey.views(
+            pairs.train, asked, coefficients, batch_size=batch_size, most=top, seed=seed
+        )
         progress("asking people", 2, 3)
-        judged = agreement.judged_pairs(data, pairs, most=_JUDGED, seed=seed)
-        agreed = agreement.agreements(judged, words, models, batch_size=batch_size)
+        unseen = agreement.held_out(pairs) if asked.trained else ()
+        judged = agreement.judged_pairs(data, unseen or pairs.train, most=_JUDGED, seed=seed)
+        agreed = agreement.agreements(judged, asked, batch_size=batch_size)
         survey_page.write_page(out, data.name, seen, agreed, most=top)
     from rich.console import Console
 
     survey_page.show(seen, agreed, most=top, draw=Console().print)
     typer.echo(f"Wrote {out / survey_page.PAGE} and {out / survey_page.PICTURE}")
+
+
+def _asked(words: list[str] | None, models: list[str] | None, study: Path | None) -> "Asked":
+    """Find the estimators that are asked for; a study that lacks some says so."""
+    from softnce.training.asked import ALONE, Asked, check
+    from softnce.training.frozen import FROZEN
+    from softnce.training.studied import trained_models
+
+    trained = trained_models(study) if study else []
+    missing = [name for name in FROZEN if name not in {one.name for one in trained}]
+    if study and missing:
+        typer.echo(f"{study} has trained no {' and no '.join(missing)}: no trial asks for one")
+    asked = Asked(tuple(dict.fromkeys(words or ALONE)), tuple(models or ()), tuple(trained))
+    check(asked)
+    return asked
 
 
 @contextmanager

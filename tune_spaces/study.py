@@ -65,8 +65,7 @@ class StudyFolder:
 
     def cache(self, config: Config) -> Path:
         """The folder of tokens and vectors."""
-        own = config.resources.cache
-        return Path(own).expanduser().resolve() if own else self.root / "cache"
+        return config.resources.cache_in(self.root)
 
     def optuna_study(self) -> optuna.Study:
         """Open the Optuna study, or create it.

@@ -43,7 +43,8 @@ def info_nce(logits: Logits, answers: Answers) -> Loss:
     """Pull each query to its own snippet and away from all other candidates alike.
 
     Source: Eq. 1, from queries to snippets. Eq. 10 of the paper has a sign slip: its right side is
-    the loss minus log(N - 1), not plus.
+    the loss minus log(N - 1), not plus. The >= of Eq. 9 takes p(c_i) / p(c_i|q_i) <= 1 for granted,
+    as CPC does: a snippet no less likely with its query than without.
 
     Args:
         logits: (q, c) similarity over temperature; minus infinity removes a pair.

@@ -101,7 +101,10 @@ class TeacherSection(Section):
 
     epochs: int | None = Field(None, ge=1, description="of the teacher; null: optim.epochs")
     score: Literal["dot", "cosine"] = Field(
-        "cosine", description="of its query and code vectors; dot: the paper, whose t = 5 fits it"
+        "cosine",
+        description="of its query and code vectors; dot: the paper, whose t = 5 fits vectors of "
+        "any length; with encoder.similarity: cosine they have length 1, so that dot is the cosine "
+        "too, and Table 7's t = 5 on the raw scale hardly weighs",
     )
 
 

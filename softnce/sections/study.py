@@ -1,5 +1,6 @@
 """Search, resources and tracking: how a study runs."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -89,6 +90,10 @@ class ResourcesSection(Section):
         description="CPU cores that softnce submit reserves for the search itself; 0: none, and "
         "it runs on the head node",
     )
+
+    def cache_in(self, study: Path) -> Path:
+        """Return the folder of tokens and vectors of the study in this folder."""
+        return Path(self.cache).expanduser().resolve() if self.cache else study / "cache"
 
     @model_validator(mode="after")
     def _storage_is_a_folder(self) -> "ResourcesSection":

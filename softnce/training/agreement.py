@@ -9,6 +9,9 @@ In training, R_ij is about query i and the function of another query j. Here the
 query is not in the batch, so the question is put in two ways: R compares the query with the code
 (what ``weights.bm25.documents: codes`` and a teacher do), or with the docstring that the function
 carries in the codebase (what the paper does: docstrings against docstrings).
+
+A model that was trained on true pairs scores them high because it knows them. Where such a model is
+asked, the true pairs of all estimators are held-out ones.
 """
 
 import math
@@ -21,9 +24,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from softnce.data.pairs import Pair
+from softnce.data.pairs import Pair, PairSet
 from softnce.data.reading import Tally, coded, complete, part_files
-from softnce.training.survey import estimators
+from softnce.training.asked import Asked, Texts, estimators
 from softnce.weights.weighting import Estimator
 
 NONMATCHING = ("train_nonmatching.jsonl", "train_nonmatching.jsonl.gz")
@@ -77,12 +80,21 @@ def auc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
     return float((places.sum() - least) / (len(positive) * len(negative)))
 
 
+def held_out(pairs: PairSet) -> list[Pair]:
+    """List the pairs of validation and test, which no model of a study was trained on."""
+    return [
+        Pair(text, pairs.candidates[answer], pairs.candidate_ids[answer])
+        for split in (pairs.valid, pairs.test)
+        for text, answer in zip(split.texts, split.answers, strict=True)
+    ]
+
+
 def judged_pairs(folder: Path, true: Sequence[Pair], *, most: int, seed: int = 0) -> list[Judged]:
     """Sample as many true pairs as label-0 pairs, mixed; none where nobody judged.
 
     Args:
         folder: of the set.
-        true: its training pairs.
+        true: its training pairs, or its held-out ones where an estimator was trained on those.
         most: pairs of each kind at most.
         seed: of the sample.
 
@@ -109,15 +121,12 @@ def judged_pairs(folder: Path, true: Sequence[Pair], *, most: int, seed: int = 0
     return [found[place] for place in draw.permutation(len(found))]
 
 
-def agreements(
-    judged: Sequence[Judged], words: Sequence[str], models: Sequence[str], *, batch_size: int
-) -> list[Agreement]:
+def agreements(judged: Sequence[Judged], asked: Asked, *, batch_size: int) -> list[Agreement]:
     """Measure each estimator, the query against the code and, where known, the docstring.
 
     Args:
         judged: in random order.
-        words: names of the BM25 variants.
-        models: folders or hub ids of encoders.
+        asked: the estimators.
         batch_size: pairs that are scored together, BM25's corpus.
     """
     documented = [one for one in judged if one.docstring and one.docstring != one.query]
@@ -127,8 +136,12 @@ def agreements(
         _agreement(estimator, compared, rows, batch_size)
         for compared, rows, documents in tasks
         if len({one.answers for one in rows}) > 1
-        for estimator in estimators(words, models, [one.query for one in rows], documents)
+        for estimator in estimators(asked, _texts(rows, documents))
     ]
+
+
+def _texts(rows: Sequence[Judged], documents: Sequence[str]) -> Texts:
+    return Texts([one.query for one in rows], [one.code for one in rows], documents)
 
 
 def _agreement(

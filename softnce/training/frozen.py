@@ -105,8 +105,15 @@ def is_cached(model: str, prepared: Prepared) -> bool:
     return folder.is_dir() and folder.with_name(f"{folder.name}-weights").is_dir()
 
 
+def epochs_done(folder: Path) -> int:
+    """Count the epochs that a model's checkpoints tell of, by their names."""
+    return max((int(path.name.split("-")[1]) for path in folder.glob("epoch-*")), default=0)
+
+
 def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) -> None:
     """Encode the training set with a frozen model's best weights, and keep these.
+
+    A model that was stopped before its last epoch leaves nothing: it goes on another time.
 
     Args:
         model: teacher or simcse.
@@ -115,8 +122,10 @@ def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) 
         folder: of its checkpoints.
 
     Raises:
-        RunError: there is no intact checkpoint, or its vectors are no numbers.
+        RunError: no checkpoint is intact, or its vectors are no numbers.
     """
+    if epochs_done(folder) < config.optim.epochs:
+        return
     checkpoint = best_checkpoint(folder)
     if checkpoint is None:
         raise RunError(f"{folder}: the {model} left no intact checkpoint")

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from softnce.training.tables import (
 from softnce.weights.cache import cache_key
 
 Tell = Callable[[str], None]
+TableKind = Literal["token-tables", "simcse-tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,13 +239,21 @@ def _require_negatives(pairs: PairSet, source: str, asked: int) -> None:
             )
 
 
+def tokenizer_name(section: EncoderSection, data: str) -> str:
+    """Name the tokenizer that a static encoder trains on the data of this digest."""
+    return cache_key("tokenizer", data=data, size=section.vocabulary, length=section.max_length)
+
+
+def token_tables_name(encoder: Encoder, data: str, *, kind: TableKind = "token-tables") -> str:
+    """Name the token tables that an encoder makes of the data of this digest."""
+    return cache_key(kind, data=data, tokenizer=encoder.tokenizer_digest())
+
+
 def _tokenizer(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
     section = config.encoder
     if section.kind != "static":
         return ""
-    name = cache_key(
-        "tokenizer", data=pairs.digest, size=section.vocabulary, length=section.max_length
-    )
+    name = tokenizer_name(section, pairs.digest)
     path = cache / f"{name}.json"
     if not path.exists():
         tell(f"training a tokenizer of {section.vocabulary:,} tokens")
@@ -257,7 +266,7 @@ def _tokenizer(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
 
 
 def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> str:
-    name = cache_key("token-tables", data=pairs.digest, tokenizer=encoder.tokenizer_digest())
+    name = token_tables_name(encoder, pairs.digest)
     if not (cache / name).is_dir():
         tell(f"tokenising {len(pairs.train) + len(pairs.candidates):,} functions")
         arrays = {
@@ -296,7 +305,7 @@ def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> t
     except SetupError as error:
         message = str(error).replace("encoder.model", "weights.simcse.model", 1)
         raise SetupError(message) from error
-    name = cache_key("simcse-tokens", data=pairs.digest, tokenizer=encoder.tokenizer_digest())
+    name = token_tables_name(encoder, pairs.digest, kind="simcse-tokens")
     if not (cache / name).is_dir():
         tell(f"tokenising {len(pairs.train):,} queries for SimCSE")
         tokens = encoder.tokenize([pair.query for pair in pairs.train])

@@ -3,9 +3,9 @@
 Source: Figure 2 of the paper, for any set of pairs and any estimator that needs no training.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from softnce.data.batching import epoch_batches
 from softnce.data.pairs import Pair
-from softnce.errors import ConfigError
-from softnce.weights.bm25 import BM25Estimator, VariantName, terms
-from softnce.weights.neural import VectorEstimator
+from softnce.shapes import Relevance, Shares, Weights
+from softnce.training.asked import Asked, Texts, estimators
+from softnce.weights.duplicates import DuplicatesEstimator, duplicate_weights
 from softnce.weights.weighting import (
     Estimator,
     negative_shares,
@@ -23,22 +23,28 @@ from softnce.weights.weighting import (
     standardised,
 )
 
-WORDS: dict[str, VariantName] = {
-    "bm25": "okapi",
-    "bm25-official": "official",
-    "bm25-lucene": "lucene",
-}
+Scale = Literal["standardised", "raw"]
 _BATCHES = 8  # drawn for the distributions
 
 
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """Those of Eq. 4; the scores are standardised, as in a search."""
+    """Those of Eq. 4.
+
+    Attributes:
+        alpha: strength of the correction.
+        beta: mass shared by all negatives alike.
+        temperature: the paper's t.
+        floor: smallest weight.
+        scale: raw, which the paper's t was made for; or standardised: each batch's scores over
+            their standard deviation.
+    """
 
     alpha: float
     beta: float
     temperature: float
     floor: float = 0.1
+    scale: Scale = "standardised"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,94 +72,39 @@ class View:
 
     Attributes:
         name: of the estimator.
-        scores: (n,) of all negatives, divided by their standard deviation in the batch.
+        scores: (n,) of all negatives.
         weights: (n,) of the same.
         suspects: the most turned down, worst first.
+        scale: of the scores.
     """
 
     name: str
     scores: NDArray[np.float64]
     weights: NDArray[np.float64]
     suspects: tuple[Suspect, ...]
-
-
-def check_words(words: Sequence[str]) -> None:
-    """Refuse an estimator that cannot be built from the data alone.
-
-    Raises:
-        ConfigError: a word is unknown.
-    """
-    for word in words:
-        if word not in WORDS:
-            raise ConfigError(
-                f"--estimator {word}: give {', '.join(WORDS)}, or a model's folder with --model"
-            )
-
-
-def estimators(
-    words: Sequence[str],
-    models: Sequence[str],
-    queries: Sequence[str],
-    documents: Sequence[str] | None = None,
-) -> Iterator[Estimator]:
-    """Build estimators one after another, as a model's vectors take a while.
-
-    Args:
-        words: of ``WORDS``.
-        models: folders or hub ids of encoders; the score is the cosine of their vectors.
-        queries: by row number.
-        documents: what each query is compared with, by row number; ``None`` compares queries.
-
-    Raises:
-        SetupError: a model cannot be loaded.
-    """
-    asked = [terms(text) for text in queries]
-    found = None if documents is None else [terms(text) for text in documents]
-    for word in words:
-        built = BM25Estimator(asked, documents=found, variant=WORDS[word])
-        built.name = word
-        yield built
-    for model in models:
-        yield _compared(model, queries, documents)
-
-
-def _compared(
-    model: str, queries: Sequence[str], documents: Sequence[str] | None
-) -> VectorEstimator:
-    from transformers.utils.logging import disable_progress_bar
-
-    from softnce.encoders.transformer import transformer_encoder  # seconds to import
-
-    disable_progress_bar()
-    encoder = transformer_encoder(model)
-    vectors = [
-        encoder.encode_all(encoder.tokenize(texts)).numpy()
-        for texts in (queries, queries if documents is None else documents)
-    ]
-    name = "/".join(model.rstrip("/").split("/")[-2:])
-    return VectorEstimator(name, *vectors, score="cosine", device=torch.device("cpu"))
+    scale: Scale = "standardised"
 
 
 def views(
     pairs: Sequence[Pair],
-    words: Sequence[str],
-    models: Sequence[str],
+    asked: Asked,
     coefficients: Coefficients,
     *,
     batch_size: int,
+    most: int,
     seed: int = 0,
 ) -> list[View]:
     """Draw random batches and look at them through each estimator, query against query.
 
     R_ij compares query i with query j: it asks whether function j, which answers query j, answers
-    query i too because the two ask for the same.
+    query i too because the two ask for the same. A teacher compares query i with function j.
 
     Args:
         pairs: of the training split.
-        words: of ``WORDS``.
-        models: folders or hub ids of encoders.
+        asked: the estimators.
         coefficients: of Eq. 4.
         batch_size: pairs of a batch.
+        most: suspects of each batch.
         seed: of the draw.
 
     Raises:
@@ -161,36 +112,54 @@ def views(
         ConfigError: the batch is too small for alpha and beta.
     """
     rows = epoch_batches(len(pairs), batch_size=batch_size, seed=seed, epoch=1)[:_BATCHES]
-    drawn = [pairs[row] for row in rows.ravel().tolist()]
-    built = estimators(words, models, [pair.query for pair in drawn])
-    return [_view(estimator, drawn, batch_size, coefficients) for estimator in built]
+    drawn = [[pairs[row] for row in batch] for batch in rows.tolist()]
+    everyone = [pair for batch in drawn for pair in batch]
+    texts = Texts([pair.query for pair in everyone], [pair.code for pair in everyone])
+    return [_view(one, drawn, coefficients, most) for one in estimators(asked, texts)]
 
 
 def _view(
-    estimator: Estimator, drawn: Sequence[Pair], batch_size: int, coefficients: Coefficients
+    estimator: Estimator, drawn: Sequence[Sequence[Pair]], coefficients: Coefficients, most: int
 ) -> View:
     scores, weights, suspects = [], [], list[Suspect]()
-    for start in range(0, len(drawn), batch_size):
-        rows = torch.arange(start, start + batch_size)
-        relevance = standardised(estimator.relevance(rows, rows))
-        given = negative_weights(
-            relevance,
-            alpha=coefficients.alpha,
-            beta=coefficients.beta,
-            temperature=coefficients.temperature,
-            floor=coefficients.floor,
-        )
-        shares = negative_shares(relevance, temperature=coefficients.temperature)
-        negative = ~torch.eye(batch_size, dtype=torch.bool)
+    for number, batch in enumerate(drawn):
+        rows = torch.arange(number * len(batch), (number + 1) * len(batch))
+        relevance = estimator.relevance(rows, rows)
+        if coefficients.scale == "standardised":
+            relevance = standardised(relevance)
+        is_known = isinstance(estimator, DuplicatesEstimator)
+        shares, given = _masked(relevance) if is_known else _weighed(relevance, coefficients)
+        negative = ~torch.eye(len(batch), dtype=torch.bool)
         scores.append(relevance[negative].double().numpy())
         weights.append(given[negative].double().numpy())
-        suspects += _suspects(shares, given, drawn[start : start + batch_size])
+        suspects += _suspects(shares, given, batch, most)
     suspects.sort(key=lambda one: -one.share)
-    return View(estimator.name, np.concatenate(scores), np.concatenate(weights), tuple(suspects))
+    found = np.concatenate(scores), np.concatenate(weights), tuple(suspects)
+    return View(estimator.name, *found, coefficients.scale)
+
+
+def _weighed(relevance: Relevance, coefficients: Coefficients) -> tuple[Shares, Weights]:
+    """Apply Eq. 4."""
+    temperature = coefficients.temperature
+    weights = negative_weights(
+        relevance,
+        alpha=coefficients.alpha,
+        beta=coefficients.beta,
+        temperature=temperature,
+        floor=coefficients.floor,
+    )
+    return negative_shares(relevance, temperature=temperature), weights
+
+
+def _masked(relevance: Relevance) -> tuple[Shares, Weights]:
+    """Leave duplicates out, as a search does: known, not estimated, they do without Eq. 4."""
+    marked = (relevance > 0).float().fill_diagonal_(0.0)
+    shares = marked / marked.sum(dim=1, keepdim=True).clamp(min=1.0)
+    return shares, duplicate_weights(marked, weight=0.0, answers=torch.arange(len(marked)))
 
 
 def _suspects(
-    shares: torch.Tensor, weights: torch.Tensor, batch: Sequence[Pair], most: int = 20
+    shares: torch.Tensor, weights: torch.Tensor, batch: Sequence[Pair], most: int
 ) -> list[Suspect]:
     """Name the negatives with the largest shares, one a query."""
     largest, columns = shares.max(dim=1)
@@ -205,4 +174,5 @@ def _suspects(
         )
         for row in chosen
         for column in [cast(int, columns[row].item())]
+        if largest[row] > 0
     ]

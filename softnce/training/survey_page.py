@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PAGE, PICTURE = "weights.html", "weights.png"
+_SCORES = {"standardised": "score / standard deviation", "raw": "score"}
 _CODE_LENGTH = 400  # characters of a function on the page
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
@@ -40,7 +41,7 @@ def picture(views: Sequence[View]) -> bytes:
         _histogram(left, view.scores, f"{view.name}: scores of the negatives")
         _histogram(right, view.weights, f"{view.name}: their weights")
         right.axvline(1.0, color="black", linewidth=0.8, linestyle="--")
-    axes[-1][0].set_xlabel("score / standard deviation")
+    axes[-1][0].set_xlabel(_SCORES[views[-1].scale])
     axes[-1][1].set_xlabel("weight (1: InfoNCE)")
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=110)

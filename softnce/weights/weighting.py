@@ -56,7 +56,8 @@ def negative_weights(
     without renormalisation. N is the number of columns. Only alpha / beta matters, and uniform
     shares give 1. The constants of Theorem 1 in the paper hold only for beta = 1: its
     beta N - alpha - 1 should read beta (N - 1) - alpha, and the sign of its last term is reversed.
-    In Eq. 11 the weight belongs inside the sum: q(c_j) = (1 - s_ij) / (N - 2) depends on j.
+    In Eq. 11 the weight belongs inside the sum: q(c_j) = (1 - s_ij) / (N - 2) depends on j. The
+    mean over negatives after Eq. 10 is the expectation under the uniform p, not under this q.
 
     Args:
         relevance: (q, c) any real scores, higher is more alike; never differentiated.

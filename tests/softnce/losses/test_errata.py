@@ -152,3 +152,44 @@ def test_info_nce_differs_from_the_mean_over_negatives_by_the_log_of_their_numbe
     loss = torch.stack([info_nce(row, torch.tensor([0])) for row in logits.split(1)])
     display = (1 / (size - 1) + ratios.mean(dim=1)).log()
     torch.testing.assert_close(display, loss - math.log(size - 1))
+
+
+def info_nce_of(ratio, size):
+    """Return Eq. 9 before and after its >=, for r = p(c_i) / p(c_i|q_i) and N candidates."""
+    return math.log(1 + ratio * (size - 1)), math.log(ratio * size)
+
+
+@pytest.mark.parametrize("size", [2, 8, 32])
+def test_the_bound_of_equation_9_holds_for_a_snippet_that_its_query_makes_likelier(size):
+    """A joint p(q, c) of .4 against margins of .5: r = .5 / .8."""
+    before, after = info_nce_of(0.5 / 0.8, size)
+    assert before >= after
+    assert info_nce_of(1.0, size) == pytest.approx((math.log(size), math.log(size)))
+
+
+@pytest.mark.parametrize("size", [2, 8, 32])
+def test_the_bound_of_equation_9_fails_for_a_snippet_that_its_query_makes_rarer(size):
+    """A joint p(q, c) of .1 against margins of .5: r = .5 / .2, and 1 + r (N - 1) < r N."""
+    before, after = info_nce_of(0.5 / 0.2, size)
+    assert before < after
+
+
+@pytest.mark.parametrize("size", [4, 8, 32])
+def test_the_mean_after_equation_10_is_the_expectation_under_uniform_draws_and_not_under_q(size):
+    """q(c_j) = (1 - s_ij) / (N - 2); its expectation is the mean of w e^z, that of Eq. 11."""
+    logits, scores, answers = drawn(size)
+    shares = negative_shares(scores, temperature=1.0, answers=answers)[:, 1:]
+    values, q = logits[:, 1:].exp(), (1 - shares) / (size - 2)
+    printed, under_q = values.mean(dim=1), (q * values).sum(dim=1)
+    under_p = (torch.full_like(q, 1 / (size - 1)) * values).sum(dim=1)
+    torch.testing.assert_close(printed, under_p)
+    assert ((printed - under_q).abs() > 1e-4 * printed).all()
+    weights = soft_weights(scores, answers)[:, 1:]
+    torch.testing.assert_close((weights * values).mean(dim=1), under_q)
+
+
+def test_the_two_expectations_agree_where_all_shares_are_alike():
+    logits, _, answers = drawn(8)
+    q = (1 - negative_shares(torch.zeros_like(logits), temperature=1.0, answers=answers)) / 6
+    values = logits.exp()
+    torch.testing.assert_close((q * values)[:, 1:].sum(dim=1), values[:, 1:].mean(dim=1))

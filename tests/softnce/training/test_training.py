@@ -1,5 +1,6 @@
 """Preparing and training on a small set: repeatable, resumable, stoppable, and refusing NaN."""
 
+import itertools
 import json
 import random
 from dataclasses import replace
@@ -15,7 +16,7 @@ from softnce.encoders.static import StaticEncoder
 from softnce.errors import DataError, RunError
 from softnce.training.checkpoint import best_checkpoint, load_weights, newest_checkpoint
 from softnce.training.estimators import build_estimator
-from softnce.training.frozen import cache_vectors, teacher_config, vectors_key
+from softnce.training.frozen import cache_vectors, is_cached, teacher_config, vectors_key
 from softnce.training.loop import device_of, epochs
 from softnce.training.prepare import prepare, prepared_from
 from softnce.training.scoring import evaluate
@@ -472,8 +473,22 @@ def test_a_teacher_is_trained_anew_only_when_it_would_be_another(prepared, chang
 
 
 def test_a_teacher_without_weights_is_refused(prepared, tmp_path):
+    config = config_with()
+    (tmp_path / f"epoch-{config.optim.epochs:04d}").mkdir()
     with pytest.raises(RunError, match="no intact checkpoint"):
-        cache_vectors("teacher", config_with(), prepared, tmp_path)
+        cache_vectors("teacher", config, prepared, tmp_path)
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_teacher_stopped_before_its_last_epoch_leaves_no_vectors(prepared, tmp_path, done):
+    teacher = teacher_config(config_with(optim__epochs=2))
+    made = replace(prepared, vectors={"teacher": f"stopped-{done}"})
+    list(itertools.islice(epochs(teacher, made, tmp_path / "teacher"), done))
+    cache_vectors("teacher", teacher, made, tmp_path / "teacher")
+    assert not is_cached("teacher", made)
+    list(epochs(teacher, made, tmp_path / "teacher"))
+    cache_vectors("teacher", teacher, made, tmp_path / "teacher")
+    assert is_cached("teacher", made)
 
 
 # --- real data
