@@ -93,12 +93,18 @@ def search(
 
 
 def _study(job: Job) -> Study:
-    """Check, prepare, run and conclude."""
-    config, console = job.config, job.console
+    """Check what must be so before data are read, and go on."""
     require_own(job.folder)
     require_kept(job.folder.root)
     session.require_reachable()
-    session.require_possible(config)
+    with session.with_room(job.config):
+        job.signals.renew()
+        return _with_room(job)
+
+
+def _with_room(job: Job) -> Study:
+    """Read, prepare, run and conclude."""
+    config, console = job.config, job.console
     if both_alpha_and_beta_are_free(job.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
     pairs = None if config.data.path is None else _read(job)  # before anything is written
