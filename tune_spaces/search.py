@@ -37,6 +37,7 @@ from tune_spaces.space import both_alpha_and_beta_are_free, search_space
 from tune_spaces.study import (
     Job,
     StudyFolder,
+    enter_user,
     require_own,
     require_same,
     require_same_weights,
@@ -123,6 +124,7 @@ def _with_room(job: Job) -> Study:
 def _prepared(job: Job, pairs: PairSet) -> Prepared:
     """Fill the cache, and check that the study still starts at the same weights."""
     config, cache = job.config, job.folder.cache(job.config)
+    enter_user(job.folder, cache)
     prepared = prepare(config, pairs, cache, tell=job.console.print, models=job.space.models())
     require_same_weights(job.folder, prepared.weights)
     store_size(job.folder.root, valid=prepared.valid)
