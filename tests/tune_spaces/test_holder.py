@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import optuna
 import psutil
@@ -154,17 +154,15 @@ def test_the_heart_beats_as_long_as_the_study_is_held(storage):
 
 def test_a_holder_that_was_taken_for_dead_is_told_to_stop_once_it_wakes(storage):
     study = opened(storage)
-    with holder_process(storage) as process:
+    with ExitStack() as ours, holder_process(storage) as process:
         with suspended(process, study):
             change(study, host="elsewhere")  # a process of this host would not be taken for dead
             wait_for(lambda: time.time() - entry(study)["at"] > QUICK.dead_after_s)
-            hold = held(study, QUICK)
-            hold.__enter__()
+            hold = ours.enter_context(held(study, QUICK))
         code, reason = process.stdout.readline().split(" ", 1)
         assert int(code) == SetupError.exit_code
         assert f"process {os.getpid()} on {socket.gethostname()} took it over" in reason
         hold.require()
-        hold.__exit__(None, None, None)
 
 
 def test_a_holder_that_lost_its_study_concludes_nothing_and_leaves_the_others_claim(storage):
