@@ -4,17 +4,20 @@ Kept always: the champion, the weights of the best trials, everything that a tri
 the Optuna and MLflow stores, logs and configurations.
 """
 
+import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.trial import TrialState
 
+from softnce.configfile import load_config
+from softnce.errors import ConfigError, SoftnceError
 from softnce.training.checkpoint import best_checkpoint
 from tune_spaces.holder import require_free
 from tune_spaces.ledger import Ledger
-from tune_spaces.study import DEFAULT_ROOT, Job, StudyFolder
+from tune_spaces.study import DEFAULT_ROOT, Job, StudyFolder, stored_folder, users_of
 
 _RUNS_OF_TRAIN = ("trials/*/train", "teacher/train", "simcse/train")
 _LEFTOVERS = (
@@ -23,6 +26,9 @@ _LEFTOVERS = (
     "simcse/.building-*",
     "cache/*.building",
 )
+_STUDIES = ("study.json", "*/study.json", "studies/*/study.json")
+_OF_A_CACHE = "tokens and vectors, made anew when the study goes on"
+_NAME_IN_A_CACHE = re.compile(r"\.?[0-9a-f]{20}(\W|$)")  # what cache_key returns, whole or torn
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +64,59 @@ def needless_of_study(job: Job) -> list[Needless]:
     return [one for one in found if one.size]
 
 
-def needless_caches() -> list[Needless]:
-    """List the caches of the studies here; tokens and vectors are made anew when needed."""
-    reason = "tokens and vectors, made anew when the study goes on"
-    found = [_needless(path, reason) for path in sorted(DEFAULT_ROOT.glob("*/cache"))]
-    return [one for one in found if one.size]
+def needless_caches(places: Sequence[Path]) -> tuple[list[Needless], list[str]]:
+    """List the caches of studies; tokens and vectors are made anew when needed.
+
+    Args:
+        places: studies, or folders of studies; those here where there are none.
+
+    Returns:
+        What can go, and a sentence for each cache that a study may be reading.
+
+    Raises:
+        ConfigError: a place holds no study.
+    """
+    users: dict[Path, set[Path]] = {}
+    found, left = [], []
+    for root in _studies(places):
+        try:
+            cache = StudyFolder(root, "").cache(load_config(root / "config.yaml", []))
+        except SoftnceError as error:
+            left.append(f"the cache of {root} is left alone: {error}")
+        else:
+            users.setdefault(cache, users_of(cache)).add(root)
+    for cache in sorted(users):
+        try:
+            for root in sorted(users[cache]):
+                _require_unused(root)
+        except SoftnceError as error:
+            left.append(f"{cache} is left alone: {error}")
+        else:
+            found += [_needless(path, _OF_A_CACHE) for path in _entries(cache, users[cache])]
+    return [one for one in found if one.size], left
+
+
+def _studies(places: Sequence[Path]) -> list[Path]:
+    found = []
+    for place in places or [DEFAULT_ROOT]:
+        here = [one for pattern in _STUDIES for one in sorted(place.glob(pattern))]
+        if places and not here:
+            raise ConfigError(f"{place}: neither a study nor a folder of studies")
+        found += [one.parent.resolve() for one in here]
+    return found
+
+
+def _require_unused(root: Path) -> None:
+    """Check that nobody searches a study, which may have gone meanwhile."""
+    if (root / "optuna.db").exists():
+        require_free(stored_folder(root).optuna_study())
+
+
+def _entries(cache: Path, users: Collection[Path]) -> list[Path]:
+    """Return a study's own cache, or what softnce wrote into one that may hold other things."""
+    if cache.parent in users:
+        return [cache]
+    return [one for one in sorted(cache.glob("*")) if _NAME_IN_A_CACHE.match(one.name)]
 
 
 def remove(items: Sequence[Needless]) -> None:

@@ -126,8 +126,15 @@ def logs(
 
 def clean(
     study: Annotated[
-        str, typer.Argument(metavar="STUDY|cache", help="A study, or the caches of all studies.")
+        str, typer.Argument(metavar="STUDY|cache", help="A study, or the caches of studies.")
     ],
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FOLDER]...",
+            help="Whose caches: studies, or folders of studies; ./softnce-studies without it.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,  # noqa: FBT002
 ) -> None:
     """Free the disk of what no trial needs any more."""
@@ -137,12 +144,17 @@ def clean(
     from tune_spaces.study import stored_job
 
     session.quiet_environment()
+    left: list[str] = []
     if study == "cache":
-        items = cleaning.needless_caches()
+        items, left = cleaning.needless_caches(folders or [])
+    elif folders:
+        raise ConfigError(f"clean {study} {folders[0]}: one study at a time; only cache takes more")
     else:
         items = cleaning.needless_of_study(stored_job(study, terminal()))
     for one in items:
         typer.echo(f"{cleaning.shown_size(one.size):>10}  {_shown(one.path)}  ({one.reason})")
+    for sentence in left:
+        typer.echo(sentence)
     total = cleaning.shown_size(sum(one.size for one in items))
     if dry_run:
         typer.echo(f"{total} would be freed; nothing was removed")

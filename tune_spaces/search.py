@@ -26,7 +26,7 @@ from softnce.training.tracking import Tracker
 from tune_spaces import session
 from tune_spaces.display import Display, headline, results_table
 from tune_spaces.frozen import frozen_models, with_model
-from tune_spaces.holder import held
+from tune_spaces.holder import Hold, held
 from tune_spaces.ledger import Ledger
 from tune_spaces.nodes import require_kept, require_shared
 from tune_spaces.paper import first_points
@@ -35,6 +35,7 @@ from tune_spaces.space import both_alpha_and_beta_are_free, search_space
 from tune_spaces.study import (
     Job,
     StudyFolder,
+    enter_user,
     require_own,
     require_same,
     require_same_weights,
@@ -92,12 +93,18 @@ def search(
 
 
 def _study(job: Job) -> Study:
-    """Check, prepare, run and conclude."""
-    config, console = job.config, job.console
+    """Check what must be so before data are read, and go on."""
     require_own(job.folder)
     require_kept(job.folder.root)
     session.require_reachable()
-    session.require_possible(config)
+    with session.with_room(job.config):
+        job.signals.renew()
+        return _with_room(job)
+
+
+def _with_room(job: Job) -> Study:
+    """Read, prepare, run and conclude."""
+    config, console = job.config, job.console
     if both_alpha_and_beta_are_free(job.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
     pairs = None if config.data.path is None else _read(job)  # before anything is written
@@ -107,19 +114,25 @@ def _study(job: Job) -> Study:
     if pairs is None:
         pairs = _mined(job)
     require_same(job.folder, config, pairs.digest)
-    prepared = prepare(
-        config, pairs, job.folder.cache(config), tell=console.print, models=job.space.models()
-    )
+    study = job.folder.optuna_study()
+    with held(study) as hold:  # already while the cache is filled, which nobody may clean then
+        prepared = _prepared(job, pairs)
+        return _searched(job, prepared, (Ledger(study, job.space), tracker), hold)
+
+
+def _prepared(job: Job, pairs: PairSet) -> Prepared:
+    """Fill the cache, and check that the study still starts at the same weights."""
+    config, cache = job.config, job.folder.cache(job.config)
+    enter_user(job.folder, cache)
+    prepared = prepare(config, pairs, cache, tell=job.console.print, models=job.space.models())
     require_same_weights(job.folder, prepared.weights)
     store_size(job.folder.root, valid=prepared.valid)
-    study = job.folder.optuna_study()
-    with held(study):
-        return _searched(job, prepared, Ledger(study, job.space), tracker)
+    return prepared
 
 
-def _searched(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> Study:
+def _searched(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], hold: Hold) -> Study:
     """Run what is left of a study that this process holds, and conclude."""
-    settings = job.config.search
+    settings, (ledger, tracker) = job.config.search, books
     ledger.enqueue_once(first_points(job.space, settings.always_try, settings.noise_seed))
     tracker.open(
         {
@@ -130,8 +143,9 @@ def _searched(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) ->
     )
     code = EXIT_OK
     if ledger.ended() < settings.trials:
-        code = _run(job, prepared, ledger, tracker)
-    return _concluded(job, prepared, (ledger, tracker), code)
+        code = _run(job, prepared, books, hold)
+    hold.require()
+    return _concluded(job, prepared, books, code)
 
 
 def terminal() -> Console:
@@ -173,9 +187,9 @@ def _mined(job: Job) -> PairSet:
     return read_pairs(job.folder.mined)
 
 
-def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
+def _run(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], hold: Hold) -> int:
     """Train trials until enough have ended or the search is stopped."""
-    config, console = job.config, job.console
+    config, console, (ledger, tracker) = job.config, job.console, books
     console.print(headline(config, job.folder.name), soft_wrap=True)
     capacity = session.start_ray(job.folder.log)
     try:
@@ -193,11 +207,12 @@ def _run(job: Job, prepared: Prepared, ledger: Ledger, tracker: Tracker) -> int:
             best=_best_so_far(job, ledger),
         )
         watchers = [MLflowWatcher(tracker), Tidier(job, ledger), display]
-        with job.signals.handed_to(switch.press):
+        with job.signals.handed_to(switch.press), hold.handed_to(switch.cut_off):
             for model in frozen_models(job.space):
                 prepared = with_model(model, job, prepared, tracker, switch.is_pressed)
             with display:
                 tune_study(job, prepared, Desk(ledger, switch, watchers), at_once=at_once)
+        hold.require()
         if switch.reason:
             _tell_stop(console, switch.reason, switch.exit_code)
             return switch.exit_code

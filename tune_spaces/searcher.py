@@ -44,12 +44,18 @@ class StopSwitch(_OfThisProcess, Stopper):
         self._pressed = threading.Event()
         self.reason = ""
         self.exit_code = EXIT_STOPPED
+        self.is_cut_off = False
 
     def press(self, reason: str, exit_code: int = EXIT_STOPPED) -> None:
         """Stop as soon as possible; the first reason stays."""
         if not self.reason:
             self.reason, self.exit_code = reason, exit_code
         self._pressed.set()
+
+    def cut_off(self, reason: str, exit_code: int) -> None:
+        """Stop, and write nothing more of the study: another search has taken it over."""
+        self.is_cut_off = True
+        self.press(reason, exit_code)
 
     def is_pressed(self) -> bool:
         """Tell whether the search is ending early."""
@@ -121,7 +127,7 @@ class StudySearcher(_OfThisProcess, Searcher):
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record a result; unlike on_trial_result this sees a trial's last one too."""
         proposal = self._running.get(trial_id)
-        if proposal is None:
+        if proposal is None or self._switch.is_cut_off:
             return
         self._last[trial_id] = result
         if "failure" in result:
@@ -175,6 +181,8 @@ class StudySearcher(_OfThisProcess, Searcher):
     ) -> None:
         proposal = self._running.pop(trial_id)
         self._last.pop(trial_id, None)
+        if self._switch.is_cut_off:
+            return
         value = None if last is None else last.get("objective")
         if reason:
             self._ledger.note(proposal.key, "error", reason)

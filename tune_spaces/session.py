@@ -8,12 +8,14 @@ import re
 import secrets
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 
 from softnce.config import Config
 from softnce.errors import SetupError
@@ -22,6 +24,12 @@ from softnce.training.logbook import log_to
 
 log = logging.getLogger(__name__)
 DRIVER_CPUS = "SOFTNCE_DRIVER_CPUS"  # reserved for this process by who submitted it as a job
+_CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+_STORE_SHARE = 0.3  # of the free memory, which Ray gives its object store, if no more than
+_STORE_GB = 2.0 if sys.platform == "darwin" else 10.0
 _JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # Ray's own, in the entrypoint of a job
 _ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default holds each report up for seconds
@@ -81,11 +89,11 @@ def quiet_environment() -> None:
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
 
-def start_ray(log: Path) -> Capacity:
+def start_ray(log: Path | None) -> Capacity:
     """Connect to RAY_ADDRESS, or start a local cluster that only this user can talk to.
 
     Args:
-        log: file that takes what Ray's Python side says.
+        log: file that takes what Ray's Python side says; None leaves it where it goes.
 
     Raises:
         SetupError: the cluster cannot be reached or started.
@@ -96,7 +104,8 @@ def start_ray(log: Path) -> Capacity:
         _close_to_strangers()
     import ray
 
-    log_to(log)
+    if log is not None:
+        log_to(log)
     if ray.is_initialized():
         return _capacity(ray)
     forwarded = {name: os.environ[name] for name in _ENVIRONMENT}
@@ -107,7 +116,8 @@ def start_ray(log: Path) -> Capacity:
         what = f"the Ray cluster at {address}" if address else "a local Ray cluster"
         cure = "check RAY_ADDRESS and its token" if address else "see the log"
         raise SetupError(f"{what} cannot be used: {_first_line(error)}; {cure}") from error
-    log_to(log)  # Ray's own set-up puts its handlers back
+    if log is not None:
+        log_to(log)  # Ray's own set-up puts its handlers back
     return _capacity(ray)
 
 
@@ -222,21 +232,57 @@ def _require_fit(resource: str, amount: float, workers: int, capacity: Capacity)
         )
 
 
-def require_possible(config: Config) -> None:
-    """Refuse at once what this machine can never meet; a cluster is asked once it is reached.
+@contextmanager
+def with_room(config: Config) -> Iterator[None]:
+    """Refuse what can never fit, before data are read; a cluster stays connected in the block.
 
     Raises:
         SetupError: the missing resource is named.
     """
-    if os.environ.get("RAY_ADDRESS"):
+    if not os.environ.get("RAY_ADDRESS") and not _is_connected():
+        require_possible(config)
+        yield
         return
+    capacity = start_ray(None)
+    try:
+        concurrency(config, capacity)
+        yield
+    finally:
+        stop_ray()
+
+
+def _is_connected() -> bool:
+    """Tell whether the caller, perhaps a notebook, has brought Ray along."""
+    return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
+
+
+def require_possible(config: Config) -> None:
+    """Refuse what this machine can never meet; Ray need not run.
+
+    Raises:
+        SetupError: the missing resource is named.
+    """
+    if config.resources.autoscaling:
+        raise SetupError(
+            "resources.autoscaling: true, and this machine does not grow: set RAY_ADDRESS to a "
+            "cluster that does, or leave it out"
+        )
     gpus = 0
     if config.resources.gpus_per_worker:
         import torch
 
         gpus = torch.cuda.device_count()
     here = {"CPU": float(os.cpu_count() or 1), "GPU": float(gpus)}
-    concurrency(config, Capacity([here], memory_gb=1e9))
+    concurrency(config, Capacity([here], _most_memory_gb()))
+
+
+def _most_memory_gb() -> float:
+    """Return the most memory that Ray can leave to tasks here, whose store takes some first."""
+    memory = psutil.virtual_memory()
+    limits = (path.read_text().strip() for path in _CONTAINER_LIMITS if path.exists())
+    bounds = [float(one) for one in limits if one.isdigit()]
+    free = min([float(memory.total - memory.used), *bounds]) / 1e9
+    return free - min(_STORE_SHARE * free, _STORE_GB)
 
 
 def uses_train(resources: ResourcesSection) -> bool:

@@ -28,7 +28,7 @@ class Signals:
 
     def __enter__(self) -> "Signals":
         self._former = {one: signal.getsignal(one) for one in _NAMES}
-        self._install(dict.fromkeys(_NAMES, self._handle))
+        self.renew()
         return self
 
     def __exit__(
@@ -39,10 +39,14 @@ class Signals:
     ) -> None:
         self._install(self._former)
 
+    def renew(self) -> None:
+        """Replace the handlers that Ray brought along when it was started."""
+        self._install(dict.fromkeys(_NAMES, self._handle))
+
     @contextmanager
     def handed_to(self, press: Callable[[str], None]) -> Iterator[None]:
-        """Tell a reason to stop, instead of interrupting; Ray's own handlers are replaced."""
-        self._install(dict.fromkeys(_NAMES, self._handle))
+        """Tell a reason to stop, instead of interrupting."""
+        self.renew()
         self._press = press
         try:
             yield

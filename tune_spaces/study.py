@@ -24,6 +24,7 @@ from tune_spaces.space import SearchSpace, search_space
 DEFAULT_ROOT = Path("softnce-studies")
 _PATIENCE_OF_A_SEARCH_S, _PATIENCE_OF_A_READER_S = 60.0, 8.0
 _UNREADABLE = (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError, ValueError)
+_USERS = "studies.txt"
 _FREE = {  # what may change when a study is continued
     "search": {"trials", "time_budget_s", "keep_top", "name"},
     "resources": None,
@@ -164,8 +165,12 @@ def stored_job(study: str | None, console: Console) -> Job:
     if not (root / "optuna.db").exists():
         raise ConfigError(f"{root}: no trial has begun yet; softnce search begins")
     config = load_config(root / "config.yaml", [])
-    name = str(_read(root / "study.json").get("name") or root.name)
-    return Job(config, StudyFolder(root, name), search_space(config), console)
+    return Job(config, stored_folder(root), search_space(config), console)
+
+
+def stored_folder(root: Path) -> StudyFolder:
+    """Open the folder of a study under the name that the study has."""
+    return StudyFolder(root, str(_read(root / "study.json").get("name") or root.name))
 
 
 def find_log(study: str | None, trial: str | None) -> Path:
@@ -255,6 +260,21 @@ def require_same_weights(folder: StudyFolder, weights: Mapping[str, str]) -> Non
         _require_equal(folder, {"weights": stored["weights"]}, {"weights": dict(weights)})
     else:
         _write(path, {**stored, "weights": dict(weights)})
+
+
+def enter_user(folder: StudyFolder, cache: Path) -> None:
+    """Note in a cache outside a study that the study uses it, so that nobody cleans it unasked."""
+    if cache.is_relative_to(folder.root) or folder.root in users_of(cache):
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / _USERS).open("a", encoding="utf-8") as file:
+        file.write(f"{folder.root}\n")
+
+
+def users_of(cache: Path) -> set[Path]:
+    """Return the studies that a cache outside them knows of."""
+    path = cache / _USERS
+    return {Path(line) for line in path.read_text().splitlines()} if path.exists() else set()
 
 
 def _require_equal(folder: StudyFolder, stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:

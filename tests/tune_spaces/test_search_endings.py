@@ -14,6 +14,8 @@ from rich.console import Console
 
 from softnce.configfile import validated
 from softnce.errors import ConfigError, SetupError
+from tests.faults import begun, ended, in_mid_epoch
+from tune_spaces.holder import held
 from tune_spaces.search import search
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
@@ -126,6 +128,27 @@ def test_ctrl_c_keeps_the_study_and_the_same_command_ends_it(made_pairs, tmp_pat
         if t.state == TrialState.COMPLETE
     }
     assert told == {row.key: row.value for row in undisturbed.table if row.state == "complete"}
+
+
+def test_a_search_whose_study_was_taken_over_ends_with_code_3_and_tells_no_endings(
+    made_pairs, tmp_path
+):
+    path, out = tmp_path / "lost.yaml", tmp_path / "out"
+    endless = settings(made_pairs, SPACE, trials=5)
+    endless["optim"]["epochs"] = 5000
+    path.write_text(yaml.safe_dump(endless))
+    process = begun(path, out)
+    in_mid_epoch(out, process, more=1)
+    study = optuna.load_study(study_name="lost", storage=f"sqlite:///{out / 'optuna.db'}")
+    holder = study.user_attrs["softnce.holder"]
+    study.set_user_attr("softnce.holder", {**holder, "host": "elsewhere", "at": 0})
+    with held(study):
+        code, said = ended(process, timeout_s=120)
+    assert code == 3, said
+    assert f"study lost: process {os.getpid()} on " in " ".join(said.split())
+    assert "Traceback" not in said
+    assert TrialState.RUNNING in {one.state for one in study.get_trials()}
+    assert '"end"' not in (out / "tracking.jsonl").read_text()
 
 
 def test_other_settings_under_the_same_folder_are_refused(made_pairs, undisturbed):
