@@ -185,7 +185,7 @@ def test_nothing_to_rank_is_refused(queries, candidates):
         (ir_measures.R @ 10, lambda found: recall_at(found, 10)),
         (ir_measures.nDCG @ 10, lambda found: ndcg_at(found, 10)),
     ],
-    ids=str,
+    ids=["RR", "RR@10", "R@1", "R@5", "R@10", "nDCG@10"],
 )
 def test_metrics_agree_with_ir_measures(measure, ours):
     left, right, answers = draw(seed=13, queries=60)
