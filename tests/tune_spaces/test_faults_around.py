@@ -167,7 +167,7 @@ def test_a_trial_that_runs_out_of_memory_fails_alone_with_advice(made_pairs, tmp
     config, out = written(tmp_path, made_pairs, dimensions=4096, batch_size=16), tmp_path / "out"
     search = begun(config, out, environment=ASKED_ANEW)
     victim = in_mid_epoch(out, search)
-    (process,) = members(search, "ray::InlineTrial")
+    (process,) = wait_for_one(lambda: members(search, "ray::InlineTrial"), search)
     limit = process.memory_info().vms - 2**24
     resource.prlimit(process.pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     log = out / "trials" / victim / "trial.log"
@@ -175,6 +175,7 @@ def test_a_trial_that_runs_out_of_memory_fails_alone_with_advice(made_pairs, tmp
     resource.prlimit(process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
     code, said = ended(search)
     assert code == 0, said
+    said = " ".join(said.split())  # lines are broken at the page's width
     assert "out of memory: set optim.tokens_a_pass, which keeps the batch whole" in said, said
     assert "lower optim.batch_size (16)" in said
     states = {key: state for key, (state, _) in outcomes(out, "hit").items()}
