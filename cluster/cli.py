@@ -137,8 +137,15 @@ def _code(arguments: list[str], *, debug: bool) -> int:
         result: Any = app(args=arguments, prog_name="softnce", standalone_mode=False)
     except typer.Exit as ending:
         return int(ending.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return EXIT_KILLED
+    except typer.Abort as error:  # what typer makes of Ctrl-C, and of a file that ends too soon
+        cause = error.__cause__
+        if not isinstance(cause, EOFError):
+            return EXIT_KILLED
+        if debug:
+            raise
+        return _explained(cause)
     except Exception as error:
         if debug:
             raise

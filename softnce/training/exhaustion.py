@@ -2,6 +2,7 @@
 
 import errno
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import torch
 
 from softnce.config import Config
-from softnce.errors import RunError, SetupError
+from softnce.errors import RunError, SetupError, SoftnceError
 
 _NO_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory", re.I)
 _NO_SPACE = re.compile(r"no space left|database or disk is full|disk quota exceeded", re.I)
+_A_PAGE = 4096 * 4
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -34,6 +36,13 @@ def disk_is_full(error: BaseException) -> bool:
             return True
         one = one.__cause__ or one.__context__
     return False
+
+
+def nothing_is_free(folder: Path) -> bool:
+    """Tell whether the disk of a folder, which may not be there yet, has no room left."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free < _A_PAGE
 
 
 def disk_advice(folder: Path) -> SetupError:
@@ -61,7 +70,8 @@ def explained(config: Config, folder: Path) -> Iterator[None]:
     except Exception as error:
         if memory_ran_out(error):
             raise RunError(memory_advice(config)) from error
-        if disk_is_full(error):
+        is_torn = not isinstance(error, SoftnceError) and nothing_is_free(folder)
+        if disk_is_full(error) or is_torn:  # a file cut short is met as any error, later
             raise disk_advice(folder) from error
         raise
 

@@ -96,3 +96,24 @@ def test_data_that_cannot_be_trained_on_are_named(tmp_path, path, content, said)
     assert said in result.stderr
     assert result.stderr.count("\n") <= 2
     assert result.returncode == 2
+
+
+def test_a_file_that_ends_too_soon_is_no_ctrl_c(tmp_path):
+    script = """
+from cluster import cli
+
+@cli.app.command()
+def torn():
+    raise EOFError("Ran out of input")
+
+cli.main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script, "torn"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert ended.returncode == 1
+    assert "unexpected EOFError: Ran out of input" in ended.stderr

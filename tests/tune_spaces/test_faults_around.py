@@ -10,6 +10,9 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
+from softnce.configfile import validated
+from softnce.errors import SetupError
+from softnce.training.exhaustion import explained
 from tests.faults import begun, ended, in_mid_epoch, members, outcomes, softnce, wait_for_one
 from tests.servers import free_port, started_server, stop
 
@@ -140,14 +143,30 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+def filled(folder):
+    """Fill the disk of a folder, and return what fills it."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(2**12))
+    return filler
+
+
+def test_a_file_that_a_full_disk_cut_short_is_told_as_a_full_disk(small_disk):
+    config = validated({"data": {"path": "pairs.jsonl"}})
+    filler = filled(small_disk)
+    with pytest.raises(SetupError, match="the disk is full"), explained(config, small_disk / "out"):
+        raise EOFError("Ran out of input")
+    filler.unlink()
+    with pytest.raises(EOFError), explained(config, small_disk / "out"):
+        raise EOFError("Ran out of input")
+
+
 def test_a_full_disk_stops_the_study_and_nothing_is_lost(made_pairs, small_disk, tmp_path):
     config, out = written(tmp_path, made_pairs), small_disk / "out"
     search = begun(config, out)
     in_mid_epoch(out, search, more=3)
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(2**16))
+    filler = filled(small_disk)
     code, said = ended(search)
     assert code == 3, said
     assert "the disk is full" in said
