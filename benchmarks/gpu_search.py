@@ -24,8 +24,8 @@ from optuna import load_study
 from rich.console import Console
 from transformers.utils.logging import disable_progress_bar
 
-from softnce.config import Config
-from softnce.configfile import validated
+from softnce.config.config import Config
+from softnce.config.file import validated
 from tune_spaces.search import search
 
 HAS_GPU = torch.cuda.is_available()

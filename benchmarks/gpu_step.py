@@ -34,10 +34,10 @@ from common import mined_pairs, random_roberta, with_vectors
 from st_steps import trainer_seconds
 from transformers.utils.logging import disable_progress_bar
 
-from softnce.configfile import validated, with_overrides
+from softnce.config.file import validated, with_overrides
+from softnce.inputs.prepare import Prepared, prepare
 from softnce.training import loop
 from softnce.training.gather import Workers
-from softnce.training.prepare import Prepared, prepare
 
 HAS_GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if HAS_GPU else "cpu")
@@ -55,7 +55,7 @@ ATTEMPTS: dict[str, dict[str, Any]] = {
     "padded chunks": {"encoder/packing": "never", "optim/deterministic": False},
     "packed": {"encoder/packing": "auto" if HAS_GPU else "always", "optim/deterministic": False},
     "packed, deterministic": {"encoder/packing": "auto" if HAS_GPU else "always"},
-    "packed, cached gradients": {"optim/tokens_a_pass": CACHED_TOKENS},
+    "packed, cached gradients": {"optim/max_tokens_per_pass": CACHED_TOKENS},
 }
 
 
@@ -233,7 +233,10 @@ def memory(bench: Bench) -> dict[str, float]:
     if not HAS_GPU:
         print("\nmemory: only a GPU tells")
         return found
-    for name, changes in {"plain": {}, "cached": {"optim/tokens_a_pass": CACHED_TOKENS}}.items():
+    for name, changes in {
+        "plain": {},
+        "cached": {"optim/max_tokens_per_pass": CACHED_TOKENS},
+    }.items():
         used = fits(bench, SIZES[-1], changes)
         size = SIZES[-1] if used is not None else 0
         while size and size < 2**17 and fits(bench, 2 * size, changes) is not None:

@@ -5,8 +5,8 @@ import socket
 import sys
 
 from softnce.errors import ConfigError, SetupError
-from softnce.training.tracking import own_uri, relocate
-from tune_spaces.study import find_study
+from tune_spaces.study.folder import find_study
+from tune_spaces.tracking.tracking import own_uri, relocate
 
 
 def store_uri(study: str | None) -> str:

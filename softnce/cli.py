@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from softnce.data.mining import MiningReport
-    from softnce.training.asked import Asked
+    from softnce.data.mining.mine import MiningReport
+    from softnce.diagnostics.requested import Requested
 
 data_app = typer.Typer(help="Make pairs to train on.", no_args_is_help=True)
 
@@ -42,8 +42,8 @@ def mine(
     seed: Annotated[int, typer.Option(help="Of the sample and of the splits.")] = 0,
 ) -> None:
     """Mine (docstring, function) pairs from your own code."""
-    from softnce.data import mining
-    from softnce.data.sources import named_paths
+    from softnce.data.mining import mine as mining
+    from softnce.data.mining.sources import named_paths
 
     with phase_progress() as progress:
         report = mining.mine(
@@ -92,40 +92,40 @@ def weights(  # noqa: PLR0913  (what a user may set)
 ) -> None:
     """Show what each estimator does to your data: weights, suspects, agreement with people."""
     from softnce.data.pairs import read_pairs
-    from softnce.training import agreement, survey, survey_page
+    from softnce.diagnostics import human_agreement, weight_analysis, weight_page
 
     asked = _asked(estimator, model, study)
     with phase_progress() as progress:
         progress("reading pairs", 0, 3)
         pairs = read_pairs(data)
-        survey_page.open_folder(out)
+        weight_page.open_folder(out)
         progress("weighing batches", 1, 3)
-        coefficients = survey.Coefficients(alpha, beta, temperature, floor, scale)
-        seen = survey.views(
+        coefficients = weight_analysis.Coefficients(alpha, beta, temperature, floor, scale)
+        seen = weight_analysis.views(
             pairs.train, asked, coefficients, batch_size=batch_size, most=top, seed=seed
         )
         progress("asking people", 2, 3)
-        unseen = agreement.held_out(pairs) if asked.trained else ()
-        judged = agreement.judged_pairs(data, unseen or pairs.train, most=_JUDGED, seed=seed)
-        agreed = agreement.agreements(judged, asked, batch_size=batch_size)
-        survey_page.write_page(out, data.name, seen, agreed, most=top)
+        unseen = human_agreement.held_out(pairs) if asked.trained else ()
+        judged = human_agreement.judged_pairs(data, unseen or pairs.train, most=_JUDGED, seed=seed)
+        agreed = human_agreement.agreements(judged, asked, batch_size=batch_size)
+        weight_page.write_page(out, data.name, seen, agreed, most=top)
     from rich.console import Console
 
-    survey_page.show(seen, agreed, most=top, draw=Console().print)
-    typer.echo(f"Wrote {out / survey_page.PAGE} and {out / survey_page.PICTURE}")
+    weight_page.show(seen, agreed, most=top, draw=Console().print)
+    typer.echo(f"Wrote {out / weight_page.PAGE} and {out / weight_page.PICTURE}")
 
 
-def _asked(words: list[str] | None, models: list[str] | None, study: Path | None) -> "Asked":
+def _asked(words: list[str] | None, models: list[str] | None, study: Path | None) -> "Requested":
     """Find the estimators that are asked for; a study that lacks some says so."""
-    from softnce.training.asked import ALONE, Asked, check
-    from softnce.training.frozen import FROZEN
-    from softnce.training.studied import trained_models
+    from softnce.diagnostics.requested import ALONE, Requested, check
+    from softnce.diagnostics.trained_models import trained_models
+    from softnce.inputs.frozen_models import FROZEN_MODELS
 
     trained = trained_models(study) if study else []
-    missing = [name for name in FROZEN if name not in {one.name for one in trained}]
+    missing = [name for name in FROZEN_MODELS if name not in {one.name for one in trained}]
     if study and missing:
         typer.echo(f"{study} has trained no {' and no '.join(missing)}: no trial asks for one")
-    asked = Asked(tuple(dict.fromkeys(words or ALONE)), tuple(models or ()), tuple(trained))
+    asked = Requested(tuple(dict.fromkeys(words or ALONE)), tuple(models or ()), tuple(trained))
     check(asked)
     return asked
 

@@ -72,7 +72,9 @@ def left_running() -> list[str]:
     """Return the titles of Ray processes of ours that belong to a trial."""
     own = psutil.Process().children(recursive=True)
     titles = [" ".join(one.cmdline()).strip() for one in own if one.status() != "zombie"]
-    return [one for one in titles if re.match(r"ray::\w*(Trial|Train|Mailbox|PlacementGroup)", one)]
+    return [
+        one for one in titles if re.match(r"ray::\w*(Trial|Train|RunChannel|PlacementGroup)", one)
+    ]
 
 
 LEFT_BEHIND = """

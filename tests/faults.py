@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 import psutil
 
-SOFTNCE = [sys.executable, "-c", "from cluster.cli import main; main()"]
+SOFTNCE = [sys.executable, "-c", "from softnce.__main__ import main; main()"]
 
 
 def begun(

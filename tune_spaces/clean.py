@@ -12,12 +12,18 @@ from pathlib import Path
 
 from optuna.trial import TrialState
 
-from softnce.configfile import load_config
+from softnce.config.file import load_config
 from softnce.errors import ConfigError, SoftnceError
 from softnce.training.checkpoint import best_checkpoint
-from tune_spaces.holder import require_free
-from tune_spaces.ledger import Ledger
-from tune_spaces.study import DEFAULT_ROOT, Job, StudyFolder, stored_folder, users_of
+from tune_spaces.study.folder import (
+    DEFAULT_ROOT,
+    StudyContext,
+    StudyFolder,
+    stored_folder,
+    users_of,
+)
+from tune_spaces.study.study_lock import require_free
+from tune_spaces.study.trial_store import TrialStore
 
 _RUNS_OF_TRAIN = ("trials/*/train", "teacher/train", "simcse/train")
 _LEFTOVERS = (
@@ -46,7 +52,7 @@ class Needless:
     size: int
 
 
-def needless_of_study(job: Job) -> list[Needless]:
+def needless_of_study(job: StudyContext) -> list[Needless]:
     """List what a study that nobody is searching does not need any more.
 
     Raises:
@@ -60,7 +66,7 @@ def needless_of_study(job: Job) -> list[Needless]:
         found += [_needless(one, "Ray Train's own notes") for one in root.glob(pattern)]
     for pattern in _LEFTOVERS:
         found += [_needless(one, "torn by an interruption") for one in root.glob(pattern)]
-    found += [_needless(*one) for one in _of_trials(job, Ledger(study, job.space))]
+    found += [_needless(*one) for one in _of_trials(job, TrialStore(study, job.space))]
     return [one for one in found if one.size]
 
 
@@ -140,7 +146,7 @@ def shown_size(size: int) -> str:
     return f"{size} bytes"
 
 
-def _of_trials(job: Job, ledger: Ledger) -> Iterator[tuple[Path, str]]:
+def _of_trials(job: StudyContext, ledger: TrialStore) -> Iterator[tuple[Path, str]]:
     """Yield weights and optimizer states of trials that will not go on."""
     ended = [one for one in ledger.trials() if one.state != TrialState.RUNNING]
     ranked = sorted(ended, key=lambda one: one.value or 0.0, reverse=True)

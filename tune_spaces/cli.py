@@ -13,7 +13,7 @@ import typer
 from softnce.errors import EXIT_STOPPED, ConfigError
 
 if TYPE_CHECKING:
-    from softnce.config import Config
+    from softnce.config.config import Config
     from tune_spaces.search import Study
 
 _STUDY = "A study's folder or name; the newest without it."
@@ -49,10 +49,10 @@ def search(
         changes.append(f"search.trials={trials}")
     if time_budget is not None:
         changes.append(f"search.time_budget_s={seconds(time_budget)}")
-    from softnce.configfile import load_config
+    from softnce.config.file import load_config
 
     resolved = load_config(path, changes)  # a mistake is told before seconds of imports
-    from tune_spaces import session
+    from tune_spaces.ray_session import session
 
     session.quiet_environment()
     with _interruptible():
@@ -64,7 +64,7 @@ def search(
 def _searched(config: "Config", source: str, out: Path | None, *, quiet: bool | None) -> "Study":
     from rich.console import Console
 
-    from softnce.training.logbook import also_show
+    from softnce.training.logging_setup import also_show
     from tune_spaces.search import search as run
     from tune_spaces.search import tell_result, terminal
 
@@ -94,15 +94,15 @@ def report(
     ] = False,
 ) -> None:
     """Show the table and the verdict of a study."""
-    from softnce.training import logbook
+    from softnce.training import logging_setup as logbook
     from tune_spaces import report as reports
-    from tune_spaces import session
+    from tune_spaces.ray_session import session
     from tune_spaces.search import terminal
-    from tune_spaces.study import stored_job
-    from tune_spaces.watch import tracker_of
+    from tune_spaces.study.folder import stored_study_context
+    from tune_spaces.tune.callbacks import tracker_of
 
     session.quiet_environment()
-    job = stored_job(study, terminal())
+    job = stored_study_context(study, terminal())
     logbook.log_to(job.folder.log)
     tracker = tracker_of(job)
     if push:
@@ -117,7 +117,7 @@ def logs(
     lines: Annotated[int, typer.Option(min=1, help="The last lines only.")] = 1_000_000,
 ) -> None:
     """Print the log of a study or of one of its trials."""
-    from tune_spaces.study import find_log
+    from tune_spaces.study.folder import find_log
 
     with find_log(study, trial).open(encoding="utf-8", errors="replace") as file:
         for line in deque(file, maxlen=lines):
@@ -139,9 +139,9 @@ def clean(
 ) -> None:
     """Free the disk of what no trial needs any more."""
     from tune_spaces import clean as cleaning
-    from tune_spaces import session
+    from tune_spaces.ray_session import session
     from tune_spaces.search import terminal
-    from tune_spaces.study import stored_job
+    from tune_spaces.study.folder import stored_study_context
 
     session.quiet_environment()
     left: list[str] = []
@@ -150,7 +150,7 @@ def clean(
     elif folders:
         raise ConfigError(f"clean {study} {folders[0]}: one study at a time; only cache takes more")
     else:
-        items = cleaning.needless_of_study(stored_job(study, terminal()))
+        items = cleaning.needless_of_study(stored_study_context(study, terminal()))
     for one in items:
         typer.echo(f"{cleaning.shown_size(one.size):>10}  {_shown(one.path)}  ({one.reason})")
     for sentence in left:
@@ -171,7 +171,7 @@ def config_path(config: str | None) -> Path:
     """
     if config is not None and (config.endswith((".yaml", ".yml")) or Path(config).is_file()):
         return Path(config)
-    presets = files("tune_spaces") / "presets"
+    presets = files("tune_spaces.space") / "presets"
     name = config or "quick"
     with as_file(presets / f"{name}.yaml") as path:
         if path.exists():

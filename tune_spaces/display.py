@@ -9,10 +9,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from softnce.config import Config
-from tune_spaces.ledger import Proposal
-from tune_spaces.verdict import Row
-from tune_spaces.watch import Watcher, run_name
+from softnce.config.config import Config
+from tune_spaces.study.trial_store import Proposal
+from tune_spaces.study.verdict import Row
+from tune_spaces.tune.callbacks import Watcher, run_name
 
 _COLOURS = {"complete": "green", "pruned": "yellow", "failed": "red", "interrupted": "cyan"}
 _BLOCKS = "▁▂▃▄▅▆▇█"

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 
 from softnce.errors import EXIT_OK, SetupError
-from softnce.training.tracking import Tracker
 from tune_spaces.display import results_table
-from tune_spaces.holder import held
-from tune_spaces.ledger import Ledger
-from tune_spaces.study import Job, stored_size
-from tune_spaces.verdict import Row, champion, rows, verdict
+from tune_spaces.study.folder import StudyContext, stored_size
+from tune_spaces.study.study_lock import held
+from tune_spaces.study.trial_store import TrialStore
+from tune_spaces.study.verdict import Row, champion, rows, verdict
+from tune_spaces.tracking.tracking import Tracker
 
 _PUSH_TIMEOUT_S = 120.0
 
 
-def show(job: Job, tracker: Tracker) -> None:
+def show(job: StudyContext, tracker: Tracker) -> None:
     """Print the table and the verdict of a study, and how many events wait for MLflow."""
-    table, sentence = _concluded(job, Ledger(job.folder.stored_study(), job.space))
+    table, sentence = _concluded(job, TrialStore(job.folder.stored_study(), job.space))
     console = job.console
     console.print(results_table(table, champion(table), job.config.search.metric))
     console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
@@ -28,7 +28,7 @@ def show(job: Job, tracker: Tracker) -> None:
         )
 
 
-def push(job: Job, tracker: Tracker) -> int:
+def push(job: StudyContext, tracker: Tracker) -> int:
     """Send MLflow the events that wait in the study's folder, in order.
 
     Returns:
@@ -41,7 +41,7 @@ def push(job: Job, tracker: Tracker) -> int:
     if not waiting:
         return EXIT_OK
     study = job.folder.stored_study()
-    ledger = Ledger(study, job.space)
+    ledger = TrialStore(study, job.space)
     with held(study):
         _, sentence = _concluded(job, ledger)
         tracker.connect()
@@ -57,7 +57,7 @@ def push(job: Job, tracker: Tracker) -> int:
     return waiting
 
 
-def _concluded(job: Job, ledger: Ledger) -> tuple[Sequence[Row], str]:
+def _concluded(job: StudyContext, ledger: TrialStore) -> tuple[Sequence[Row], str]:
     table = rows(ledger.trials(), job.space)
     sentence = verdict(table, job.config.search.metric, stored_size(job.folder.root))
     return table, sentence if ledger.ended() >= job.config.search.trials else f"So far: {sentence}"

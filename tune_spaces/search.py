@@ -11,29 +11,25 @@ from rich.console import Console
 from rich.text import Text
 
 from softnce.cli import phase_progress
-from softnce.config import Config
-from softnce.configfile import to_yaml
-from softnce.data import mining
+from softnce.config.config import Config
+from softnce.config.file import to_yaml
+from softnce.data.mining.mine import mine
+from softnce.data.mining.sources import named_paths
 from softnce.data.pairs import PairSet, read_pairs
-from softnce.data.sources import named_paths
 from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError
 from softnce.export import export
+from softnce.inputs.prepare import Prepared, prepare
 from softnce.training.checkpoint import best_checkpoint, load_weights
-from softnce.training.exhaustion import explained
-from softnce.training.logbook import log_to
-from softnce.training.prepare import Prepared, prepare
-from softnce.training.tracking import Tracker
-from tune_spaces import session
+from softnce.training.logging_setup import log_to
+from softnce.training.resource_errors import explained
 from tune_spaces.display import Display, headline, results_table
-from tune_spaces.frozen import frozen_models, with_model
-from tune_spaces.holder import Hold, held
-from tune_spaces.ledger import Ledger
-from tune_spaces.nodes import require_kept, require_shared
-from tune_spaces.paper import first_points
+from tune_spaces.ray_session import session
+from tune_spaces.ray_session.nodes import require_kept, require_shared
 from tune_spaces.signals import Signals
-from tune_spaces.space import both_alpha_and_beta_are_free, search_space
-from tune_spaces.study import (
-    Job,
+from tune_spaces.space.first_points import first_points
+from tune_spaces.space.space import both_alpha_and_beta_are_free, search_space
+from tune_spaces.study.folder import (
+    StudyContext,
     StudyFolder,
     enter_user,
     require_own,
@@ -42,9 +38,13 @@ from tune_spaces.study import (
     store_size,
     study_folder,
 )
-from tune_spaces.tidying import Tidier, tidy
-from tune_spaces.verdict import Row, champion, described, rows, verdict
-from tune_spaces.watch import MLflowWatcher, tracker_of
+from tune_spaces.study.retention import tidy
+from tune_spaces.study.study_lock import Lease, held
+from tune_spaces.study.trial_store import TrialStore
+from tune_spaces.study.verdict import Row, champion, described, rows, verdict
+from tune_spaces.tracking.tracking import Tracker
+from tune_spaces.tune.callbacks import MLflowWatcher, Tidier, tracker_of
+from tune_spaces.tune.train_frozen import frozen_models, with_model
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ def search(
     session.quiet_environment()
     folder, space = study_folder(config, source, out), search_space(config)
     with Signals() as signals, explained(config, folder.root):
-        return _study(Job(config, folder, space, console or terminal(), signals))
+        return _study(StudyContext(config, folder, space, console or terminal(), signals))
 
 
-def _study(job: Job) -> Study:
+def _study(job: StudyContext) -> Study:
     """Check what must be so before data are read, and go on."""
     require_own(job.folder)
     require_kept(job.folder.root)
@@ -102,7 +102,7 @@ def _study(job: Job) -> Study:
         return _with_room(job)
 
 
-def _with_room(job: Job) -> Study:
+def _with_room(job: StudyContext) -> Study:
     """Read, prepare, run and conclude."""
     config, console = job.config, job.console
     if both_alpha_and_beta_are_free(job.space):
@@ -117,10 +117,10 @@ def _with_room(job: Job) -> Study:
     study = job.folder.optuna_study()
     with held(study) as hold:  # already while the cache is filled, which nobody may clean then
         prepared = _prepared(job, pairs)
-        return _searched(job, prepared, (Ledger(study, job.space), tracker), hold)
+        return _searched(job, prepared, (TrialStore(study, job.space), tracker), hold)
 
 
-def _prepared(job: Job, pairs: PairSet) -> Prepared:
+def _prepared(job: StudyContext, pairs: PairSet) -> Prepared:
     """Fill the cache, and check that the study still starts at the same weights."""
     config, cache = job.config, job.folder.cache(job.config)
     enter_user(job.folder, cache)
@@ -130,7 +130,9 @@ def _prepared(job: Job, pairs: PairSet) -> Prepared:
     return prepared
 
 
-def _searched(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], hold: Hold) -> Study:
+def _searched(
+    job: StudyContext, prepared: Prepared, books: tuple[TrialStore, Tracker], hold: Lease
+) -> Study:
     """Run what is left of a study that this process holds, and conclude."""
     settings, (ledger, tracker) = job.config.search, books
     ledger.enqueue_once(first_points(job.space, settings.always_try, settings.noise_seed))
@@ -154,7 +156,7 @@ def terminal() -> Console:
     return terminal if terminal.is_terminal else Console(width=100)
 
 
-def _read(job: Job) -> PairSet:
+def _read(job: StudyContext) -> PairSet:
     data = job.config.data
     job.console.print(f"reading {data.path}", soft_wrap=True)
     return read_pairs(
@@ -167,12 +169,12 @@ def _read(job: Job) -> PairSet:
     )
 
 
-def _mined(job: Job) -> PairSet:
+def _mined(job: StudyContext) -> PairSet:
     """Mine the study's own pairs, once: later they are read, whatever was installed since."""
     data = job.config.data
     if not (job.folder.mined / "mining.json").exists():
         with phase_progress(job.console) as progress:
-            report = mining.mine(
+            report = mine(
                 named_paths(data.mine),
                 job.folder.mined,
                 language=data.language or "python",
@@ -187,7 +189,9 @@ def _mined(job: Job) -> PairSet:
     return read_pairs(job.folder.mined)
 
 
-def _run(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], hold: Hold) -> int:
+def _run(
+    job: StudyContext, prepared: Prepared, books: tuple[TrialStore, Tracker], hold: Lease
+) -> int:
     """Train trials until enough have ended or the search is stopped."""
     config, console, (ledger, tracker) = job.config, job.console, books
     console.print(headline(config, job.folder.name), soft_wrap=True)
@@ -195,8 +199,8 @@ def _run(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], hold: Hold
     try:
         at_once = session.concurrency(config, capacity)
         require_shared(job.folder.root)
-        from tune_spaces.searcher import StopSwitch
-        from tune_spaces.tuning import Desk, tune_study
+        from tune_spaces.tune.run import Desk, tune_study
+        from tune_spaces.tune.searcher import StopSwitch
 
         switch = StopSwitch(config.search.time_budget_s)
         display = Display(
@@ -228,12 +232,14 @@ def _tell_stop(console: Console, reason: str, code: int) -> None:
         console.print(Text(f"stopped: {reason}", "red"), soft_wrap=True)
 
 
-def _best_so_far(job: Job, ledger: Ledger) -> float:
+def _best_so_far(job: StudyContext, ledger: TrialStore) -> float:
     best = champion(rows(ledger.trials(), job.space))
     return 0.0 if best is None or best.value is None else best.value
 
 
-def _concluded(job: Job, prepared: Prepared, books: tuple[Ledger, Tracker], code: int) -> Study:
+def _concluded(
+    job: StudyContext, prepared: Prepared, books: tuple[TrialStore, Tracker], code: int
+) -> Study:
     """Export the champion, close the log, and show the table."""
     ledger, tracker = books
     table = rows(ledger.trials(), job.space)
@@ -264,7 +270,7 @@ def tell_result(console: Console, study: Study, metric: str) -> None:
     console.print(f"\n{study.verdict}", highlight=False, soft_wrap=True)
 
 
-def _export_champion(job: Job, prepared: Prepared, best: Row, sentence: str) -> None:
+def _export_champion(job: StudyContext, prepared: Prepared, best: Row, sentence: str) -> None:
     """Write the champion's best weights as a model folder, unless it lies there already."""
     folder = job.folder.champion
     source = folder / "config.yaml"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from softnce.data.dedup import Groups, code_tokens, near_duplicates, shingles
-from softnce.data.docstrings import occurs
 from softnce.data.reading import Tally, asked, coded, complete, part_files
 from softnce.data.records import Record, check_columns, record
+from softnce.data.source_code.docstrings import occurs
+from softnce.data.source_code.stripping import without_query
 from softnce.data.splitting import splits
-from softnce.data.stripping import without_query
 from softnce.data.tables import rows
 from softnce.errors import DataError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from softnce.data.records import Record, missing_column, record
-from softnce.data.stripping import without_query
+from softnce.data.source_code.stripping import without_query
 from softnce.data.tables import READERS, rows
 from softnce.errors import DataError
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from softnce.data.docstrings import summary
+from softnce.data.source_code.docstrings import summary
 from softnce.data.tables import Row
 from softnce.errors import DataError
 

@@ -27,14 +27,15 @@ class Encoder(ABC):
     Attributes:
         model: what is trained; takes ``features`` and returns ``sentence_embedding``.
         dimensions: d, the size of a vector.
-        tokens_a_pass: gradient caching: ``encode`` then holds the activations of at most so many
-            padded tokens at once, and computes them again for the gradient; None: never.
+        max_tokens_per_pass: gradient caching: ``encode`` then holds the activations of at
+            most so many padded tokens at once, and computes them again for the gradient; None:
+            never.
     """
 
     def __init__(self, model: nn.Module, dimensions: int) -> None:
         self.model = model
         self.dimensions = dimensions
-        self.tokens_a_pass: int | None = None
+        self.max_tokens_per_pass: int | None = None
 
     @property
     def device(self) -> torch.device:
@@ -82,7 +83,7 @@ class Encoder(ABC):
         Memory Limited Setup*).
         """
         groups = self._groups(tokens.lengths)
-        if self.tokens_a_pass is None:
+        if self.max_tokens_per_pass is None:
             parts = [self._forward(tokens.take(group)) for group in groups]
         else:
             parts = [
@@ -96,22 +97,22 @@ class Encoder(ABC):
 
     def _groups(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Cut a batch into its forward passes; those of gradient caching are bounded."""
-        if self.tokens_a_pass is None or not len(lengths):
+        if self.max_tokens_per_pass is None or not len(lengths):
             return self.chunks(lengths)
-        return _passes(np.argsort(lengths, kind="stable"), lengths, self.tokens_a_pass)
+        return _passes(np.argsort(lengths, kind="stable"), lengths, self.max_tokens_per_pass)
 
     @torch.inference_mode()
-    def encode_all(self, tokens: Ragged, *, tokens_a_pass: int = 16_384) -> Tensor:
+    def encode_all(self, tokens: Ragged, *, max_tokens_per_pass: int = 16_384) -> Tensor:
         """Return (n, d) float32 vectors on the CPU, without gradient, for any n.
 
         Args:
             tokens: token ids of n texts.
-            tokens_a_pass: padded tokens of one forward pass, which bounds the memory.
+            max_tokens_per_pass: padded tokens of one forward pass, which bounds the memory.
         """
         was_training = self.model.training
         self.model.eval()
         order = np.argsort(tokens.lengths, kind="stable")
-        passes = _passes(order, tokens.lengths, tokens_a_pass)
+        passes = _passes(order, tokens.lengths, max_tokens_per_pass)
         parts = [self._forward(tokens.take(rows)).float().cpu() for rows in passes]
         self.model.train(was_training)
         if not parts:
@@ -125,13 +126,13 @@ class Encoder(ABC):
 
 
 def _passes(
-    order: NDArray[np.int64], lengths: NDArray[np.int64], tokens_a_pass: int
+    order: NDArray[np.int64], lengths: NDArray[np.int64], max_tokens_per_pass: int
 ) -> list[NDArray[np.int64]]:
     """Cut rows sorted by length into runs whose padded area stays below the bound."""
     passes, start = [], 0
     for stop in range(1, len(order) + 1):
         longest = max(int(lengths[order[stop]]), 1) if stop < len(order) else 0
-        if stop == len(order) or (stop + 1 - start) * longest > tokens_a_pass:
+        if stop == len(order) or (stop + 1 - start) * longest > max_tokens_per_pass:
             passes.append(order[start:stop])
             start = stop
     return passes

@@ -18,10 +18,10 @@ from typing import Any, Literal, cast, final
 import torch
 from torch import Tensor, nn
 
-from softnce.domain import has_domain
 from softnce.errors import ConfigError
 from softnce.losses.infonce import similarity, soft_info_nce
 from softnce.shapes import Loss, Number, Relevance
+from softnce.weight_domain import has_domain
 from softnce.weights.bm25 import BM25Estimator, VariantName
 from softnce.weights.docstrings import mean_of_others
 from softnce.weights.weighting import negative_weights, require_finite, standardised

@@ -8,10 +8,10 @@ from typing import Any, final
 import torch
 from numpy.typing import NDArray
 
-from softnce.config import Config
+from softnce.config.config import Config
 from softnce.data.batching import epoch_batches, negative_rows
-from softnce.training.estimators import build_estimator
-from softnce.training.prepare import Prepared
+from softnce.inputs.estimators import build_estimator
+from softnce.inputs.prepare import Prepared
 from softnce.training.step import Batch, Objective
 from softnce.weights.weighting import Estimator, require_finite, standardised
 

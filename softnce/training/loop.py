@@ -15,11 +15,12 @@ from typing import Any
 
 import torch
 
-from softnce.config import Config
+from softnce.config.config import Config
+from softnce.config.sections.training import OptimSection
 from softnce.encoders.encoder import Encoder
 from softnce.errors import DataError, RunError
+from softnce.inputs.prepare import Prepared
 from softnce.ragged import ragged
-from softnce.sections.training import OptimSection
 from softnce.training.checkpoint import (
     Checkpoint,
     newest_checkpoint,
@@ -29,10 +30,9 @@ from softnce.training.checkpoint import (
     restore_random,
     save_checkpoint,
 )
-from softnce.training.exhaustion import explained
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
-from softnce.training.prepare import Prepared
+from softnce.training.resource_errors import explained
 from softnce.training.scoring import evaluate
 from softnce.training.step import Objective, Texts
 
@@ -159,7 +159,7 @@ def _started(
     encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
     if config.optim.init_from_teacher:
         _start_at_the_teacher(encoder, prepared)
-    encoder.tokens_a_pass = config.optim.tokens_a_pass
+    encoder.max_tokens_per_pass = config.optim.max_tokens_per_pass
     encoder.model.to(device)
     encoder.model.train()
     optimizer = torch.optim.AdamW(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from softnce.config.sections.method import LossName, LossSection, WeightsSection
 from softnce.losses.baselines import (
     bce,
     kl_info_nce,
@@ -24,7 +25,6 @@ from softnce.losses.infonce import (
     symmetric_info_nce,
     symmetric_soft_info_nce,
 )
-from softnce.sections.method import LossName, LossSection, WeightsSection
 from softnce.shapes import Answers, Logits, Relevance, Shares, Weights
 from softnce.weights.duplicates import duplicate_weights
 from softnce.weights.weighting import (

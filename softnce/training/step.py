@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.data.batching import negative_rows
 from softnce.encoders.encoder import Encoder
 from softnce.losses.infonce import similarity
 from softnce.ragged import Ragged, joined
-from softnce.sections.method import LossSection, WeightsSection
 from softnce.shapes import Answers, Candidates, Queries, Relevance
 from softnce.training.gather import Workers
 from softnce.training.objectives import Outcome, outcome

@@ -20,7 +20,7 @@ class ThroughDocstrings(Estimator):
     """
 
     def __init__(self, estimator: Estimator, docstrings: Tensor) -> None:
-        """Hold the estimator.
+        """Lease the estimator.
 
         Args:
             estimator: scores training queries against training rows.

@@ -22,7 +22,7 @@ class DuplicatesEstimator(Estimator):
     name = "duplicates"
 
     def __init__(self, queries: Tensor, codes: Tensor, negatives: int = 0) -> None:
-        """Hold the group of each text.
+        """Lease the group of each text.
 
         Args:
             queries: (n,) group of each training query; equal numbers are duplicates.

@@ -27,7 +27,7 @@ class MixtureEstimator(Estimator):
         *,
         pairs: int | None = None,
     ) -> None:
-        """Hold the parts.
+        """Lease the parts.
 
         Args:
             parts: estimators by name.

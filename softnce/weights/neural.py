@@ -28,7 +28,7 @@ class VectorEstimator(Estimator):
         score: Literal["dot", "cosine"],
         device: torch.device,
     ) -> None:
-        """Hold the vectors of the whole training set.
+        """Lease the vectors of the whole training set.
 
         Args:
             name: the estimator's word in a configuration.
@@ -59,7 +59,7 @@ class SelfEstimator(Estimator):
     def __init__(
         self, queries: Queries, candidates: Candidates, *, kind: Literal["cosine", "dot"]
     ) -> None:
-        """Hold the vectors of one batch, cut off from the gradient.
+        """Lease the vectors of one batch, cut off from the gradient.
 
         Args:
             queries: (n, d) vector of each query of the batch; its place there is its row number.

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from softnce.domain import has_domain
 from softnce.errors import ConfigError, RunError
 from softnce.shapes import Answers, CandidateRows, Number, QueryRows, Relevance, Shares, Weights
+from softnce.weight_domain import has_domain
 
 
 class Estimator(ABC):

@@ -100,7 +100,7 @@ def test_data_that_cannot_be_trained_on_are_named(tmp_path, path, content, said)
 
 def test_a_file_that_ends_too_soon_is_no_ctrl_c(tmp_path):
     script = """
-from cluster import cli
+from softnce import __main__ as cli
 
 @cli.app.command()
 def torn():

@@ -13,8 +13,8 @@ import urllib.request
 import pytest
 
 from softnce.errors import ConfigError
-from softnce.training.tracking import Store, Tracker, own_uri
-from tune_spaces.study import find_study
+from tune_spaces.study.folder import find_study
+from tune_spaces.tracking.tracking import Store, Tracker, own_uri
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def asked(port, path, body):
 @pytest.mark.slow
 def test_the_ui_shows_the_trials_of_the_study(study):
     port = free_port()
-    command = [sys.executable, "-c", "from cluster.cli import main; main()", "ui", "made"]
+    command = [sys.executable, "-c", "from softnce.__main__ import main; main()", "ui", "made"]
     process = subprocess.Popen(
         [*command, "--port", str(port)],
         cwd=study.parents[1],
@@ -107,7 +107,7 @@ def test_a_taken_port_is_refused_with_a_way_out(study):
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        command = [sys.executable, "-c", "from cluster.cli import main; main()", "ui"]
+        command = [sys.executable, "-c", "from softnce.__main__ import main; main()", "ui"]
         ended = subprocess.run(
             [*command, str(study), "--port", str(port)],
             capture_output=True,

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from softnce.configfile import to_yaml, validated
+from softnce.config.file import to_yaml, validated
 from softnce.errors import ConfigError
 from softnce.weights.cache import cache_key
 from tests.faults import softnce
 from tune_spaces.cli import clean
-from tune_spaces.holder import held
-from tune_spaces.study import StudyFolder, enter_user, require_same
+from tune_spaces.study.folder import StudyFolder, enter_user, require_same
+from tune_spaces.study.study_lock import held
 
 KEY = cache_key("tokens")
 

@@ -3,11 +3,11 @@ import io
 import pytest
 from rich.console import Console
 
-from softnce.configfile import validated, with_overrides
+from softnce.config.file import validated, with_overrides
 from tune_spaces.display import Display, headline, results_table, sparkline
-from tune_spaces.ledger import Proposal
-from tune_spaces.verdict import Row
-from tune_spaces.watch import run_name, trial_params
+from tune_spaces.study.trial_store import Proposal
+from tune_spaces.study.verdict import Row
+from tune_spaces.tune.callbacks import run_name, trial_params
 
 SOFT = validated({"data": {"path": "pairs"}})
 PLAIN = with_overrides(SOFT, {"loss/name": "infonce"})

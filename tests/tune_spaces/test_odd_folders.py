@@ -13,16 +13,16 @@ from contextlib import closing
 import pytest
 from rich.console import Console
 
-from softnce.configfile import validated
+from softnce.config.file import validated
 from softnce.errors import ConfigError
-from softnce.training.events import EventLog
 from tests.faults import softnce
-from tune_spaces.ledger import Ledger
-from tune_spaces.paper import first_points
 from tune_spaces.report import show
-from tune_spaces.space import search_space
-from tune_spaces.study import StudyFolder, require_same, store_size, stored_job
-from tune_spaces.watch import tracker_of
+from tune_spaces.space.first_points import first_points
+from tune_spaces.space.space import search_space
+from tune_spaces.study.folder import StudyFolder, require_same, store_size, stored_study_context
+from tune_spaces.study.trial_store import TrialStore
+from tune_spaces.tracking.event_log import EventLog
+from tune_spaces.tune.callbacks import tracker_of
 
 CONFIG = validated(
     {
@@ -33,7 +33,7 @@ CONFIG = validated(
 )
 HOLDER = """
 import os, sqlite3, sys, time, optuna
-from tune_spaces.holder import held
+from tune_spaces.study.study_lock import held
 folder, is_named = sys.argv[1], sys.argv[2] == "named"
 study = optuna.load_study(study_name="mine", storage=f"sqlite:///{folder}/optuna.db")
 def lock():
@@ -55,7 +55,7 @@ def ended(tmp_path_factory):
     require_same(folder, CONFIG, "abc")
     store_size(folder.root, valid=100)
     space = search_space(CONFIG)
-    ledger = Ledger(folder.optuna_study(), space)
+    ledger = TrialStore(folder.optuna_study(), space)
     ledger.enqueue_once(first_points(space, "infonce", 1))
     for value in (0.3, 0.4):
         proposal = ledger.ask()
@@ -130,7 +130,7 @@ def test_a_damaged_study_is_named_with_what_mends_it(study, damage, words):
 
 
 def reported(study):
-    job = stored_job(str(study), Console(file=io.StringIO()))
+    job = stored_study_context(str(study), Console(file=io.StringIO()))
     show(job, tracker_of(job))
     return job.console.file.getvalue()
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from softnce.configfile import load_config
+from softnce.config.file import load_config
 from softnce.errors import ConfigError
 from tune_spaces.cli import config_path, seconds
 

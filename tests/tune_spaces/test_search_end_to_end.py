@@ -10,11 +10,11 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from softnce.configfile import validated
+from softnce.config.file import validated
 from softnce.data.pairs import read_pairs
 from softnce.evaluation.ranking import mrr, ranks
-from softnce.training.tracking import own_uri
 from tune_spaces.search import search
+from tune_spaces.tracking.tracking import own_uri
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

@@ -12,11 +12,11 @@ import yaml
 from optuna.trial import TrialState
 from rich.console import Console
 
-from softnce.configfile import validated
+from softnce.config.file import validated
 from softnce.errors import ConfigError, SetupError
 from tests.faults import begun, ended, in_mid_epoch
-from tune_spaces.holder import held
 from tune_spaces.search import search
+from tune_spaces.study.study_lock import held
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
 
@@ -98,7 +98,7 @@ def test_ctrl_c_keeps_the_study_and_the_same_command_ends_it(made_pairs, tmp_pat
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(settings(made_pairs, SPACE, trials=5, n_startup_trials=2)))
     out = tmp_path / "out"
-    command = [sys.executable, "-c", "from cluster.cli import main; main()", "search"]
+    command = [sys.executable, "-c", "from softnce.__main__ import main; main()", "search"]
     command += [str(path), "--out", str(out)]
     process = subprocess.Popen(
         command,

@@ -11,13 +11,13 @@ import pytest
 import yaml
 from rich.console import Console
 
-from softnce.configfile import validated
+from softnce.config.file import validated
 from tests.clusters import LEFT_BEHIND, head_node, left_running, run_python
 from tune_spaces.search import search
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-SEARCH = "from cluster.cli import main; main()"
+SEARCH = "from softnce.__main__ import main; main()"
 HOG = """
 import pathlib, sys, time, ray
 ray.init(address="auto", log_to_driver=False, logging_level=40)

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from softnce.data.docstrings import occurs
 from softnce.data.pairs import read_pairs
+from softnce.data.source_code.docstrings import occurs
 from softnce.errors import DataError
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"

@@ -86,15 +86,15 @@ def test_chunks_give_the_gradient_of_one_plain_forward(encoder):
     torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("tokens_a_pass", [1, 64, 100_000])
-def test_gradient_caching_changes_neither_vectors_nor_gradient(encoder, tokens_a_pass):
+@pytest.mark.parametrize("max_tokens_per_pass", [1, 64, 100_000])
+def test_gradient_caching_changes_neither_vectors_nor_gradient(encoder, max_tokens_per_pass):
     encoder.model.eval()
     tokens = encoder.tokenize(TEXTS)
     found = []
-    for bound in (None, tokens_a_pass):
-        encoder.tokens_a_pass = bound
+    for bound in (None, max_tokens_per_pass):
+        encoder.max_tokens_per_pass = bound
         vectors = encoder.encode(tokens)
-        encoder.tokens_a_pass = None
+        encoder.max_tokens_per_pass = None
         loss = (vectors @ vectors.T / 0.05).logsumexp(dim=1).mean()
         gradients = torch.autograd.grad(loss, list(encoder.model.parameters()), allow_unused=True)
         found.append((vectors, torch.cat([one.flatten() for one in gradients if one is not None])))
@@ -110,12 +110,12 @@ def test_gradient_caching_draws_the_same_dropout_twice(pretrained):
     gradients = []
     for bound in (None, 10_000):
         torch.manual_seed(3)
-        pretrained.tokens_a_pass = bound
+        pretrained.max_tokens_per_pass = bound
         if bound is None:
             vectors = pretrained.model(pretrained.features(one_group))["sentence_embedding"]
         else:
             vectors = pretrained.encode(one_group)
-        pretrained.tokens_a_pass = None
+        pretrained.max_tokens_per_pass = None
         gradients.append(torch.autograd.grad((vectors[0] @ vectors[-1]), weight_of(pretrained))[0])
     torch.testing.assert_close(*gradients, atol=1e-6, rtol=1e-4)
     assert gradients[0].abs().max() > 1e-3
@@ -142,9 +142,9 @@ def activations_kept(work):
 def test_gradient_caching_holds_next_to_no_activations(pretrained):
     tokens = pretrained.tokenize(TEXTS * 4)
     plain = activations_kept(lambda: pretrained.encode(tokens))
-    pretrained.tokens_a_pass = 64
+    pretrained.max_tokens_per_pass = 64
     cached = activations_kept(lambda: pretrained.encode(tokens))
-    pretrained.tokens_a_pass = None
+    pretrained.max_tokens_per_pass = None
     assert cached < plain / 20
 
 
@@ -165,7 +165,10 @@ def test_texts_are_cut_at_the_maximum_length(encoder):
 def test_the_bound_on_a_pass_does_not_change_vectors(encoder):
     tokens = encoder.tokenize(TEXTS)
     torch.testing.assert_close(
-        encoder.encode_all(tokens, tokens_a_pass=1), encoder.encode_all(tokens), atol=1e-6, rtol=0
+        encoder.encode_all(tokens, max_tokens_per_pass=1),
+        encoder.encode_all(tokens),
+        atol=1e-6,
+        rtol=0,
     )
 
 

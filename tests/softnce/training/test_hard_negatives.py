@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from softnce.config import Config
-from softnce.configfile import validated, with_overrides
+from softnce.config.config import Config
+from softnce.config.file import validated, with_overrides
+from softnce.config.sections.method import LossName
 from softnce.data.batching import negative_rows
 from softnce.data.pairs import read_pairs
 from softnce.encoders.encoder import Encoder
 from softnce.errors import ConfigError, DataError
-from softnce.sections.method import LossName
-from softnce.training.estimators import build_estimator
-from softnce.training.frozen import FROZEN, cache_vectors, vectors_key
+from softnce.inputs.estimators import build_estimator
+from softnce.inputs.frozen_models import FROZEN_MODELS, vectors_key
+from softnce.inputs.prepare import prepare
+from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.gather import Workers
 from softnce.training.loop import Run, _objective, _started, epochs, loader_of, texts_of
-from softnce.training.prepare import prepare
 from softnce.weights.bm25 import BM25Estimator, terms
 
 EACH, BATCH = 2, 8
@@ -59,10 +60,10 @@ def pairs(made_pairs, tmp_path_factory):
 def prepared(pairs, minilm, tmp_path_factory):
     config, folder = config_with(minilm), tmp_path_factory.mktemp("models")
     made = prepare(config, pairs, folder / "cache", tell=lambda _: None, models=ESTIMATORS)
-    for model in FROZEN:
+    for model in FROZEN_MODELS:
         key = vectors_key(model, config, made)
         made = replace(made, vectors={**made.vectors, model: key})
-        own, inputs = FROZEN[model].configured(config), FROZEN[model].inputs(made)
+        own, inputs = FROZEN_MODELS[model].configured(config), FROZEN_MODELS[model].inputs(made)
         list(epochs(own, inputs, folder / model))
         cache_vectors(model, own, inputs, folder / model)
     return made

@@ -10,18 +10,19 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from softnce.config import Config
-from softnce.configfile import validated, with_overrides
+from softnce.config.config import Config
+from softnce.config.file import validated, with_overrides
+from softnce.config.sections.method import EstimatorName, LossName
 from softnce.data.pairs import read_pairs
 from softnce.encoders.encoder import Encoder
 from softnce.errors import ConfigError, DataError, RunError, SetupError
-from softnce.sections.method import EstimatorName, LossName
-from softnce.training.estimators import ESTIMATORS, build_estimator
-from softnce.training.frozen import FROZEN, cache_vectors, is_cached, vectors_key
+from softnce.inputs.estimators import ESTIMATORS, build_estimator
+from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
+from softnce.inputs.prepare import prepare
+from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.gather import Workers
 from softnce.training.loop import _started, epochs
 from softnce.training.objectives import LOSSES
-from softnce.training.prepare import prepare
 from softnce.weights.weighting import Estimator
 
 MODELS = ("teacher", "simcse", "duplicates")
@@ -50,7 +51,7 @@ def with_frozen(model, config, prepared, folder):
     """Train a frozen model as a study does."""
     key = vectors_key(model, config, prepared)
     prepared = replace(prepared, vectors={**prepared.vectors, model: key})
-    own, inputs = FROZEN[model].configured(config), FROZEN[model].inputs(prepared)
+    own, inputs = FROZEN_MODELS[model].configured(config), FROZEN_MODELS[model].inputs(prepared)
     reports = list(epochs(own, inputs, folder))
     cache_vectors(model, own, inputs, folder)
     return prepared, reports
@@ -179,7 +180,7 @@ def test_a_second_trial_runs_no_forward_of_a_frozen_model(
     (report,) = trained(config, prepared, tmp_path)
     assert set(forwards) == {"StaticEncoder"}
     assert len(forwards) == report["steps"] + 2  # the student's own, and two to evaluate it
-    for model in FROZEN:
+    for model in FROZEN_MODELS:
         assert is_cached(model, prepared)
 
 
@@ -209,11 +210,11 @@ def test_other_pairs_share_no_vectors_tokens_or_groups(minilm, pairs, prepared, 
     other = prepare(config, fewer, tmp_path, tell=lambda _: None, models=MODELS)
     assert other.simcse != prepared.simcse
     assert other.groups != prepared.groups
-    for model in FROZEN:
+    for model in FROZEN_MODELS:
         assert vectors_key(model, config, other) != prepared.vectors[model]
 
 
-@pytest.mark.parametrize("model", FROZEN)
+@pytest.mark.parametrize("model", FROZEN_MODELS)
 def test_other_weights_in_the_same_folder_share_no_vectors(minilm, pairs, tmp_path, model):
     folder = Path(shutil.copytree(minilm, tmp_path / "model"))
     encoder = {"encoder__kind": "transformer", "encoder__model": str(folder)}

@@ -9,15 +9,15 @@ import pytest
 import torch
 from transformers import BertConfig
 
-from softnce.config import Config
-from softnce.configfile import with_overrides
+from softnce.config.config import Config
+from softnce.config.file import with_overrides
 from softnce.data.pairs import read_pairs
 from softnce.encoders.packing import packed_attention
 from softnce.encoders.transformer import transformer_encoder
+from softnce.inputs.prepare import prepare
 from softnce.ragged import save_arrays
 from softnce.training import loop
 from softnce.training.gather import Workers
-from softnce.training.prepare import prepare
 from tests.softnce.encoders.test_packing import CONFIGS, SHAPE, TEXTS, saved
 
 pytestmark = pytest.mark.gpu
@@ -131,7 +131,7 @@ def test_gradient_caching_bounds_the_memory(folder):
     tokens, peaks = encoder.tokenize(texts), []
     encoder.encode(tokens.take(np.arange(4))).sum().backward()
     for bound in (None, 8192):
-        encoder.tokens_a_pass = bound
+        encoder.max_tokens_per_pass = bound
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         encoder.encode(tokens).logsumexp(dim=0).sum().backward()

@@ -9,16 +9,17 @@ import pytest
 import torch
 from transformers import BertConfig
 
-from softnce.config import Config
-from softnce.configfile import with_overrides
+from softnce.config.config import Config
+from softnce.config.file import with_overrides
 from softnce.data.pairs import read_pairs
 from softnce.encoders.static import StaticEncoder
 from softnce.errors import DataError, RunError
+from softnce.inputs.estimators import build_estimator
+from softnce.inputs.frozen_models import is_cached, teacher_config, vectors_key
+from softnce.inputs.prepare import prepare, prepared_from
 from softnce.training.checkpoint import best_checkpoint, load_weights, newest_checkpoint
-from softnce.training.estimators import build_estimator
-from softnce.training.frozen import cache_vectors, is_cached, teacher_config, vectors_key
+from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.loop import device_of, epochs
-from softnce.training.prepare import prepare, prepared_from
 from softnce.training.scoring import evaluate
 from softnce.weights.bm25 import terms
 from tests.softnce.encoders.test_packing import SHAPE, saved
@@ -263,7 +264,7 @@ def test_dropout_goes_on_where_it_was(pairs, tmp_path, done):
 @pytest.mark.parametrize("loss", ["bm25", "teacher"])
 def test_gradient_caching_trains_the_same_encoder(prepared, tmp_path, loss):
     config = with_overrides(config_with(), LOSSES[loss])
-    cached = with_overrides(config, {"optim/tokens_a_pass": 64})
+    cached = with_overrides(config, {"optim/max_tokens_per_pass": 64})
     plain = trained(config, prepared, tmp_path / "plain")
     for report, other in zip(trained(cached, prepared, tmp_path / "cached"), plain, strict=True):
         assert report["loss"] == pytest.approx(other["loss"], rel=1e-4)

@@ -1,0 +1,1 @@
+"""Is a machine or a cluster ready for a search?"""

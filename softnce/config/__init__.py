@@ -1,0 +1,1 @@
+"""The configuration: sections, and the file they are read from."""

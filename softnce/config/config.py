@@ -1,0 +1,85 @@
+"""The configuration of a run and of a study: frozen sections, each field bounded and described.
+
+A resolved configuration is itself a runnable YAML file. Fields are addressed by ``section.field``
+on the command line and by ``section/field`` in a search space.
+"""
+
+from pydantic import model_validator
+
+from softnce.config.sections.method import LossSection, WeightsSection
+from softnce.config.sections.section import Section
+from softnce.config.sections.study import ResourcesSection, SearchSection, TrackingSection
+from softnce.config.sections.training import DataSection, EncoderSection, OptimSection
+from softnce.weight_domain import has_domain
+
+
+class Config(Section):
+    """One run, or one study."""
+
+    data: DataSection
+    encoder: EncoderSection = EncoderSection()
+    loss: LossSection = LossSection()
+    weights: WeightsSection = WeightsSection()
+    optim: OptimSection = OptimSection()
+    search: SearchSection = SearchSection()
+    resources: ResourcesSection = ResourcesSection()
+    tracking: TrackingSection = TrackingSection()
+
+    @property
+    def models(self) -> frozenset[str]:
+        """Names of what must be prepared for this one run: estimators, and a teacher to start at.
+
+        InfoNCE asks no estimator.
+        """
+        asked = self.weights.parts if self.loss.name != "infonce" else ()
+        return frozenset(asked) | ({"teacher"} if self.optim.init_from_teacher else set())
+
+    @property
+    def negatives(self) -> int:
+        """How many negatives each query meets: N - 1 of Eq. 4, hard negatives included."""
+        return self.optim.batch_size * (1 + self.data.negatives) - 1
+
+    @model_validator(mode="after")
+    def _weights_have_a_domain(self) -> "Config":
+        alpha, beta, negatives = self.weights.alpha, self.weights.beta, self.negatives
+        is_eq_4 = self.loss.name == "soft-infonce" and self.weights.estimator != "duplicates"
+        if is_eq_4 and not has_domain(negatives, alpha=alpha, beta=beta):
+            raise ValueError(
+                f"alpha={alpha:g} with beta={beta:g} needs more than {alpha / beta:g} negatives "
+                f"a query, the batch has {negatives}: raise optim.batch_size, or lower "
+                "weights.alpha"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _negatives_are_left(self) -> "Config":
+        negatives = self.negatives
+        if self.loss.name == "top-k" and self.loss.top_k >= negatives:
+            raise ValueError(
+                f"loss.top_k={self.loss.top_k} leaves none of {negatives} negatives: lower "
+                "loss.top_k, or raise optim.batch_size"
+            )
+        is_over_negatives = self.loss.name == "bce" and self.loss.bce_negatives == "negatives"
+        if is_over_negatives and negatives < 2:
+            raise ValueError(
+                "loss.bce_negatives: negatives needs 2 negatives a query, the batch has 1: raise "
+                "optim.batch_size"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_fit(self) -> "Config":
+        workers, gpus = self.resources.workers, self.resources.gpus_per_worker
+        if workers > 1 and 0 < gpus < 1:
+            raise ValueError(
+                "resources.gpus_per_worker: a fraction of a GPU needs resources.workers: 1"
+            )
+        if self.resources.executor == "inline" and workers > 1:
+            raise ValueError(
+                "resources.executor: inline trains in one process; use train for several workers"
+            )
+        if self.optim.batch_size % workers:
+            raise ValueError(
+                f"optim.batch_size {self.optim.batch_size} does not divide among {workers} workers"
+            )
+        return self

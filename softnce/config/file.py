@@ -1,0 +1,264 @@
+"""YAML in, a validated configuration out; every fault is named by key, file and line."""
+
+import difflib
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from softnce.config.config import Config
+from softnce.errors import ConfigError
+
+Nested = dict[str, Any]
+_LONGEST_FOUND = 80  # characters of a wrong value that a message repeats
+_EXPONENT = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$")  # YAML 1.1 reads 1e-3 as text
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number, and refuses a key that is there twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+        """Build a mapping of distinct keys."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                problem = f"{key.value} is there twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes the text 1e-3, which the loader would read as a number."""
+
+
+for _either in (_Loader, _Dumper):
+    _either.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
+
+
+def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
+    """Read a YAML file, apply ``section.field=value`` settings, and validate the whole.
+
+    Raises:
+        ConfigError: the file is unreadable, or a key or value is wrong; all faults at once.
+    """
+    text = _text(path)
+    nested = _mapping(text, path)
+    where = Lines(text, path)
+    for setting in settings:
+        parts, value = _split_setting(setting)
+        _apply(nested, parts, value)
+        where.changed.add(tuple(parts))
+    _replace_source(nested, where.changed)
+    return validated(nested, where=where)
+
+
+def validated(nested: Mapping[str, Any], *, where: "Lines | None" = None) -> Config:
+    """Turn a nested mapping into a Config.
+
+    Raises:
+        ConfigError: one line a fault, with the near miss of an unknown key.
+    """
+    try:
+        return Config.model_validate(nested)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentences(error.errors(), nested, where))) from error
+
+
+def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
+    """Return the configuration with ``section/field`` values replaced.
+
+    Raises:
+        ConfigError: a path or value is wrong.
+    """
+    nested = config.model_dump(mode="json")
+    for path, value in overrides.items():
+        _apply(nested, path.split("/"), value)
+    return validated(nested)
+
+
+def value_at(config: Config, path: str) -> Any:  # noqa: ANN401  (any field's type)
+    """Return the value of ``section/field``.
+
+    Raises:
+        ConfigError: there is no such field.
+    """
+    node: Any = config
+    for part in path.split("/"):
+        if not isinstance(node, BaseModel) or part not in type(node).model_fields:
+            raise ConfigError(f"{path}: no such setting{_near(path, all_paths())}")
+        node = getattr(node, part)
+    return node
+
+
+def can_be(path: str, value: object) -> bool:
+    """Tell whether a value is of the type of ``section/field``; bounds are not looked at."""
+    *sections, name = path.split("/")
+    model: type[BaseModel] = Config
+    for section in sections:
+        model = model.model_fields[section].annotation  # type: ignore[assignment]
+    try:
+        TypeAdapter(model.model_fields[name].annotation).validate_python(value)  # type: ignore[arg-type]
+    except ValidationError:
+        return False
+    return True
+
+
+def all_paths(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """List the ``section/field`` path of every setting."""
+    paths: list[str] = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            paths += all_paths(kind, f"{prefix}{name}/")
+        else:
+            paths.append(f"{prefix}{name}")
+    return paths
+
+
+def to_yaml(config: Config) -> str:
+    """Return the resolved configuration as YAML that can be run again."""
+    nested = config.model_dump(mode="json")
+    return yaml.dump(nested, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class Lines:
+    """Finds the line of a key in a YAML text.
+
+    Attributes:
+        path: of the file.
+        changed: keys that were set on the command line instead.
+    """
+
+    def __init__(self, text: str, path: Path) -> None:
+        self.path = path
+        self.changed: set[tuple[str, ...]] = set()
+        self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+
+    def of(self, location: Iterable[str | int]) -> str:
+        """Return ``file:line`` of the deepest part of the location that the file holds."""
+        node, line = self._root, None
+        parts = tuple(str(part) for part in location)
+        if any(parts[: len(one)] == one for one in self.changed):
+            return "--set "
+        for part in parts:
+            if not isinstance(node, yaml.MappingNode):
+                break
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not found:
+                break
+            line, node = found[-1][0].start_mark.line + 1, found[-1][1]
+        if line is None and parts and any(one[: len(parts)] == parts for one in self.changed):
+            return "--set "
+        return f"{self.path}:{line}: " if line else f"{self.path}: "
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as text: {error}") from error
+
+
+def _mapping(text: str, path: Path) -> Nested:
+    try:
+        nested = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deeply for a configuration") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date like 2026-13-45
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from error
+    if nested is None:
+        return {}
+    if not isinstance(nested, dict):
+        raise ConfigError(
+            f"{path}:1: a configuration is a mapping of sections, this is a {type(nested).__name__}"
+        )
+    return nested
+
+
+def _split_setting(setting: str) -> tuple[list[str], Any]:
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(
+            f"--set {setting}: write it as section.field=value, for example optim.epochs=2"
+        )
+    try:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"--set {setting}: the value is not valid YAML") from error
+    parts = key.strip().split(".")
+    if parts[:2] == ["search", "space"]:  # dimension names hold a slash, which one key keeps
+        parts = [*parts[:2], ".".join(parts[2:])] if len(parts) > 2 else parts
+    else:
+        parts = key.strip().replace("/", ".").split(".")
+    return parts, value
+
+
+def _replace_source(nested: Nested, changed: set[tuple[str, ...]]) -> None:
+    """Let data.path from the command line take the place of data.mine, and the other way round."""
+    data = nested.get("data")
+    for given, other in (("path", "mine"), ("mine", "path")):
+        is_chosen = ("data", given) in changed and ("data", other) not in changed
+        if is_chosen and isinstance(data, dict):
+            data.pop(other, None)
+
+
+def _apply(nested: Nested, parts: Sequence[str], value: object) -> None:
+    *sections, last = parts
+    for section in sections:
+        child = nested.get(section)
+        if not isinstance(child, dict):
+            child = nested[section] = {}
+        nested = child
+    nested[last] = value
+
+
+def _sentences(
+    errors: Sequence[ErrorDetails], nested: Mapping[str, Any], where: Lines | None
+) -> list[str]:
+    return [_sentence(error, nested, where) for error in errors]
+
+
+def _sentence(error: ErrorDetails, nested: Mapping[str, Any], where: Lines | None) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    place = where.of(location) if where else ""
+    if error["type"] == "extra_forbidden":
+        known = [path.replace("/", ".") for path in all_paths()] + list(Config.model_fields)
+        return f"{place}{key}: unknown key{_near(key, known)}"
+    if error["type"] == "missing" and location == ["data"]:
+        return f"{place}data: missing; say where the pairs are, for example data: {{path: ./pairs}}"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:] if message.startswith("Input") else message
+    found = _found(nested, location)
+    return f"{place}{key + ': ' if key else ''}{message}{found}"
+
+
+def _found(nested: Mapping[str, Any], location: Sequence[str]) -> str:
+    node: Any = nested
+    for part in location:
+        if not isinstance(node, Mapping) or part not in node:
+            return ""
+        node = node[part]
+    if isinstance(node, Mapping | list):
+        return ""
+    text = repr(node)
+    return f", found {text if len(text) <= _LONGEST_FOUND else text[:_LONGEST_FOUND] + '...'}"
+
+
+def _near(key: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    if not near:  # perhaps the section is missing or wrong
+        ends = {re.split("[./]", one)[-1]: one for one in known}
+        last = re.split("[./]", key)[-1]
+        near = [ends[one] for one in difflib.get_close_matches(last, ends, n=1, cutoff=0.8)]
+    return f"; did you mean {near[0]}?" if near else ""

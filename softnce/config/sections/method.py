@@ -1,0 +1,236 @@
+"""Loss and weights: the method of the paper, and what its texts and its code left open."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from softnce.config.sections.section import Section
+
+LossName = Literal[
+    "infonce", "soft-infonce", "bce", "weighted-infonce", "kl-infonce", "top-k", "dynamic-threshold"
+]
+EstimatorName = Literal["bm25", "teacher", "simcse", "self", "duplicates", "mixture"]
+
+
+class LossSection(Section):
+    """The contrastive loss; all but infonce read what ``weights.estimator`` finds relevant."""
+
+    name: LossName = Field(
+        "soft-infonce",
+        description="infonce: Eq. 1; soft-infonce: Eq. 3; weighted-infonce: Eq. 13; bce; "
+        "kl-infonce: section 6; top-k, dynamic-threshold: false-negative cancellation, section 4",
+    )
+    temperature: float = Field(0.05, gt=0, le=100, description="logits = similarity / temperature")
+    symmetric: bool = Field(
+        default=False, description="also from functions to queries (infonce, soft-infonce)"
+    )
+    clamp_logits_min: float | None = Field(
+        None,
+        ge=-1e6,
+        le=1e6,
+        description="least logit; 0 is what the paper's appendix B.1 says of dot products and no "
+        "code of its does; null: none",
+    )
+    kl_coefficients: Literal["paper", "official"] = Field(
+        "paper",
+        description="of kl-infonce: paper: infonce_weight and kl_weight (section 6: 1.3, 0.7); "
+        "official: weights.beta for InfoNCE and weights.alpha for KL, as the paper's code has it",
+    )
+    infonce_weight: float = Field(1.3, gt=0, le=100, description="of kl-infonce: factor of InfoNCE")
+    kl_weight: float = Field(0.7, ge=0, le=100, description="of kl-infonce: factor of the KL term")
+    top_k: int = Field(
+        1, ge=0, le=999_999, description="of top-k: most relevant negatives dropped from each query"
+    )
+    ratio: float = Field(
+        0.5,
+        gt=0,
+        le=1000,
+        description="of dynamic-threshold: negatives from this share of the own relevance are "
+        "dropped",
+    )
+    normalize_target: bool = Field(
+        default=False, description="of weighted-infonce: targets sum to 1 instead of 2"
+    )
+    bce_negatives: Literal["all", "negatives"] = Field(
+        "all",
+        description="of bce: all: softmax over all candidates (the paper's text and code); "
+        "negatives: over the negatives alone (its appendix B.2)",
+    )
+
+    @model_validator(mode="after")
+    def _symmetric_where_defined(self) -> "LossSection":
+        if self.symmetric and self.name not in ("infonce", "soft-infonce"):
+            raise ValueError(
+                f"loss.symmetric is for infonce and soft-infonce, loss.name is {self.name}: "
+                "set loss.symmetric to false"
+            )
+        return self
+
+
+class BM25Section(Section):
+    """How BM25 reads the docstrings."""
+
+    variant: Literal["okapi", "official", "lucene"] = Field(
+        "okapi",
+        description="okapi: as rank_bm25; official: the paper's code, whose idf can be negative; "
+        "lucene: never negative",
+    )
+    documents: Literal["queries", "codes"] = Field(
+        "queries",
+        description="queries: docstrings against docstrings, as the paper's code and appendix D.2; "
+        "codes: against code, as its section 3.2; a hard negative without a docstring scores the "
+        "mean of the others under queries",
+    )
+    tokens: Literal["auto", "words", "docstring_tokens", "subwords"] = Field(
+        "auto",
+        description="terms: words: lower-cased; docstring_tokens: those of the data as they are; "
+        "subwords: of the encoder's tokenizer, as the paper's code; auto: words, or subwords for "
+        "official",
+    )
+
+    @property
+    def terms(self) -> Literal["words", "docstring_tokens", "subwords"]:
+        """What counts as a term."""
+        if self.tokens != "auto":
+            return self.tokens
+        return "subwords" if self.variant == "official" else "words"
+
+
+class TeacherSection(Section):
+    """The frozen model, trained with InfoNCE by the study itself, that estimates relevance."""
+
+    epochs: int | None = Field(None, ge=1, description="of the teacher; null: optim.epochs")
+    score: Literal["dot", "cosine"] = Field(
+        "cosine",
+        description="of its query and code vectors; dot: the paper, whose t = 5 fits vectors of "
+        "any length; with encoder.similarity: cosine they have length 1, so that dot is the cosine "
+        "too, and Table 7's t = 5 on the raw scale hardly weighs",
+    )
+
+
+class SimCSESection(Section):
+    """The frozen docstring encoder, trained by the study itself with dropout as the only noise.
+
+    What is null is the recipe's.
+    """
+
+    recipe: Literal["official", "paper"] = Field(
+        "official",
+        description="official: 10 epochs, batches of 256, learning rate 5e-4, temperature 0.07, as "
+        "the paper's code; paper: 1, 64, 3e-5, 0.05, SimCSE's own, which the paper names",
+    )
+    model: str = Field(
+        "sentence-transformers/msmarco-distilbert-dot-v5", description="what its training starts at"
+    )
+    epochs: int | None = Field(None, ge=1, le=9_999, description="passes over the training queries")
+    batch_size: int | None = Field(None, ge=2, le=1_000_000, description="queries of a batch")
+    learning_rate: float | None = Field(None, gt=0, le=10, description="peak of the schedule")
+    temperature: float | None = Field(None, gt=0, le=100, description="of its InfoNCE")
+    max_length: int = Field(128, ge=8, le=8192, description="tokens kept of a query")
+    max_steps: int | None = Field(None, ge=1, description="most steps of an epoch, for a short try")
+
+    def setting(self, name: str) -> Any:  # noqa: ANN401  (a number; its field tells which)
+        """Return epochs, batch_size, learning_rate or temperature: its own, or the recipe's."""
+        own = getattr(self, name)
+        return SIMCSE_RECIPES[self.recipe][name] if own is None else own
+
+
+SIMCSE_RECIPES: dict[str, dict[str, float]] = {
+    "official": {"epochs": 10, "batch_size": 256, "learning_rate": 5e-4, "temperature": 0.07},
+    "paper": {"epochs": 1, "batch_size": 64, "learning_rate": 3e-5, "temperature": 0.05},
+}
+
+
+class DuplicatesSection(Section):
+    """What exact and near duplicates of a query or its function weigh in Soft-InfoNCE."""
+
+    weight: Literal["mask", "floor"] = Field(
+        "mask", description="mask: 0, the pair is left out; floor: weights.floor"
+    )
+
+
+class MixtureSection(Section):
+    """Shares of the estimators in a mixture; only their ratios matter."""
+
+    bm25: float = Field(1.0, ge=0, le=1000, description="share of BM25")
+    teacher: float = Field(1.0, ge=0, le=1000, description="share of the teacher")
+    simcse: float = Field(0.0, ge=0, le=1000, description="share of SimCSE")
+    duplicates: float = Field(0.0, ge=0, le=1000, description="share of the duplicates")
+    self: float = Field(
+        0.0, ge=0, le=1000, description="share of the trained encoder's own similarities"
+    )
+
+
+class WeightsSection(Section):
+    """The weight of each negative (Eq. 4)."""
+
+    estimator: EstimatorName = Field(
+        "bm25",
+        description="what estimates that a negative is relevant; teacher: a frozen model, as the "
+        "paper says; self: the trained encoder's own similarities, as its code does",
+    )
+    alpha: float = Field(
+        1.0, ge=0, le=100, description="strength of the correction; 0 leaves InfoNCE"
+    )
+    beta: float = Field(1.0, gt=0, le=100, description="uniform part; only alpha / beta matters")
+    temperature: float = Field(
+        1.0, gt=0, le=1000, description="the paper's t: relevance is divided by it"
+    )
+    scale: Literal["raw", "standardised"] = Field(
+        "standardised",
+        description="standardised: scores over their standard deviation in the batch",
+    )
+    floor: float | None = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="least weight (the paper's appendix C.2); null leaves Eq. 4 unclamped",
+    )
+    renormalise: bool = Field(
+        default=False,
+        description="weights sum to the number of negatives again after the floor; neither the "
+        "paper nor its code does it",
+    )
+    bm25: BM25Section = BM25Section()
+    teacher: TeacherSection = TeacherSection()
+    simcse: SimCSESection = SimCSESection()
+    duplicates: DuplicatesSection = DuplicatesSection()
+    mixture: MixtureSection = MixtureSection()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the estimators that are asked: one, or those with a share in the mixture."""
+        if self.estimator != "mixture":
+            return (self.estimator,)
+        return tuple(name for name, share in self.mixture.model_dump().items() if share > 0)
+
+    @property
+    def prepared_parts(self) -> tuple[str, ...]:
+        """Those parts that a batch can be judged by before the encoder has seen it."""
+        return tuple(name for name in self.parts if name != "self")
+
+    @property
+    def own_share(self) -> float:
+        """The say of the encoder in training, 0 to 1."""
+        if self.estimator != "mixture":
+            return float(self.estimator == "self")
+        shares: dict[str, float] = self.mixture.model_dump()
+        return shares["self"] / sum(shares.values())
+
+    @model_validator(mode="after")
+    def _mixture_of_something(self) -> "WeightsSection":
+        if self.estimator == "mixture" and not any(self.mixture.model_dump().values()):
+            raise ValueError(
+                "weights.mixture: all shares are 0: give one estimator a share above 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _floor_where_used(self) -> "WeightsSection":
+        is_floored = self.estimator == "duplicates" and self.duplicates.weight == "floor"
+        if is_floored and self.floor is None:
+            raise ValueError(
+                "weights.duplicates.weight: floor needs weights.floor, which is null: give a "
+                "number, or use mask"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""Pairs of (docstring, function) from code of one's own."""

@@ -1,0 +1,253 @@
+"""Mines (docstring, function) pairs from source code into a set ready to train on."""
+
+import contextlib
+import hashlib
+import multiprocessing
+import os
+import signal
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from softnce.data.dedup import near_duplicates
+from softnce.data.layout import check_writable, write_set
+from softnce.data.mining.function_extraction import Function, Harvest, Source, harvest_all
+from softnce.data.mining.sources import sources
+from softnce.data.pairs import Entry, digest
+from softnce.data.source_code.languages import language_named
+from softnce.data.splitting import splits
+from softnce.errors import DataError
+
+Progress = Callable[[str, int, int], None]  # phase, done, total
+
+_CHUNK = 32  # files a worker takes at a time
+_AHEAD = 3  # chunks in flight for each worker: more would be wasted once the cap is reached
+
+
+@dataclass(frozen=True, slots=True)
+class MiningReport:
+    """What mining found, kept and dropped.
+
+    Attributes:
+        files: read to the end, or until the cap was reached.
+        functions: seen in them.
+        pairs: kept, by split.
+        dropped: functions, by reason.
+        skipped: files left out unread, by reason.
+        unreadable: files with what is wrong with them.
+        digest: of the texts, ids and splits; equal to that of the set read back.
+        seconds: it took.
+    """
+
+    files: int
+    functions: int
+    pairs: Mapping[str, int]
+    dropped: Mapping[str, int]
+    skipped: Mapping[str, int]
+    unreadable: tuple[tuple[str, str], ...]
+    digest: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Catch:
+    """The functions taken so far, in order, each with the name of its file."""
+
+    skipped: Counter[str]
+    cap: int | None
+    progress: Progress
+    taken: list[tuple[str, Function]] = field(default_factory=list)
+    keys: set[bytes] = field(default_factory=set)
+    dropped: Counter[str] = field(default_factory=Counter)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    files: int = 0
+    functions: int = 0
+
+    def fill(self, harvests: Generator[Harvest], total: int) -> None:
+        """Take harvests until the cap is reached."""
+        with contextlib.closing(harvests):
+            for harvest in harvests:
+                self._add(harvest)
+                if self.cap is None:
+                    self.progress("reading files", self.files, total)
+                else:
+                    self.progress("mining pairs", len(self.taken), self.cap)
+                    if len(self.taken) >= self.cap:
+                        break
+
+    def _add(self, harvest: Harvest) -> None:
+        self.files += 1
+        self.functions += harvest.seen
+        self.dropped.update(harvest.dropped)
+        self.skipped.update([harvest.skipped] if harvest.skipped else [])
+        self.faults += [(harvest.name, harvest.fault)] if harvest.fault else []
+        for function in harvest.functions:
+            self._take(harvest.name, function)
+
+    def _take(self, name: str, function: Function) -> None:
+        key = hashlib.sha256(function.tokens.encode()).digest()
+        if key in self.keys:
+            self.dropped["duplicate of another function"] += 1
+        elif self.cap is not None and len(self.taken) >= self.cap:
+            self.dropped["beyond the cap"] += 1
+        else:
+            self.keys.add(key)
+            self.taken.append((name, function))
+
+
+def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user types
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    language: str = "python",
+    max_pairs: int | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> MiningReport:
+    """Mine source folders into a set in the GraphCodeBERT layout.
+
+    The same files, seed and cap give the same bytes, on any machine, with any number of workers,
+    wherever the folders lie. A file never has functions in two splits, nor do near-duplicates.
+
+    Args:
+        paths: folders or files of code; vendored folders below them are left out.
+        out: folder to write; new, empty, or written by mining before.
+        language: one of ``LANGUAGES``.
+        max_pairs: stop after so many pairs, a varied sample of files; None mines everything.
+        workers: processes; None takes every core.
+        seed: of the sample and the splits.
+        progress: told the phase, how much is done and how much there is.
+
+    Raises:
+        DataError: nothing to mine, nothing left, or nowhere to write it.
+    """
+    started = time.monotonic()
+    if max_pairs is not None and max_pairs < 1:
+        raise DataError(f"max_pairs={max_pairs} leaves nothing to mine: ask for 1 or more")
+    spoken = language_named(language)
+    check_writable(out)
+    files, skipped = sources(paths, spoken, seed=seed)
+    catch = _Catch(skipped, max_pairs, progress or (lambda _phase, _done, _total: None))
+    catch.fill(_harvests(files, spoken.name, workers or os.cpu_count() or 1), len(files))
+    kept = _without_near_duplicates(catch)
+    if not kept:
+        raise DataError(_nothing(paths, catch))
+    catch.progress("writing", 0, len(kept))
+    parts = _parts(kept, spoken.name, seed)
+    report = _report(catch, parts, time.monotonic() - started)
+    write_set(out, parts, {**asdict(report), "language": spoken.name, "seed": seed})
+    return report
+
+
+def _harvests(files: Sequence[Source], language: str, workers: int) -> Generator[Harvest]:
+    """Harvest files in parallel, given back in order; without a working pool, one by one."""
+    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
+    done = 0
+    if workers > 1 and len(chunks) > 1:
+        try:
+            for harvests in _pooled(chunks, language, min(workers, len(chunks))):
+                yield from harvests
+                done += 1
+        except BrokenProcessPool:  # a worker was killed, or the caller's script has no main guard
+            pass
+    for chunk in chunks[done:]:
+        yield from harvest_all(chunk, language)
+
+
+def _pooled(
+    chunks: Sequence[Sequence[Source]], language: str, workers: int
+) -> Iterator[list[Harvest]]:
+    context = multiprocessing.get_context("spawn")  # the parent may hold threads of torch or ray
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=context,
+        initializer=signal.signal,  # Ctrl-C is the parent's to answer
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    try:
+        waiting: deque[Future[list[Harvest]]] = deque()
+        for chunk in chunks:
+            waiting.append(pool.submit(harvest_all, chunk, language))
+            if len(waiting) > _AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _without_near_duplicates(catch: _Catch) -> list[tuple[str, Function]]:
+    catch.progress("removing near-duplicates", 0, len(catch.taken))
+    firsts = near_duplicates([function.shingles for _, function in catch.taken])
+    kept = [item for index, item in enumerate(catch.taken) if firsts[index] == index]
+    if len(kept) < len(catch.taken):
+        catch.dropped["near-duplicate of another function"] = len(catch.taken) - len(kept)
+    return kept
+
+
+def _parts(
+    kept: Sequence[tuple[str, Function]], language: str, seed: int
+) -> dict[str, list[dict[str, Any]]]:
+    parts: dict[str, list[dict[str, Any]]] = {"train": [], "valid": [], "test": []}
+    chosen = splits([name for name, _ in kept], seed=seed)
+    for (name, function), split in zip(kept, chosen, strict=True):
+        parts[split].append(_record(name, function, language, split))
+    return {**parts, "codebase": parts["valid"] + parts["test"]}
+
+
+def _record(name: str, function: Function, language: str, split: str) -> dict[str, Any]:
+    return {
+        "repo": name.split("/", 1)[0] if "/" in name else "",
+        "path": name,
+        "func_name": function.name,
+        "language": language,
+        "code": function.code,
+        "code_tokens": function.tokens.split(" "),
+        "docstring": function.docstring,
+        "docstring_tokens": function.query.split(),
+        "url": f"{name}#L{function.lines[0]}-L{function.lines[1]}",
+        "partition": split,
+    }
+
+
+def _report(
+    catch: _Catch, parts: Mapping[str, Sequence[Mapping[str, Any]]], seconds: float
+) -> MiningReport:
+    return MiningReport(
+        files=catch.files,
+        functions=catch.functions,
+        pairs={split: len(parts[split]) for split in ("train", "valid", "test")},
+        dropped=dict(catch.dropped.most_common()),
+        skipped=dict(catch.skipped.most_common()),
+        unreadable=tuple(sorted(catch.faults)),
+        digest=digest({part: _entries(part, records) for part, records in parts.items()}),
+        seconds=round(seconds, 2),
+    )
+
+
+def _entries(part: str, records: Sequence[Mapping[str, Any]]) -> list[Entry]:
+    """Say what reading the part back will find: its pairs, or its queries, or its codes."""
+    return [
+        (
+            "" if part == "codebase" else " ".join(record["docstring_tokens"]),
+            "" if part in ("valid", "test") else record["code"],
+            record["url"],
+        )
+        for record in records
+    ]
+
+
+def _nothing(paths: Sequence[Path], catch: _Catch) -> str:
+    reasons = catch.dropped + catch.skipped + Counter(fault for _, fault in catch.faults)
+    why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
+    where = ", ".join(map(str, paths))
+    return (
+        f"no pair found below {where}: {catch.files} files, {catch.functions} functions "
+        f"({why or 'no function in them'}); name a folder whose functions have docstrings"
+    )

@@ -1,0 +1,1 @@
+"""What the estimators do to a batch, and whether people agree with them."""

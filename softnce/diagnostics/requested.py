@@ -1,0 +1,153 @@
+"""The estimators that ``softnce weights`` looks at: any that needs no training of its own."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+
+from softnce.diagnostics.trained_models import TrainedModel
+from softnce.errors import ConfigError
+from softnce.shapes import CandidateRows, QueryRows, Relevance
+from softnce.weights.bm25 import BM25Estimator, VariantName, terms
+from softnce.weights.duplicates import DuplicatesEstimator, duplicate_groups
+from softnce.weights.mixture import MixtureEstimator
+from softnce.weights.neural import VectorEstimator
+from softnce.weights.weighting import Estimator
+
+VARIANTS: dict[str, VariantName] = {
+    "bm25": "okapi",
+    "bm25-official": "official",
+    "bm25-lucene": "lucene",
+}
+ALONE = (*VARIANTS, "duplicates")
+WORDS = (*ALONE, "mixture")
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """Which estimators are looked at.
+
+    Attributes:
+        words: of ``WORDS``; a mixture holds equal shares of all the others.
+        models: folders or hub ids of encoders; the score is the cosine of their vectors.
+        trained: the frozen models of a study.
+    """
+
+    words: Sequence[str] = ()
+    models: Sequence[str] = ()
+    trained: Sequence[TrainedModel] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What is compared, by row number.
+
+    Attributes:
+        queries: what is asked.
+        codes: the function of each query.
+        documents: what all estimators compare the queries with; ``None``: what each does in a
+            search, which is queries with queries, or with codes for the teacher.
+    """
+
+    queries: Sequence[str]
+    codes: Sequence[str]
+    documents: Sequence[str] | None = None
+
+
+def check(asked: Requested) -> None:
+    """Refuse words that stand for no estimator, and a mixture of fewer than two.
+
+    Raises:
+        ConfigError: a word is unknown, or there is nothing to mix.
+    """
+    for word in asked.words:
+        if word not in WORDS:
+            raise ConfigError(
+                f"--estimator {word}: give {', '.join(WORDS)}, or a model's folder with --model"
+            )
+    others = [*(word for word in asked.words if word != "mixture"), *asked.models, *asked.trained]
+    if "mixture" in asked.words and len(others) < 2:
+        raise ConfigError(
+            "--estimator mixture: it mixes what else is asked, which is fewer than two: add "
+            "--estimator, --model or --study"
+        )
+
+
+def estimators(asked: Requested, texts: Texts) -> Iterator[Estimator]:
+    """Build estimators one after another, as a model's vectors take a while.
+
+    Raises:
+        SetupError: a model cannot be loaded.
+    """
+    parts: dict[str, Estimator] = {}
+    for built in _alone(asked, texts):
+        parts[f"{len(parts)} {built.name}"] = built
+        yield built
+    if "mixture" in asked.words:
+        yield MixtureEstimator(parts, dict.fromkeys(parts, 1.0))
+
+
+def _alone(asked: Requested, texts: Texts) -> Iterator[Estimator]:
+    for word in asked.words:
+        if word in VARIANTS:
+            yield _bm25(word, texts)
+        elif word == "duplicates":
+            yield _duplicates(texts)
+    for model in asked.models:
+        yield _pretrained(model, texts)
+    for one in asked.trained:
+        yield _trained(one, texts)
+
+
+def _bm25(word: str, texts: Texts) -> BM25Estimator:
+    documents = None if texts.documents is None else [terms(text) for text in texts.documents]
+    asked = [terms(text) for text in texts.queries]
+    built = BM25Estimator(asked, documents=documents, variant=VARIANTS[word])
+    built.name = word
+    return built
+
+
+def _duplicates(texts: Texts) -> Estimator:
+    if texts.documents is None:
+        queries, codes = (duplicate_groups(side) for side in (texts.queries, texts.codes))
+        return DuplicatesEstimator(torch.tensor(queries), torch.tensor(codes))
+    both = torch.tensor(duplicate_groups([*texts.queries, *texts.documents]))
+    return _Onward(DuplicatesEstimator(both, torch.arange(len(both))), len(texts.queries))
+
+
+@final
+class _Onward(Estimator):
+    """Asks an estimator whose documents are numbered after all queries."""
+
+    def __init__(self, inner: Estimator, queries: int) -> None:
+        self.name, self._inner, self._queries = inner.name, inner, queries
+
+    def relevance(self, queries: QueryRows, candidates: CandidateRows) -> Relevance:
+        """Score every query against every document."""
+        return self._inner.relevance(queries, candidates + self._queries)
+
+
+def _pretrained(model: str, texts: Texts) -> VectorEstimator:
+    from transformers.utils.logging import disable_progress_bar
+
+    from softnce.encoders.transformer import transformer_encoder  # seconds to import
+
+    disable_progress_bar()
+    name = "/".join(model.rstrip("/").split("/")[-2:])
+    return _compared(TrainedModel(name, transformer_encoder(model), "cosine"), texts, texts.queries)
+
+
+def _trained(model: TrainedModel, texts: Texts) -> VectorEstimator:
+    """Compare queries with codes for the teacher, with queries for SimCSE (section 3.2)."""
+    return _compared(model, texts, texts.codes if model.name == "teacher" else texts.queries)
+
+
+def _compared(model: TrainedModel, texts: Texts, own: Sequence[str]) -> VectorEstimator:
+    encoder = model.encoder
+    queries, documents = (
+        encoder.encode_all(encoder.tokenize(side)).numpy()
+        for side in (texts.queries, own if texts.documents is None else texts.documents)
+    )
+    device = torch.device("cpu")
+    return VectorEstimator(model.name, queries, documents, score=model.score, device=device)

@@ -1,0 +1,241 @@
+"""The epoch loop as a Ray Train run: what trials, teachers and single runs have in common."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import ray
+import torch
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.v2.api.callback import UserCallback
+
+from softnce.config.config import Config
+from softnce.config.file import validated
+from softnce.distributed.placement_groups import NamedGroups, has_its_workers, remove_groups
+from softnce.distributed.run_channel import RunChannel, StopToken
+from softnce.errors import DataError, RunError, SetupError, SoftnceError
+from softnce.inputs.prepare import prepared_from
+from softnce.training.frozen_vectors import cache_vectors
+from softnce.training.gather import Workers
+from softnce.training.logging_setup import TRIAL_LOG, log_to
+from softnce.training.loop import Report, device_of, epochs
+
+log = logging.getLogger(__name__)
+_STOP_GRACE_S = 30.0
+_LOOK_EVERY_S = 0.02
+_WORKER_FAILURES = 2  # restarts of the worker group inside one run
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One run, as it is sent to another process.
+
+    Attributes:
+        name: of the Train run: train-t0007.
+        config: the resolved configuration.
+        prepared: the shared inputs.
+        folder: where the run's checkpoints and log are.
+        frozen: teacher or simcse, whose vectors of the training set are cached in the end; empty
+            for a trial.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    prepared: Mapping[str, Any]
+    folder: str
+    frozen: str = ""
+
+    @property
+    def resolved(self) -> Config:
+        """The configuration, validated."""
+        return validated(self.config)
+
+
+def fit(assignment: Assignment, mailbox: Any) -> None:  # noqa: ANN401  (an actor handle)
+    """Run Ray Train to the end of an assignment, reports going to the mailbox.
+
+    Raises:
+        ray.train.TrainingFailedError: the workers failed more often than is tolerated.
+    """
+    resources = assignment.resolved.resources
+    gpus = resources.gpus_per_worker
+    per_worker = {"CPU": resources.cpus_per_worker} | ({"GPU": gpus} if gpus else {})
+    trainer = TorchTrainer(
+        _train,
+        train_loop_config={"assignment": assignment, "mailbox": mailbox},
+        torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
+        scaling_config=ScalingConfig(
+            num_workers=resources.workers, use_gpu=gpus > 0, resources_per_worker=per_worker
+        ),
+        run_config=RunConfig(
+            name=assignment.name,
+            storage_path=str(Path(assignment.folder) / "train"),
+            failure_config=FailureConfig(max_failures=_WORKER_FAILURES, controller_failure_limit=3),
+            callbacks=[Relay(mailbox), NamedGroups(Path(assignment.folder), mailbox)],
+        ),
+    )
+    trainer.fit()
+
+
+@final
+class Running:
+    """A Train run in a thread of its owner's process.
+
+    Ray Train's own ``fit`` blocks, and a driver that Tune kills leaves its workers behind; here
+    the owner takes the reports one by one and ends the run before it goes.
+    """
+
+    def __init__(self, assignment: Assignment, mailbox: Any) -> None:  # noqa: ANN401
+        self._assignment, self._mailbox = assignment, mailbox
+        self._error: BaseException | None = None
+        remove_groups(Path(assignment.folder))  # of an owner that was killed
+        self._thread = threading.Thread(target=self._fit, daemon=True, name=assignment.name)
+        self._thread.start()
+
+    def next_report(self, should_stop: Callable[[], bool] = lambda: False) -> Report | None:
+        """Wait for the next report; None when the run has ended.
+
+        Args:
+            should_stop: looked at while waiting; the run then ends at its next step.
+
+        Raises:
+            RunError: the workers died more often than is tolerated.
+        """
+        while True:
+            is_over = not self._thread.is_alive()  # before the look, so that no report is missed
+            report: Report | None = ray.get(self._mailbox.take.remote())
+            if report is not None:
+                return report
+            if is_over:
+                break
+            if should_stop():
+                self.ask_to_stop()
+            time.sleep(_LOOK_EVERY_S)
+        if self._error is not None:
+            raise RunError(f"{self._assignment.name}: {self._error}") from self._error
+        return None
+
+    def ask_to_stop(self) -> None:
+        """Let all workers end at their next step."""
+        ray.get(self._mailbox.stop.remote())
+
+    def end(self) -> None:
+        """Stop the run at its next step, and wait until its workers and their group are gone.
+
+        A run that still waits for its workers, or whose workers do not answer, is cut off.
+        """
+        self.ask_to_stop()
+        folder = Path(self._assignment.folder)
+        if has_its_workers(folder):
+            self._thread.join(_STOP_GRACE_S)
+        while self._thread.is_alive() and remove_groups(folder):
+            self._thread.join(_STOP_GRACE_S)
+        remove_groups(folder)
+
+    def _fit(self) -> None:
+        try:
+            fit(self._assignment, self._mailbox)
+        except BaseException as error:  # noqa: BLE001  (raised in the owner's thread)
+            self._error = error
+
+
+def supervise(
+    assignment: Assignment, *, tell: Callable[[Report], None], should_stop: Callable[[], bool]
+) -> None:
+    """Run an assignment to its end from a process of its own, telling each report.
+
+    Raises:
+        RunError: a known failure, or the workers died.
+    """
+    run = Running(assignment, RunChannel.remote())
+    while (report := run.next_report(should_stop)) is not None:
+        if "failure" in report:
+            run.end()
+            error = SetupError if report["halts"] else RunError
+            raise error(f"{assignment.name}: {report['failure']}")
+        tell(report)
+
+
+@final
+class Relay(UserCallback):
+    """Hands worker 0's reports to the mailbox, from the controller's process."""
+
+    def __init__(self, mailbox: Any) -> None:  # noqa: ANN401
+        self._mailbox = mailbox
+
+    def after_report(
+        self,
+        run_context: Any,  # noqa: ANN401, ARG002
+        metrics: list[dict[str, Any]],
+        checkpoint: Any,  # noqa: ANN401, ARG002
+    ) -> None:
+        """Deliver the report of an epoch."""
+        ray.get(self._mailbox.put.remote(metrics[0]))
+
+
+def _train(settings: dict[str, Any]) -> None:
+    """Be one worker of the run."""
+    assignment, mailbox = settings["assignment"], settings["mailbox"]
+    context = ray.train.get_context()
+    workers = Workers(context.get_world_rank(), context.get_world_size())
+    begin_work(assignment, workers.rank)
+    try:
+        _work(assignment, workers, StopToken(mailbox))
+    except SoftnceError as error:  # a restart would only meet it again
+        log.exception("the run ends")
+        ray.get(mailbox.put.remote(failure(error)))
+        ray.get(mailbox.stop.remote())
+        if workers.world > 1:
+            raise  # the others may be waiting for this one inside a step
+
+
+def _work(assignment: Assignment, workers: Workers, wish: StopToken) -> None:
+    """Train; every worker leaves at the same place, where worker 0 has seen the owner's wish.
+
+    Training runs on while a report travels, but never more than an epoch ahead of its owner.
+    """
+    config, folder = assignment.resolved, Path(assignment.folder)
+    if workers.agree([float(wish.is_to_stop())])[0]:
+        return
+    for report in epochs(
+        config,
+        prepared_from(assignment.prepared),
+        folder,
+        workers=workers,
+        device=device_of(config),
+        should_stop=wish.is_to_stop,
+    ):
+        if workers.rank == 0:
+            wish.wait_until_heard()
+        ray.train.report(report)
+        wish.told(report["epoch"])
+        if workers.agree([float(wish.is_to_stop())])[0]:
+            return
+    if assignment.frozen and workers.rank == 0:
+        cache_vectors(assignment.frozen, config, prepared_from(assignment.prepared), folder)
+
+
+def begin_work(assignment: Assignment, rank: int = 0) -> None:
+    """Set a process up for a run: its log and its cores."""
+    folder = Path(assignment.folder)
+    log_to(folder / (TRIAL_LOG if rank == 0 else f"trial-worker{rank}.log"))
+    use_threads(assignment.resolved)
+
+
+def failure(error: SoftnceError) -> Report:
+    """Return the report of a known failure.
+
+    ``halts`` tells that it is not the trial's own: every other trial would meet it too.
+    """
+    halts = isinstance(error, SetupError | DataError)
+    return {"failure": str(error), "halts": halts, "exit_code": error.exit_code}
+
+
+def use_threads(config: Config) -> None:
+    """Give torch the cores of one worker, so that every executor computes alike."""
+    torch.set_num_threads(max(1, int(config.resources.cpus_per_worker)))

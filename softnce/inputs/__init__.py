@@ -1,0 +1,1 @@
+"""What all trials of a study share, made once and cached."""

@@ -1,0 +1,92 @@
+"""From the word ``weights.estimator`` to an estimator over the prepared training set."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from softnce.config.sections.method import BM25Section, WeightsSection
+from softnce.inputs.prepare import Prepared
+from softnce.ragged import Ragged
+from softnce.weights.bm25 import BM25Estimator
+from softnce.weights.docstrings import ThroughDocstrings
+from softnce.weights.duplicates import DuplicatesEstimator
+from softnce.weights.mixture import MixtureEstimator
+from softnce.weights.neural import VectorEstimator
+from softnce.weights.weighting import Estimator
+
+Build = Callable[[WeightsSection, Prepared, torch.device], Estimator]
+
+
+def _bm25(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    del device  # term counts stay on the CPU
+    bm25 = section.bm25
+    asked = _rows(prepared.term_table("queries", bm25.terms))
+    average = _official_length(bm25, prepared)
+    if bm25.documents == "queries":
+        built = BM25Estimator(asked, variant=bm25.variant, average_length=average)
+        return _through_docstrings(built, prepared)
+    names = ("codes", "negatives") if prepared.negatives else ("codes",)
+    found = [row for name in names for row in _rows(prepared.term_table(name, bm25.terms))]
+    return BM25Estimator(asked, documents=found, variant=bm25.variant, average_length=average)
+
+
+def _official_length(bm25: BM25Section, prepared: Prepared) -> float | None:
+    """Average the lengths as the paper's code does: with the marks of begin and end.
+
+    Source: its BM25 counts them in the mean of the training set but not in the length of a text.
+    """
+    if bm25.variant != "official" or bm25.terms != "subwords":
+        return None
+    return float(prepared.table(f"train_{bm25.documents}").lengths.mean()) or None
+
+
+def _teacher(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    queries, codes = (prepared.frozen_vectors("teacher", name) for name in ("queries", "codes"))
+    if prepared.negatives:
+        codes = np.concatenate([codes, prepared.frozen_vectors("teacher", "negatives")])
+    return VectorEstimator("teacher", queries, codes, score=section.teacher.score, device=device)
+
+
+def _simcse(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    del section
+    queries = prepared.frozen_vectors("simcse", "queries")
+    built = VectorEstimator("simcse", queries, queries, score="cosine", device=device)
+    return _through_docstrings(built, prepared)
+
+
+def _through_docstrings(estimator: Estimator, prepared: Prepared) -> Estimator:
+    if not prepared.negatives:
+        return estimator
+    return ThroughDocstrings(estimator, prepared.docstring_rows())
+
+
+def _duplicates(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    del section, device  # group numbers stay on the CPU
+    queries, codes = (prepared.duplicate_groups(table) for table in ("queries", "codes"))
+    return DuplicatesEstimator(queries, codes, prepared.negatives)
+
+
+def _mixture(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    parts = {name: ESTIMATORS[name](section, prepared, device) for name in section.prepared_parts}
+    return MixtureEstimator(parts, section.mixture.model_dump(), pairs=prepared.train)
+
+
+ESTIMATORS: dict[str, Build] = {  # not self: its vectors exist within a step only
+    "bm25": _bm25,
+    "teacher": _teacher,
+    "simcse": _simcse,
+    "duplicates": _duplicates,
+    "mixture": _mixture,
+}
+
+
+def build_estimator(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    """Build the estimator that the section names, which must not be self alone."""
+    return ESTIMATORS[section.estimator](section, prepared, device)
+
+
+def _rows(table: Ragged) -> list[list[int]]:
+    values, offsets = table.values.tolist(), table.offsets.tolist()
+    return [values[start:stop] for start, stop in pairwise(offsets)]

@@ -1,0 +1,99 @@
+"""The frozen models of a study: trained once, their vectors of the training set cached.
+
+The teacher is the study's own encoder, trained with InfoNCE (section 3.2 of the paper, "trained
+model"). Teacher and student are two models; the paper's own code gives them one encoder, so that
+its teacher moves with every step. SimCSE is a docstring encoder, trained with InfoNCE on each query
+forwarded twice, so that dropout is all that tells the two apart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from softnce.config.config import Config
+from softnce.config.file import with_overrides
+from softnce.config.sections.method import LossSection
+from softnce.inputs.prepare import Prepared, simcse_encoder
+from softnce.weights.cache import cache_key
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenModel:
+    """What tells one frozen model from another.
+
+    Attributes:
+        configured: turns the study's configuration into the model's own.
+        inputs: turns the study's inputs into the model's own.
+        tables: of the training set, whose vectors are cached; hard negatives where there are some.
+    """
+
+    configured: Callable[[Config], Config]
+    inputs: Callable[[Prepared], Prepared]
+    tables: tuple[str, ...]
+
+
+def teacher_config(config: Config) -> Config:
+    """Return the teacher's configuration: the study's own, with InfoNCE."""
+    epochs = config.weights.teacher.epochs or config.optim.epochs
+    loss = LossSection(name="infonce", temperature=config.loss.temperature)
+    return with_overrides(
+        config,
+        {"loss": loss.model_dump(), "optim/epochs": epochs, "optim/init_from_teacher": False},
+    )
+
+
+def simcse_config(config: Config) -> Config:
+    """Return SimCSE's configuration.
+
+    Source: section 3.2 and appendix C of the paper; ``recipe`` tells whose numbers.
+    """
+    section = config.weights.simcse
+    loss = LossSection(name="infonce", temperature=section.setting("temperature"))
+    optim = {
+        **{name: section.setting(name) for name in ("epochs", "batch_size", "learning_rate")},
+        "max_steps": section.max_steps,
+        "warmup_share": 0.0,
+        "weight_decay": 0.0,
+        "max_grad_norm": 1.0,
+        "init_from_teacher": False,
+    }
+    changes = {f"optim/{name}": value for name, value in optim.items()}
+    encoder = simcse_encoder(section).model_dump()
+    return with_overrides(config, {"loss": loss.model_dump(), "encoder": encoder, **changes})
+
+
+def _as_they_are(prepared: Prepared) -> Prepared:
+    return prepared
+
+
+def _queries_with_themselves(prepared: Prepared) -> Prepared:
+    """Take the queries for both sides; without validation queries the last epoch counts."""
+    bare = replace(prepared, tokens=prepared.simcse, tokenizer="")
+    return replace(bare, valid=0, candidates=0, negatives=0)
+
+
+FROZEN_MODELS: dict[str, FrozenModel] = {
+    "teacher": FrozenModel(teacher_config, _as_they_are, ("queries", "codes", "negatives")),
+    "simcse": FrozenModel(simcse_config, _queries_with_themselves, ("queries",)),
+}
+
+
+def vectors_key(model: str, config: Config, prepared: Prepared) -> str:
+    """Name a frozen model's vectors by everything they follow from.
+
+    Args:
+        model: teacher or simcse.
+        config: of the study.
+        prepared: inputs of the study.
+    """
+    frozen = FROZEN_MODELS[model]
+    own, tokens = frozen.configured(config), frozen.inputs(prepared).tokens
+    sections = {name: getattr(own, name).model_dump() for name in ("encoder", "loss", "optim")}
+    weights = prepared.weights.get("simcse" if model == "simcse" else "encoder", "")
+    return cache_key(model, tokens=tokens, weights=weights, metric=config.search.metric, **sections)
+
+
+def is_cached(model: str, prepared: Prepared) -> bool:
+    """Tell whether a model's vectors and weights lie in the cache."""
+    folder = Path(prepared.cache) / prepared.vectors[model]
+    return folder.is_dir() and folder.with_name(f"{folder.name}-weights").is_dir()

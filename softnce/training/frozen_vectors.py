@@ -1,0 +1,57 @@
+"""A trained frozen model's weights and its vectors of the training set, into the cache."""
+
+from pathlib import Path
+
+import numpy as np
+
+from softnce.config.config import Config
+from softnce.errors import RunError
+from softnce.inputs.frozen_models import FROZEN_MODELS
+from softnce.inputs.prepare import Prepared
+from softnce.ragged import save_arrays
+from softnce.training.checkpoint import best_checkpoint, load_weights
+from softnce.training.loop import device_of
+
+
+def epochs_done(folder: Path) -> int:
+    """Count the epochs that a model's checkpoints tell of, by their names."""
+    return max((int(path.name.split("-")[1]) for path in folder.glob("epoch-*")), default=0)
+
+
+def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) -> None:
+    """Encode the training set with a frozen model's best weights, and keep these.
+
+    A model that was stopped before its last epoch leaves nothing: it goes on another time.
+
+    Args:
+        model: teacher or simcse.
+        config: the model's own.
+        prepared: its inputs; ``vectors`` names the result.
+        folder: of its checkpoints.
+
+    Raises:
+        RunError: no checkpoint is intact, or its vectors are no numbers.
+    """
+    if epochs_done(folder) < config.optim.epochs:
+        return
+    checkpoint = best_checkpoint(folder)
+    if checkpoint is None:
+        raise RunError(f"{folder}: the {model} left no intact checkpoint")
+    encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
+    weights = load_weights(checkpoint)
+    encoder.model.load_state_dict(weights)
+    encoder.model.to(device_of(config))
+    vectors = {
+        name: encoder.encode_all(prepared.table(f"train_{name}")).numpy()
+        for name in FROZEN_MODELS[model].tables
+        if name != "negatives" or prepared.negatives
+    }
+    if not all(np.isfinite(table).all() for table in vectors.values()):
+        raise RunError(
+            f"the {model}'s vectors are NaN or infinite: delete {folder}, and lower its learning "
+            "rate"
+        )
+    place = Path(prepared.cache) / prepared.vectors[model]
+    named = {name: tensor.float().numpy() for name, tensor in weights.items()}
+    save_arrays(place.with_name(f"{place.name}-weights"), named)
+    save_arrays(place, vectors)

@@ -1,0 +1,173 @@
+"""A study that is hit by everything ends where an undisturbed one ends."""
+
+import os
+import re
+import shutil
+import signal
+import time
+
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from tests.faults import begun, ended, in_mid_epoch, members, outcomes, survivors, trials_of
+from tests.faults import family as family_of
+from tune_spaces.tracking.tracking import own_uri
+
+pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
+
+EPOCHS = 12
+
+
+def settings(pairs, **resources):
+    return {
+        "data": {"path": str(pairs)},
+        "encoder": {"vocabulary": 600, "dimensions": 512},
+        "loss": {"name": "infonce"},
+        "optim": {"epochs": EPOCHS, "batch_size": 4, "learning_rate": 0.003},
+        "search": {
+            "name": "hit",
+            "space": {"optim/learning_rate": {"real": [0.001, 0.01], "log": True}},
+            "always_try": "infonce",
+            "trials": 4,
+            "n_startup_trials": 2,
+        },
+        "resources": {"max_concurrent": 1, **resources},
+    }
+
+
+@pytest.fixture(scope="module")
+def config(made_pairs, tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "hit.yaml"
+    path.write_text(yaml.safe_dump(settings(made_pairs)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(config, tmp_path_factory):
+    """The same study, that nothing disturbs."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    code, said = ended(begun(config, out))
+    assert code == 0, said
+    return out
+
+
+@pytest.fixture(scope="module")
+def story(config, tmp_path_factory):
+    """One study: found busy, killed, interrupted twice, terminated, moved, robbed of a process."""
+    out = tmp_path_factory.mktemp("hit") / "first-place"
+    told = {"out": out.with_name("second-place"), "hits": []}
+    search = begun(config, out)
+    in_mid_epoch(out, search, more=1)
+    told["rival"] = met_by_a_rival(search, config, out)
+    told["hits"].append(in_mid_epoch(out, search))
+    told["killed"] = killed(search)
+    for name, fault in {"second ctrl-c": interrupted_twice, "sigterm": terminated}.items():
+        search = begun(config, out)
+        told["hits"].append(in_mid_epoch(out, search))
+        told[name] = fault(search)
+    shutil.move(out, told["out"])
+    search = begun(config, told["out"])
+    told["hits"].append(in_mid_epoch(told["out"], search))
+    (trial,) = members(search, "ray::InlineTrial")
+    trial.kill()
+    told["robbed"] = ended(search)
+    return told
+
+
+def met_by_a_rival(search, config, out):
+    os.kill(search.pid, signal.SIGSTOP)  # so that it is not done before the rival has looked
+    try:
+        return ended(begun(config, out))
+    finally:
+        os.kill(search.pid, signal.SIGCONT)
+
+
+def killed(search):
+    family = family_of(search)
+    os.kill(search.pid, signal.SIGKILL)
+    return survivors(family), ended(search)[0]
+
+
+def interrupted_twice(search):
+    family = family_of(search)
+    os.killpg(search.pid, signal.SIGINT)
+    time.sleep(0.2)
+    began = time.monotonic()
+    os.killpg(search.pid, signal.SIGINT)
+    code, said = ended(search)
+    return code, time.monotonic() - began, survivors(family), said
+
+
+def terminated(search):
+    family = family_of(search)
+    os.kill(search.pid, signal.SIGTERM)
+    return (*ended(search), survivors(family))
+
+
+def test_a_second_search_on_a_living_study_is_refused_and_names_the_first(story):
+    code, said = story["rival"]
+    assert code == 3
+    assert re.search(r"process \d+ on \S+ is searching it", said), said
+
+
+def test_nothing_survives_a_search_that_is_killed(story):
+    assert story["killed"] == ([], -signal.SIGKILL)
+
+
+def test_the_second_ctrl_c_ends_at_once(story):
+    code, seconds, left, said = story["second ctrl-c"]
+    assert code == 130, said
+    assert seconds < 10
+    assert left == []
+
+
+def test_sigterm_stops_and_says_how_to_go_on(story):
+    code, said, left = story["sigterm"]
+    assert code == 4, said
+    assert "stopped by SIGTERM; the same command continues the study" in said
+    assert "Traceback" not in said
+    assert left == []
+
+
+def test_a_trial_whose_process_is_killed_goes_on_from_its_last_epoch(story):
+    code, said = story["robbed"]
+    assert code == 0, said
+    log = (story["out"] / f"trials/{story['hits'][-1]}/trial.log").read_text()
+    assert re.search(r"resumed at epoch \d+", log)
+
+
+def test_only_the_epochs_in_flight_are_trained_again(story):
+    for key in outcomes(story["out"], "hit"):
+        log = (story["out"] / f"trials/{key}/trial.log").read_text()
+        trained = re.findall(r"epoch (\d+): loss", log)
+        assert sorted(set(map(int, trained))) == list(range(1, max(map(int, trained)) + 1))
+        assert len(trained) <= len(set(trained)) + story["hits"].count(key)
+        assert log.count("started at epoch 1") == 1
+
+
+def test_the_study_ends_as_if_nothing_had_happened(story, undisturbed):
+    assert outcomes(story["out"], "hit") == outcomes(undisturbed, "hit")
+    states = {state for state, _ in outcomes(undisturbed, "hit").values()}
+    assert states <= {"COMPLETE", "PRUNED"}
+    champions = [(out / "champion.txt").read_text() for out in (story["out"], undisturbed)]
+    assert champions[0] == champions[1]
+
+
+def test_mlflow_has_one_finished_run_a_trial(story):
+    uri = own_uri(story["out"])
+    client = MlflowClient(uri, registry_uri=uri)
+    (experiment,) = [e for e in client.search_experiments() if e.name == "softnce/hit"]
+    runs = client.search_runs([experiment.experiment_id])
+    trials = [run for run in runs if "softnce.trial" in run.data.tags]
+    assert sorted(run.data.tags["softnce.trial"] for run in trials) == sorted(
+        outcomes(story["out"], "hit")
+    )
+    told = {"COMPLETE": "FINISHED", "PRUNED": "KILLED"}
+    for trial in trials_of(story["out"], "hit"):
+        (run,) = [r for r in trials if r.data.tags["softnce.trial"] == trial.user_attrs["key"]]
+        assert run.info.status == told[trial.state.name]
+        assert run.data.tags["trial.state"] == trial.state.name
+        steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "mrr")]
+        assert sorted(set(steps)) == sorted(trial.intermediate_values)
+        assert sorted(set(steps)) == list(range(1, max(steps) + 1))

@@ -1,0 +1,104 @@
+import pytest
+
+from softnce.config.file import validated
+from tune_spaces.space.first_points import first_points
+from tune_spaces.space.space import search_space
+
+BOTH = {"loss/name": {"choice": ["infonce", "soft-infonce"]}}
+SOFT = {"loss/name": "soft-infonce"}
+
+
+def points(space, always_try="paper", **sections):
+    config = validated({"data": {"path": "pairs"}, **sections, "search": {"space": space}})
+    made = search_space(config)
+    return made, first_points(made, always_try, 4321)
+
+
+def configs(space, **sections):
+    made, found = points(space, **sections)
+    return [made.config({**point.drawn, **point.fixed}) for point in found]
+
+
+def test_infonce_comes_twice_with_two_seeds_then_the_paper():
+    space = BOTH | {"weights/estimator": {"choice": ["bm25", "teacher"], "when": SOFT}}
+    found = configs(space)
+    assert [one.loss.name for one in found] == ["infonce"] * 2 + ["soft-infonce"] * 2
+    assert [one.optim.seed for one in found] == [1234, 4321, 1234, 1234]
+    bm25, teacher = (one.weights for one in found[2:])
+    assert (bm25.estimator, bm25.alpha, bm25.beta, bm25.temperature) == ("bm25", 1.5, 0.5, 1)
+    assert (teacher.estimator, teacher.alpha, teacher.beta, teacher.temperature) == (
+        "teacher", 1.3, 0.7, 5,
+    )  # fmt: skip
+    assert (bm25.scale, teacher.scale, teacher.teacher.score) == ("raw", "raw", "dot")
+    assert (bm25.bm25.variant, bm25.bm25.terms) == ("official", "subwords")
+
+
+@pytest.mark.parametrize(
+    ("space", "sections", "estimators"),
+    [
+        (BOTH, {}, ["bm25"]),
+        (BOTH, {"weights": {"estimator": "teacher"}}, ["teacher"]),
+        (BOTH | {"weights/estimator": {"choice": ["teacher"]}}, {}, ["teacher"]),
+        ({}, {}, ["bm25"]),
+        ({}, {"loss": {"name": "infonce"}}, []),
+        ({"loss/name": {"choice": ["infonce"]}}, {}, []),
+    ],
+)
+def test_only_the_estimators_of_the_space_are_tried(space, sections, estimators):
+    found = configs(space, **sections)[2:]
+    assert [one.weights.estimator for one in found] == estimators
+
+
+def test_infonce_alone_can_be_asked_for():
+    _, found = points(BOTH, "infonce")
+    assert [point.role for point in found] == ["infonce", "noise"]
+
+
+def test_what_is_searched_besides_the_loss_keeps_the_configurations_value():
+    space = BOTH | {
+        "loss/temperature": {"real": [0.02, 0.2]},
+        "optim/weight_decay": {"real": [0, 1]},
+    }
+    _, found = points(space, optim={"weight_decay": 0.25})
+    for point in found:
+        assert point.drawn["loss/temperature"] == 0.05
+        assert point.drawn["optim/weight_decay"] == 0.25
+
+
+def test_a_configurations_value_outside_the_range_is_fixed_not_drawn():
+    space = BOTH | {"loss/temperature": {"real": [0.1, 0.2]}}
+    _, found = points(space)
+    for point in found:
+        assert "loss/temperature" not in point.drawn
+        assert point.fixed["loss/temperature"] == 0.05
+
+
+def test_the_papers_values_outside_a_range_are_fixed_not_drawn():
+    space = BOTH | {
+        "weights/alpha": {"real": [0.2, 1.0], "when": SOFT},
+        "weights/beta": {"tie": "2 - weights/alpha", "when": SOFT},
+    }
+    made, found = points(space)
+    paper = found[2]
+    assert "weights/alpha" not in paper.drawn
+    assert paper.fixed["weights/alpha"] == 1.5
+    assert made.config({**paper.drawn, **paper.fixed}).weights.beta == 0.5
+
+
+def test_a_temperature_of_another_scale_teaches_the_sampler_nothing():
+    space = BOTH | {"weights/temperature": {"real": [0.05, 5], "when": SOFT}}
+    _, found = points(space)
+    assert "weights/temperature" not in found[2].drawn
+    assert found[2].fixed["weights/temperature"] == 1.0
+
+
+def test_simcse_has_its_row_of_table_7():
+    found = configs(BOTH | {"weights/estimator": {"choice": ["simcse"], "when": SOFT}})
+    weights = found[2].weights
+    assert (weights.estimator, weights.alpha, weights.beta) == ("simcse", 1.3, 0.7)
+    assert (weights.temperature, weights.scale) == (0.1, "raw")
+
+
+@pytest.mark.parametrize("estimator", ["self", "mixture", "duplicates"])
+def test_what_the_paper_does_not_know_has_no_settings_of_it(estimator):
+    assert len(configs(BOTH, weights={"estimator": estimator})) == 2

@@ -1,0 +1,222 @@
+"""Two searches never run on one study; a dead one does not block the next."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+
+import optuna
+import psutil
+import pytest
+
+from softnce.errors import SetupError
+from tune_spaces.study.study_lock import Heartbeat, held, require_free
+
+QUICK = Heartbeat(every_s=1.0, dead_after_s=3.0)
+ROUNDS = 60
+HOLDER = """
+import optuna, sys, time
+from tune_spaces.study.study_lock import Heartbeat, held
+
+def press(reason, code):
+    print(code, reason, flush=True)
+
+study = optuna.load_study(study_name="made", storage=sys.argv[1])
+with held(study, Heartbeat(1.0, 3.0)) as hold, hold.handed_to(press):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return f"sqlite:///{tmp_path / 'optuna.db'}"
+
+
+def opened(storage):
+    return optuna.create_study(study_name="made", storage=storage, load_if_exists=True)
+
+
+def entry(study):
+    return study.user_attrs["softnce.holder"]
+
+
+def change(study, **fields):
+    """Edit the stored holder: what it would be had it been written elsewhere or earlier."""
+    study.set_user_attr("softnce.holder", {**entry(study), **fields})
+
+
+def wait_for(look, within_s=20):
+    until = time.monotonic() + within_s
+    while not look():
+        assert time.monotonic() < until, "what was waited for has not come"
+        time.sleep(0.02)
+
+
+@contextmanager
+def holder_process(storage):
+    """Another process that holds the study, killed in the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, storage], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline().strip() == "held"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def suspended(process, study):
+    """Stop a holder just after it has beaten, so that it does not lock the storage meanwhile."""
+    last = entry(study)["at"]
+    wait_for(lambda: entry(study)["at"] > last)
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+def test_a_study_can_be_held_again_after_it_was_let_go(storage):
+    for _ in range(2):
+        with held(opened(storage)):
+            pass
+
+
+def test_a_second_search_is_refused_and_told_who_holds_the_study(storage):
+    with held(opened(storage)):
+        with pytest.raises(SetupError) as error, held(opened(storage)):
+            pass
+        assert f"process {os.getpid()} on {socket.gethostname()}" in str(error.value)
+
+
+def test_the_holder_of_another_process_is_respected_until_that_process_is_dead(storage):
+    opened(storage)
+    with holder_process(storage) as process:
+        with pytest.raises(SetupError, match=f"process {process.pid}"), held(opened(storage)):
+            pass
+        process.kill()
+        wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+        with held(opened(storage)):  # dead, though its parent has not noticed
+            pass
+
+
+def test_a_suspended_process_of_this_host_keeps_its_study_however_old_its_heartbeat(storage):
+    study = opened(storage)
+    with holder_process(storage) as process, suspended(process, study):
+        change(study, at=time.time() - 3600)
+        with pytest.raises(SetupError, match=rf"process {process.pid} .*\(heartbeat 3600 s ago"):
+            require_free(study)
+
+
+def test_a_process_that_was_given_a_dead_holders_number_does_not_hold_its_study(storage):
+    study = opened(storage)
+    with held(study):
+        left = {**entry(study), "started": entry(study)["started"] - 500}
+    study.set_user_attr("softnce.holder", {**left, "at": time.time() - 10})
+    with pytest.raises(SetupError, match="is searching it"):
+        require_free(study)
+    study.set_user_attr("softnce.holder", {**left, "at": time.time() - 200})
+    require_free(study)
+
+
+@pytest.mark.parametrize("elsewhere", [{"host": "elsewhere"}, {"namespace": "pid:[1]"}])
+@pytest.mark.parametrize(("age_s", "is_refused"), [(10, True), (200, False)])
+def test_a_holder_that_cannot_be_seen_counts_while_its_heart_beats(
+    storage, elsewhere, age_s, is_refused
+):
+    study = opened(storage)
+    with held(study):
+        left = {**entry(study), **elsewhere}
+    study.set_user_attr("softnce.holder", {**left, "pid": 1, "at": time.time() - age_s})
+    if is_refused:
+        with pytest.raises(SetupError, match=f"on {left['host']}"), held(opened(storage)):
+            pass
+    else:
+        with held(opened(storage)):
+            pass
+
+
+def test_the_heart_beats_as_long_as_the_study_is_held(storage):
+    study = opened(storage)
+    with held(study, Heartbeat(every_s=0.05)):
+        for _ in range(3):
+            last = entry(study)["at"]
+            wait_for(lambda last=last: entry(study)["at"] > last)
+    assert entry(study) == {}
+
+
+def test_a_holder_that_was_taken_for_dead_is_told_to_stop_once_it_wakes(storage):
+    study = opened(storage)
+    with ExitStack() as ours, holder_process(storage) as process:
+        with suspended(process, study):
+            change(study, host="elsewhere")  # a process of this host would not be taken for dead
+            wait_for(lambda: time.time() - entry(study)["at"] > QUICK.dead_after_s)
+            hold = ours.enter_context(held(study, QUICK))
+        code, reason = process.stdout.readline().split(" ", 1)
+        assert int(code) == SetupError.exit_code
+        assert f"process {os.getpid()} on {socket.gethostname()} took it over" in reason
+        hold.require()
+
+
+def test_a_holder_that_lost_its_study_concludes_nothing_and_leaves_the_others_claim(storage):
+    study = opened(storage)
+    told = []
+    with held(study, Heartbeat(every_s=60)) as mine:
+        mine.require()
+        change(study, token="another", host="elsewhere", pid=77)
+        with pytest.raises(SetupError, match="process 77 on elsewhere took it over"):
+            mine.require()
+        with mine.handed_to(lambda *words: told.append(words)):
+            pass
+    assert [code for _, code in told] == [SetupError.exit_code]
+    assert entry(study)["token"] == "another"
+
+
+def test_a_loss_is_told_even_where_the_other_search_has_ended_since(storage):
+    study, told = opened(storage), []
+    with (
+        held(study, Heartbeat(every_s=0.05)) as mine,
+        mine.handed_to(lambda *said: told.append(said)),
+    ):
+        study.set_user_attr("softnce.holder", {})
+        wait_for(lambda: told)
+    assert "another search took it over" in told[0][0]
+    assert entry(study) == {}
+
+
+def rival(storage, barrier, wins):
+    """Claim the study in every round together with another process, and note who has got it."""
+    study = opened(storage)
+    for number in range(ROUNDS):
+        if barrier.wait() == 0:
+            dead = {"token": "x", "host": "elsewhere", "pid": 1, "at": 0}
+            study.set_user_attr("softnce.holder", dead if number % 2 else {})
+        barrier.wait()
+        try:
+            with held(study):
+                wins.put(number)
+                barrier.wait()
+        except SetupError:
+            barrier.wait()
+    wins.put(None)
+
+
+def test_of_two_searches_that_look_at_the_same_time_exactly_one_gets_the_study(storage):
+    opened(storage)
+    context = multiprocessing.get_context("spawn")
+    barrier, wins = context.Barrier(2, timeout=60), context.Queue()
+    rivals = [context.Process(target=rival, args=(storage, barrier, wins)) for _ in range(2)]
+    for one in rivals:
+        one.start()
+    won = [number for _ in rivals for number in iter(lambda: wins.get(timeout=120), None)]
+    for one in rivals:
+        one.join(60)
+    assert [one.exitcode for one in rivals] == [0, 0]
+    assert sorted(won) == list(range(ROUNDS))

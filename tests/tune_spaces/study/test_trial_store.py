@@ -1,0 +1,223 @@
+"""The ledger on a real sqlite file, opened anew as a search that was killed would."""
+
+import math
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from softnce.config.file import validated
+from softnce.errors import ConfigError
+from tune_spaces.space.first_points import first_points
+from tune_spaces.space.space import search_space
+from tune_spaces.study.trial_store import TrialStore
+
+SOFT = {"loss/name": "soft-infonce"}
+SPACE = {
+    "loss/name": {"choice": ["infonce", "soft-infonce"]},
+    "loss/temperature": {"real": [0.02, 0.2], "log": True},
+    "weights/alpha": {"real": [0.2, 1.9], "when": SOFT},
+    "weights/beta": {"tie": "2 - weights/alpha", "when": SOFT},
+}
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def spaced(space=None, **search):
+    search = {"n_startup_trials": 4, "space": SPACE if space is None else space, **search}
+    return search_space(validated({"data": {"path": "pairs"}, "search": search}))
+
+
+def stored(path):
+    return optuna.create_study(
+        study_name="s", storage=f"sqlite:///{path}", direction="maximize", load_if_exists=True
+    )
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Open the ledger on a file, its first points lined up."""
+
+    def opener(name="a", **search):
+        space = spaced(**search)
+        ledger = TrialStore(stored(tmp_path / f"{name}.db"), space)
+        ledger.enqueue_once(first_points(space, "paper", 4321))
+        return ledger
+
+    opener.study = lambda name="a": stored(tmp_path / f"{name}.db")
+    return opener
+
+
+def score(proposal):
+    """Stand in for training: a fixed number for fixed values."""
+    values = proposal.values
+    return (
+        0.5
+        + 0.1 * values.get("weights/alpha", 0)
+        - abs(math.log(values["loss/temperature"] / 0.07)) / 9
+    )
+
+
+def finished(ledger, proposal, value=None):
+    value = score(proposal) if value is None else value
+    ledger.report(proposal.key, 1, value)
+    ledger.tell(proposal.key, "complete", value)
+
+
+def asked(ledger, count):
+    proposals = []
+    for _ in range(count):
+        proposals.append(ledger.ask())
+        finished(ledger, proposals[-1])
+    return proposals
+
+
+def test_the_first_points_come_first_and_once(opened):
+    opened()
+    roles = [proposal.role for proposal in asked(opened(), 5)]
+    assert roles == ["infonce", "noise", "paper", "search", "search"]
+    assert len(opened.study().get_trials(states=(TrialState.WAITING,))) == 0
+
+
+def test_lining_up_that_was_cut_short_is_completed(opened, tmp_path):
+    points = first_points(spaced(), "paper", 4321)
+    TrialStore(stored(tmp_path / "a.db"), spaced()).enqueue_once(points[:1])
+    assert [one.role for one in asked(opened(), 4)] == ["infonce", "noise", "paper", "search"]
+
+
+def test_a_paper_point_keeps_what_lies_outside_the_space(opened):
+    paper = asked(opened(), 3)[2]
+    assert paper.values["weights/scale"] == "raw"
+    assert paper.values["weights/alpha"] == 1.5
+    assert opened.study().trials[2].params["weights/alpha"] == 1.5  # the sampler learns from it
+    assert "weights/beta" not in opened.study().trials[2].params
+
+
+@pytest.mark.parametrize("cut", [0, 1, 3, 6, 9])
+def test_an_interrupted_study_asks_what_an_undisturbed_one_asks(opened, cut):
+    whole = asked(opened("whole"), 12)
+    first = asked(opened("cut"), cut)
+    lost = opened("cut").ask()
+    again = opened("cut")
+    waiting = again.interrupted()
+    assert waiting == [lost]
+    finished(again, waiting[0])
+    assert first + waiting + asked(again, 11 - cut) == whole
+
+
+def test_trials_that_ran_side_by_side_are_all_continued_under_their_numbers(opened):
+    ledger = opened()
+    lost = [ledger.ask() for _ in range(5)]
+    ledger.report(lost[4].key, 1, 0.4)
+    again = opened()
+    assert again.interrupted() == lost
+    assert [proposal.key for proposal in lost] == ["t0000", "t0001", "t0002", "t0003", "t0004"]
+    for proposal in lost:
+        finished(again, proposal)
+    assert again.ended() == 5
+    assert opened.study().trials[4].intermediate_values == {1: 0.4}
+
+
+@pytest.mark.parametrize("first", [0, 5])
+def test_a_trial_that_died_while_it_was_drawn_is_drawn_again(opened, first, monkeypatch):
+    asked(opened("whole"), first)
+    wanted = opened("whole").ask()
+    ledger = opened()
+    asked(ledger, first)
+
+    def died(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger._space.__class__, "suggest", died)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.ask()
+    assert opened().interrupted() == [wanted]
+
+
+def test_endings_are_stored_as_what_they_were(opened):
+    ledger = opened()
+    endings = [("complete", 0.7), ("pruned", 0.3), ("fail", None), ("complete", float("nan"))]
+    for state, value in endings:
+        proposal = ledger.ask()
+        ledger.report(proposal.key, 1, 0.25)
+        ledger.note(proposal.key, "epochs", 1)
+        ledger.tell(proposal.key, state, value)
+    ledger.ask()
+    found = opened.study().trials
+    assert [one.state for one in found] == [
+        TrialState.COMPLETE,
+        TrialState.PRUNED,
+        TrialState.FAIL,
+        TrialState.FAIL,
+        TrialState.RUNNING,
+    ]
+    assert [one.value for one in found] == [0.7, 0.25, None, None, None]
+    assert all(one.user_attrs["epochs"] == 1 for one in found[:4])
+    assert opened().ended() == 4
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_number_that_is_none_is_stored(opened, value):
+    ledger = opened()
+    proposal = ledger.ask()
+    ledger.report(proposal.key, 1, value)
+    ledger.tell(proposal.key, "complete", value)
+    (found, *_) = opened.study().trials
+    assert (found.state, found.intermediate_values) == (TrialState.FAIL, {})
+
+
+def test_a_known_point_is_not_trained_again(opened):
+    choices = {"loss/name": {"choice": ["infonce", "soft-infonce"]}}
+    ledger = opened(space=choices, always_try="infonce")
+    first = ledger.ask()
+    finished(ledger, first, 0.5)
+    trained = [first]
+
+    def exhaust():
+        while True:
+            trained.append(ledger.ask())
+            finished(ledger, trained[-1], 0.4)
+
+    with pytest.raises(ConfigError, match="known points: the space is used up"):
+        exhaust()
+    values = [dict(one.values) for one in trained]
+    assert all(values.count(one) == 1 for one in values)
+    assert len(trained) == ledger.ended() == len(ledger.trials())
+    repeats = [one for one in opened.study().trials if "repeats" in one.user_attrs]
+    known = {one.user_attrs["key"]: one for one in ledger.trials()}
+    assert all(one.value == known[one.user_attrs["repeats"]].value for one in repeats)
+    assert len(repeats) >= 50
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
+def test_infonce_gets_its_share(opened, share):
+    proposals = asked(opened(infonce_share=share, n_startup_trials=3), 23)[3:]
+    plain = sum(one.values["loss/name"] == "infonce" for one in proposals)
+    assert plain >= math.floor(share * 20)
+
+
+def test_infonce_without_settings_of_its_own_is_not_repeated(opened):
+    space = {name: one for name, one in SPACE.items() if name != "loss/temperature"}
+    ledger = opened(space=space, infonce_share=0.9, always_try="paper")
+    for _ in range(10):
+        proposal = ledger.ask()
+        finished(ledger, proposal, 0.4)
+    assert not any("reserved" in one.user_attrs for one in opened.study().trials)
+
+
+def test_the_sampler_takes_over_after_the_start(opened):
+    proposals = asked(opened(n_startup_trials=6), 12)
+    assert [one.proposed_by for one in proposals[:6]] == ["first"] * 3 + ["random"] * 3
+    assert {one.proposed_by for one in proposals[7:]} == {"tpe"}
+
+
+def test_another_seed_asks_otherwise(opened):
+    first, other = (asked(opened(str(seed), seed=seed), 5)[3:] for seed in (0, 1))
+    assert [one.values for one in first] != [one.values for one in other]
+
+
+def test_a_note_or_report_about_an_unknown_trial_is_ignored(opened):
+    ledger = opened()
+    ledger.note("t0099", "error", "x")
+    ledger.report("t0099", 1, 0.5)
+    assert ledger.trials() == []

@@ -1,0 +1,318 @@
+"""MLflow as it is: a real database, and a real server process that goes away and comes back."""
+
+import json
+import resource
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from softnce.errors import SetupError
+from tests.servers import free_port, started_server, stop
+from tune_spaces.tracking.event_log import EventLog
+from tune_spaces.tracking.tracking import Store, Tracker, own_uri, relocate, without_secret
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(own_uri(tmp_path), "softnce/made", tmp_path)
+
+
+def opened(store, study="made"):
+    tracker = Tracker(store, study)
+    tracker.connect()
+    tracker.open({"softnce.data": "abc"})
+    return tracker
+
+
+def runs_of(store, tag="softnce.trial"):
+    client = MlflowClient(store.uri, registry_uri=store.uri)
+    experiment = client.get_experiment_by_name(store.experiment)
+    found = client.search_runs([experiment.experiment_id])
+    return {run.data.tags[tag]: run for run in found if tag in run.data.tags}
+
+
+def one_trial(tracker, key="t0000", state="complete", error=""):
+    tracker.begin(key, f"{key}-infonce", {"loss": "infonce"}, {"softnce.role": "infonce"})
+    tracker.report(key, 1, {"mrr": 0.25, "broken": float("nan")})
+    tracker.report(key, 2, {"mrr": 0.5})
+    tracker.end(key, state, error=error)
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [("complete", "FINISHED"), ("pruned", "KILLED"), ("fail", "FAILED"), ("interrupted", "KILLED")],
+)
+def test_a_trial_ends_with_its_true_status(store, state, status):
+    tracker = opened(store)
+    one_trial(tracker, state=state, error="the loss is not finite" if state == "fail" else "")
+    assert tracker.close("complete", "note") == 0
+    run = runs_of(store)["t0000"]
+    assert run.info.status == status
+    assert run.data.tags["trial.state"] == state.upper()
+    assert run.data.tags.get("trial.error", "") == (
+        "the loss is not finite" if state == "fail" else ""
+    )
+
+
+def test_metrics_of_every_epoch_arrive_and_nan_is_left_out(store):
+    tracker = opened(store)
+    one_trial(tracker)
+    tracker.close("complete", "note")
+    run = runs_of(store)["t0000"]
+    client = MlflowClient(store.uri)
+    history = client.get_metric_history(run.info.run_id, "mrr")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 0.25), (2, 0.5)]
+    assert "broken" not in run.data.metrics
+
+
+def test_a_second_search_reopens_the_same_runs(store):
+    for note in ("first", "second"):
+        tracker = opened(store)
+        one_trial(tracker)
+        tracker.close("complete", note)
+    assert len(runs_of(store)) == 1
+    studies = runs_of(store, "softnce.study")
+    assert len(studies) == 1
+    assert studies["made"].data.tags["mlflow.note.content"] == "second"
+
+
+def test_a_champion_told_later_leaves_its_ended_run_ended(store, tmp_path):
+    tracker = opened(store)
+    one_trial(tracker)
+    tracker.close("complete", "note")
+    (tmp_path / "champion").mkdir()
+    (tmp_path / "champion" / "model.txt").write_text("weights")
+    again = opened(store)
+    again.champion("t0000", tmp_path / "champion", "config: true")
+    assert again.close("complete", "note") == 0
+    assert runs_of(store)["t0000"].info.status == "FINISHED"
+
+
+def test_runs_that_a_dead_search_left_open_are_closed(store):
+    tracker = opened(store)
+    tracker.begin("t0000", "t0000-infonce", {}, {})
+    while not tracker_is_idle(tracker):
+        time.sleep(0.05)
+    assert runs_of(store)["t0000"].info.status == "RUNNING"
+    opened(store)  # the process that held the first tracker is taken for dead
+    assert runs_of(store)["t0000"].info.status == "KILLED"
+    assert runs_of(store)["t0000"].data.tags["trial.state"] == "INTERRUPTED"
+
+
+def tracker_is_idle(tracker):
+    return not tracker._events.pending()
+
+
+def test_the_former_champion_keeps_the_alias_previous(store, tmp_path):
+    tracker = opened(store)
+    for key in ("t0000", "t0001"):
+        one_trial(tracker, key)
+        model = tmp_path / f"model-{key}"
+        model.mkdir()
+        (model / "model.txt").write_text(key)
+        tracker.champion(key, model, "loss: {}")
+    tracker.close("complete", "note")
+    client = MlflowClient(store.uri, registry_uri=store.uri)
+    runs = runs_of(store)
+    for alias, key in (("champion", "t0001"), ("previous", "t0000")):
+        version = client.get_model_version_by_alias("softnce-made", alias)
+        assert version.run_id == runs[key].info.run_id
+        path = client.download_artifacts(version.run_id, "model/model.txt")
+        assert Path(path).read_text() == key
+
+
+def test_a_moved_study_still_finds_its_artifacts(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after_it"
+    before.mkdir()
+    store = Store(own_uri(before), "softnce/made", before)
+    tracker = opened(store)
+    one_trial(tracker)
+    (before / "model").mkdir()
+    (before / "model" / "model.txt").write_text("here")
+    tracker.champion("t0000", before / "model", "config")
+    tracker.close("complete", "note")
+    shutil.move(before, after)
+    relocate(after)
+    moved = Store(own_uri(after), "softnce/made", after)
+    client = MlflowClient(moved.uri, registry_uri=moved.uri)
+    run = runs_of(moved)["t0000"]
+    path = client.download_artifacts(run.info.run_id, "model/model.txt")
+    assert Path(path).read_text() == "here"
+    version = client.get_model_version_by_alias("softnce-made", "champion")
+    assert str(after) in version.source
+
+
+def test_an_unreachable_server_is_named_without_its_password(tmp_path):
+    uri = f"http://me:secret@127.0.0.1:{free_port()}"
+    tracker = Tracker(Store(uri, "softnce/made", tmp_path), "made")
+    with pytest.raises(SetupError) as error:
+        tracker.connect()
+    assert "out of reach" in str(error.value)
+    assert "tracking.uri" in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_a_uri_without_password_is_shown_as_it_is():
+    assert without_secret("sqlite:////a/b.db") == "sqlite:////a/b.db"
+
+
+@pytest.mark.slow
+def test_a_server_that_is_away_loses_no_metric(tmp_path):
+    port = free_port()
+    server = started_server(tmp_path, port)
+    store = Store(f"http://127.0.0.1:{port}", "softnce/made", tmp_path)
+    try:
+        tracker = opened(store)
+        one_trial(tracker, "t0000")
+        stop(server)
+        began = time.monotonic()
+        one_trial(tracker, "t0001")
+        assert time.monotonic() - began < 1  # nobody who trains waits for the server
+        time.sleep(3)
+        server = started_server(tmp_path, port)
+        assert tracker.close("complete", "note", timeout_s=60.0) == 0
+        runs = runs_of(store)
+        assert {key: run.info.status for key, run in runs.items()} == {
+            "t0000": "FINISHED",
+            "t0001": "FINISHED",
+        }
+        assert runs["t0001"].data.metrics["mrr"] == 0.5
+    finally:
+        stop(server)
+
+
+@pytest.mark.slow
+def test_events_for_a_server_that_never_returns_wait_in_the_folder(tmp_path):
+    port = free_port()
+    server = started_server(tmp_path, port)
+    store = Store(f"http://127.0.0.1:{port}", "softnce/made", tmp_path)
+    try:
+        tracker = opened(store)
+        stop(server)
+        one_trial(tracker)
+        left = tracker.close("complete", "note", timeout_s=3.0)
+        assert left >= 4
+        lines = (tmp_path / "tracking.jsonl").read_text().splitlines()
+        assert [json.loads(line)["kind"] for line in lines][:2] == ["begin", "report"]
+        server = started_server(tmp_path, port)
+        again = opened(store)
+        assert again.close("complete", "note", timeout_s=60.0) == 0
+        assert runs_of(store)["t0000"].data.metrics["mrr"] == 0.5
+    finally:
+        stop(server)
+
+
+def test_the_parent_tells_the_job_that_ran_last(store):
+    for job in ("job-1", "job-2", ""):
+        tracker = Tracker(store, "made")
+        tracker.connect()
+        tracker.open({"softnce.ray_job": job})
+        tracker.close("complete", "note")
+    assert runs_of(store, "softnce.study")["made"].data.tags["softnce.ray_job"] == "job-2"
+
+
+def test_a_line_that_a_full_disk_cuts_short_costs_that_event_alone(tmp_path, caplog):
+    log, path = EventLog(tmp_path), tmp_path / "tracking.jsonl"
+    log.append({"kind": "report", "epoch": 1})
+    full = path.stat().st_size + 20
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (full, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            log.append({"kind": "report", "epoch": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.stat().st_size == full
+    assert [event["epoch"] for event, _ in log.pending()] == [1]
+    assert not caplog.messages  # it might be in the writing
+    log.append({"kind": "report", "epoch": 3})
+    for _ in range(3):
+        assert [event["epoch"] for event, _ in log.pending()] == [1, 3]
+    assert caplog.messages == [f"{path}:2: torn, as by a full disk; left out"]
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [b'{"time_ms": 1, "kind": "rep', b"\0" * 99, b"\xff\xfe", b'"text"', b"{}", b"[1]"],
+    ids=["half", "zeros", "no text", "a word", "no event", "a list"],
+)
+@pytest.mark.parametrize("end", [b"\n", b""], ids=["on its own line", "glued to the next"])
+def test_a_torn_line_holds_up_nothing_that_follows_it(tmp_path, caplog, torn, end):
+    log, path = EventLog(tmp_path), tmp_path / "tracking.jsonl"
+    log.append({"kind": "report", "epoch": 1})
+    path.write_bytes(torn + end + path.read_bytes())
+    log.append({"kind": "report", "epoch": 2})
+    for _ in range(2):
+        assert [event["epoch"] for event, _ in log.pending()] == [1, 2]
+    assert caplog.messages == [f"{path}:1: torn, as by a full disk; left out"]
+
+
+def test_a_study_with_a_torn_log_is_concluded(store, tmp_path):
+    (tmp_path / "tracking.jsonl").write_bytes(b'{"time_ms": 1, "kind": "rep')
+    tracker = opened(store)
+    one_trial(tracker)
+    assert tracker.close("complete", "note") == 0
+    assert runs_of(store)["t0000"].data.metrics["mrr"] == 0.5
+    assert runs_of(store, "softnce.study")["made"].info.status == "FINISHED"
+
+
+def test_an_event_that_lacks_only_its_newline_is_not_lost(tmp_path):
+    log, path = EventLog(tmp_path), tmp_path / "tracking.jsonl"
+    log.append({"kind": "report", "epoch": 1})
+    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    ((event, cursor),) = log.pending()
+    assert event["epoch"] == 1
+    log.append({"kind": "report", "epoch": 2})
+    log.arrived(cursor)
+    assert [event["epoch"] for event, _ in log.pending()] == [2]
+
+
+@pytest.mark.parametrize("cursor", [b"abc", b"-5", b"99999999", b"\xff\0", b"1e3"])
+def test_a_damaged_cursor_counts_as_none(tmp_path, caplog, cursor):
+    log = EventLog(tmp_path)
+    log.append({"kind": "report", "epoch": 1})
+    (tmp_path / "tracking.cursor").write_bytes(cursor)
+    for _ in range(2):
+        assert len(log.pending()) == 1
+    (warning,) = caplog.messages
+    assert "tracking.cursor: damaged; all events are sent again" in warning
+
+
+def test_events_that_are_sent_again_change_nothing(store, tmp_path):
+    tracker = opened(store)
+    for key in ("t0000", "t0001"):
+        one_trial(tracker, key)
+        champion = tmp_path / "champion"
+        champion.mkdir(exist_ok=True)
+        (champion / "model.txt").write_text(key)
+        tracker.champion(key, champion, "loss: {}")
+        assert tracker.close("complete", "note") == 0
+        tracker = opened(store)
+    tracker.close("complete", "note")
+    before = told(store)
+    (tmp_path / "tracking.cursor").write_text("abc")
+    assert len(EventLog(tmp_path).pending()) > 10
+    again = opened(store)
+    assert again.close("complete", "note") == 0
+    assert told(store) == before
+
+
+def told(store):
+    """All that MLflow knows of a study."""
+    client = MlflowClient(store.uri, registry_uri=store.uri)
+    found = {**runs_of(store), **runs_of(store, "softnce.study")}
+    versions = client.search_model_versions("name = 'softnce-made'")
+    runs = {}
+    for key, run in found.items():
+        metrics = [client.get_metric_history(run.info.run_id, name) for name in run.data.metrics]
+        history = sorted((m.key, m.step, m.value, m.timestamp) for one in metrics for m in one)
+        files = [
+            Path(client.download_artifacts(run.info.run_id, file.path)).read_text()
+            for file in client.list_artifacts(run.info.run_id, "model")
+        ]
+        ending = run.info.end_time if key != "made" else None
+        runs[key] = (run.info.status, ending, run.data.params, run.data.tags, history, files)
+    return runs, {one.version: (one.run_id, sorted(one.aliases)) for one in versions}

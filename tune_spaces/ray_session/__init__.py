@@ -1,0 +1,1 @@
+"""Ray for one search: started, measured, left."""

@@ -1,0 +1,310 @@
+"""Ray for one search: started quietly, closed to strangers, measured before anything runs."""
+
+import json
+import logging
+import math
+import os
+import re
+import secrets
+import socket
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import psutil
+
+from softnce.config.config import Config
+from softnce.config.sections.study import ResourcesSection
+from softnce.errors import SetupError
+from softnce.training.logging_setup import log_to
+
+log = logging.getLogger(__name__)
+DRIVER_CPUS = "SOFTNCE_DRIVER_CPUS"  # reserved for this process by who submitted it as a job
+_CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+_STORE_SHARE = 0.3  # of the free memory, which Ray gives its object store, if no more than
+_STORE_GB = 2.0 if sys.platform == "darwin" else 10.0
+_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # Ray's own, in the entrypoint of a job
+_ENVIRONMENT = {
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default holds each report up for seconds
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "31536000",  # waiting is reported, never a failure
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",  # a job may set some of these itself
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours stops trials so that they stay resumable
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",  # its tables do not heed verbose=0
+    "TUNE_MAX_PENDING_TRIALS_PG": "16",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the cluster has.
+
+    Attributes:
+        nodes: the resources of each living node by Ray's names: CPU, GPU.
+        memory_gb: memory that tasks may use on all nodes, in GB.
+    """
+
+    nodes: Sequence[Mapping[str, float]]
+    memory_gb: float
+
+    def total(self, resource: str) -> float:
+        """Return how much of a resource all nodes have together."""
+        return sum(node.get(resource, 0.0) for node in self.nodes)
+
+    def most(self, resource: str) -> float:
+        """Return how much of a resource the best node has."""
+        return max((node.get(resource, 0.0) for node in self.nodes), default=0.0)
+
+    def fitting(self, bundle: Mapping[str, float]) -> int:
+        """Return how many workers with these needs fit, each on one node."""
+        return sum(
+            min(math.floor(node.get(name, 0.0) / need + 1e-9) for name, need in bundle.items())
+            for node in self.nodes
+        )
+
+
+def quiet_environment() -> None:
+    """Set what Ray and its friends read at import; call before importing them.
+
+    Under ``uv run`` Ray by default uploads the current folder and starts every worker in the copy.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    optuna.logging.disable_default_handler()
+    optuna.logging.enable_propagation()
+    if "RAY_ADDRESS" not in os.environ:  # on a cluster the copy is what the workers need
+        os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+
+
+def start_ray(log: Path | None) -> Capacity:
+    """Connect to RAY_ADDRESS, or start a local cluster that only this user can talk to.
+
+    Args:
+        log: file that takes what Ray's Python side says; None leaves it where it goes.
+
+    Raises:
+        SetupError: the cluster cannot be reached or started.
+    """
+    quiet_environment()
+    address = os.environ.get("RAY_ADDRESS")
+    if not address and "RAY_AUTH_MODE" not in os.environ:
+        _close_to_strangers()
+    import ray
+
+    if log is not None:
+        log_to(log)
+    if ray.is_initialized():
+        return _capacity(ray)
+    forwarded = {name: os.environ[name] for name in _ENVIRONMENT}
+    options: dict[str, Any] = {} if address else {"include_dashboard": False}
+    try:
+        _init(ray, address=address or "local", runtime_env={"env_vars": forwarded}, **options)
+    except Exception as error:  # Ray raises bare Exceptions here, too
+        what = f"the Ray cluster at {address}" if address else "a local Ray cluster"
+        cure = "check RAY_ADDRESS and its token" if address else "see the log"
+        raise SetupError(f"{what} cannot be used: {_first_line(error)}; {cure}") from error
+    if log is not None:
+        log_to(log)  # Ray's own set-up puts its handlers back
+    return _capacity(ray)
+
+
+def _init(ray: Any, **options: Any) -> None:  # noqa: ANN401  (the module, and Ray's options)
+    """Start Ray; once more where a busy machine did not bring a local cluster up in time."""
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        ray.init(**quiet, **options)
+    except Exception as error:
+        if "timed out during startup" not in str(error):
+            raise
+        log.warning("Ray did not start in time; trying once more")
+        ray.shutdown()
+        ray.init(**quiet, **options)
+
+
+def _close_to_strangers() -> None:
+    """Make a token for the local cluster, whose ports Ray opens to the whole network.
+
+    Ray reads the mode once, when it is imported; a process that has imported it already, as a
+    notebook may have, sets RAY_AUTH_MODE and RAY_AUTH_TOKEN before that itself.
+    """
+    if "ray" in sys.modules:
+        log.info(
+            "ray was imported before: its local cluster uses the token that Ray finds or makes"
+        )
+        return
+    os.environ["RAY_AUTH_MODE"] = "token"
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def require_reachable() -> None:
+    """Check that something answers at RAY_ADDRESS, before any work is done.
+
+    Raises:
+        SetupError: nothing does.
+    """
+    address = os.environ.get("RAY_ADDRESS", "")
+    found = re.fullmatch(r"(?:ray://|https?://)?([^:/]+):(\d+)/?", address)
+    if found is None:
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=5).close()
+    except OSError as error:
+        raise SetupError(
+            f"RAY_ADDRESS {address}: nothing answers there ({error}); start the cluster, or unset "
+            "RAY_ADDRESS to run on this machine"
+        ) from error
+
+
+def submission_id() -> str | None:
+    """Return the id under which this process was submitted to a cluster as a job, if it was."""
+    metadata: dict[str, str] = json.loads(os.environ.get(_JOB, "{}")).get("metadata", {})
+    return metadata.get("job_submission_id")
+
+
+def stop_ray() -> None:
+    """Leave the cluster; a local one ends."""
+    import ray
+
+    ray.shutdown()
+
+
+def worker_needs(resources: ResourcesSection) -> dict[str, float]:
+    """Return what one worker of a trial reserves, by Ray's names."""
+    needs = {"CPU": float(resources.cpus_per_worker)}
+    if resources.gpus_per_worker:
+        needs["GPU"] = resources.gpus_per_worker
+    return needs
+
+
+def concurrency(config: Config, capacity: Capacity) -> int:
+    """Return how many trials run at once.
+
+    Raises:
+        SetupError: not even one trial fits; the missing resource is named.
+    """
+    need = config.resources
+    if need.autoscaling:
+        return need.max_concurrent or 1
+    bundle = worker_needs(need)
+    for resource, amount in bundle.items():
+        _require_fit(resource, amount, need.workers, capacity)
+    if need.memory_gb_per_trial > capacity.memory_gb + 1e-9:
+        raise SetupError(
+            f"a trial needs {need.memory_gb_per_trial:g} GB of memory and the cluster has "
+            f"{capacity.memory_gb:.3g}: lower resources.memory_gb_per_trial, or add nodes"
+        )
+    trials = capacity.fitting(bundle) // need.workers
+    if trials < 1:
+        wanted = " and ".join(f"{amount:g} {resource}" for resource, amount in bundle.items())
+        raise SetupError(
+            f"a trial needs {need.workers} workers with {wanted} each, and the nodes have room for "
+            f"{capacity.fitting(bundle)}: lower resources.workers, or add nodes"
+        )
+    in_memory = math.floor(capacity.memory_gb / need.memory_gb_per_trial + 1e-9)
+    return min(trials, in_memory, need.max_concurrent or trials)
+
+
+def _require_fit(resource: str, amount: float, workers: int, capacity: Capacity) -> None:
+    key = f"resources.{resource.lower()}s_per_worker"
+    total, most = capacity.total(resource), capacity.most(resource)
+    if workers * amount > total + 1e-9:
+        raise SetupError(
+            f"a trial needs {workers * amount:g} {resource} and the cluster has {total:g}: lower "
+            f"{key} or resources.workers, or add nodes"
+        )
+    if amount > most + 1e-9:
+        raise SetupError(
+            f"a worker needs {amount:g} {resource} on one node and the largest has {most:g}: "
+            f"lower {key} and raise resources.workers, or add larger nodes"
+        )
+
+
+@contextmanager
+def with_room(config: Config) -> Iterator[None]:
+    """Refuse what can never fit, before data are read; a cluster stays connected in the block.
+
+    Raises:
+        SetupError: the missing resource is named.
+    """
+    if not os.environ.get("RAY_ADDRESS") and not _is_connected():
+        require_possible(config)
+        yield
+        return
+    capacity = start_ray(None)
+    try:
+        concurrency(config, capacity)
+        yield
+    finally:
+        stop_ray()
+
+
+def _is_connected() -> bool:
+    """Tell whether the caller, perhaps a notebook, has brought Ray along."""
+    return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
+
+
+def require_possible(config: Config) -> None:
+    """Refuse what this machine can never meet; Ray need not run.
+
+    Raises:
+        SetupError: the missing resource is named.
+    """
+    if config.resources.autoscaling:
+        raise SetupError(
+            "resources.autoscaling: true, and this machine does not grow: set RAY_ADDRESS to a "
+            "cluster that does, or leave it out"
+        )
+    gpus = 0
+    if config.resources.gpus_per_worker:
+        import torch
+
+        gpus = torch.cuda.device_count()
+    here = {"CPU": float(os.cpu_count() or 1), "GPU": float(gpus)}
+    concurrency(config, Capacity([here], _most_memory_gb()))
+
+
+def _most_memory_gb() -> float:
+    """Return the most memory that Ray can leave to tasks here, whose store takes some first."""
+    memory = psutil.virtual_memory()
+    limits = (path.read_text().strip() for path in _CONTAINER_LIMITS if path.exists())
+    bounds = [float(one) for one in limits if one.isdigit()]
+    free = min([float(memory.total - memory.used), *bounds]) / 1e9
+    return free - min(_STORE_SHARE * free, _STORE_GB)
+
+
+def uses_train(resources: ResourcesSection) -> bool:
+    """Tell whether trials run under Ray Train; auto does where its start-up is worth it."""
+    if resources.executor == "auto":
+        return resources.workers > 1 or resources.gpus_per_worker > 0
+    return resources.executor == "train"
+
+
+def _capacity(ray: Any) -> Capacity:  # noqa: ANN401  (the module)
+    nodes = [_left_by_the_driver(node, ray) for node in ray.nodes() if node["Alive"]]
+    return Capacity(nodes, sum(node.get("memory", 0.0) for node in nodes) / 1e9)
+
+
+def _left_by_the_driver(node: Mapping[str, Any], ray: Any) -> Mapping[str, float]:  # noqa: ANN401
+    """Return a node's resources, less what is reserved for this very process on its node."""
+    resources: dict[str, float] = dict(node["Resources"])
+    if node["NodeID"] == ray.get_runtime_context().get_node_id():
+        reserved = float(os.environ.get(DRIVER_CPUS, "0"))
+        resources["CPU"] = max(resources.get("CPU", 0.0) - reserved, 0.0)
+    return resources
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -1,0 +1,1 @@
+"""What is searched: dimensions, conditions, and the points that come first."""

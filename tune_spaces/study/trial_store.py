@@ -1,0 +1,238 @@
+"""The study's memory: an Optuna study on disk, in which every trial ends as what it was.
+
+Only the search process writes it. COMPLETE: all epochs done. PRUNED: stopped early because it
+trailed. FAIL: an error or a loss that is no number. RUNNING: interrupted, to be continued.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from softnce.errors import ConfigError
+from tune_spaces.space.first_points import Point
+from tune_spaces.space.space import SearchSpace, Value
+
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+_MOST_REPEATS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What to train next.
+
+    Attributes:
+        number: of the Optuna trial.
+        values: by path; what is absent is the configuration's own.
+        role: infonce, noise, paper or search.
+        proposed_by: first points, start-up or the sampler's name.
+    """
+
+    number: int
+    values: Mapping[str, Value]
+    role: str
+    proposed_by: str
+
+    @property
+    def key(self) -> str:
+        """The name of the trial everywhere: t0007."""
+        return f"t{self.number:04d}"
+
+
+class TrialStore:
+    """Asks Optuna for trials and tells it the truth about them."""
+
+    def __init__(self, study: optuna.Study, space: SearchSpace) -> None:
+        self._study, self._space = study, space
+        self._search = space.base.search
+        self._alive: dict[str, optuna.Trial] = {}
+        self._known: dict[int, dict[str, Any]] = {}
+
+    def enqueue_once(self, points: Iterable[Point]) -> None:
+        """Line up the first points, those that are lined up already left out."""
+        known = self._study.get_trials(deepcopy=False)
+        lined_up = sum(1 for one in known if "fixed" in one.user_attrs)
+        for point in islice(points, lined_up, None):
+            attributes = {"role": point.role, "fixed": dict(point.fixed)}
+            self._study.enqueue_trial(dict(point.drawn), user_attrs=attributes)
+
+    def interrupted(self) -> list[Proposal]:
+        """Return the trials that a former search left unfinished, to be continued."""
+        proposals = []
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if _is_repeat(frozen):
+                self._study.tell(frozen.number, state=TrialState.FAIL)
+                continue
+            self._reseed(frozen.number)
+            trial = optuna.Trial(self._study, frozen._trial_id)
+            proposal = _proposal(frozen) or self._drawn(trial)  # it may have died while drawn
+            self._alive[proposal.key] = trial
+            proposals.append(proposal)
+        return proposals
+
+    def ask(self) -> Proposal:
+        """Draw the next point that is not known already.
+
+        The sampler is seeded anew from (study seed, trial number), so the draws do not depend on
+        whether the study was interrupted. A point that has ended before is told its known value and
+        not trained again.
+
+        Raises:
+            ConfigError: the space has no new points left.
+        """
+        for _ in range(_MOST_REPEATS):
+            trial, proposal = self._asked()
+            twin = self._twin(proposal)
+            if twin is None:
+                self._alive[proposal.key] = trial
+                return proposal
+            self._tell_known(trial, twin)
+        raise ConfigError(
+            f"search.space: {_MOST_REPEATS} draws in a row were known points: the space is used up"
+        )
+
+    def report(self, key: str, epoch: int, value: float) -> None:
+        """Record the metric of an epoch."""
+        trial = self._alive.get(key)
+        if trial is not None and math.isfinite(value):
+            trial.report(value, step=epoch)
+
+    def reported(self, key: str) -> set[int]:
+        """Return the epochs of a living trial that are recorded."""
+        number = self._alive[key].number
+        return set(self._study.get_trials(deepcopy=False)[number].intermediate_values)
+
+    def note(self, key: str, name: str, value: object) -> None:
+        """Attach a plain value to a living trial."""
+        if key in self._alive:
+            self._alive[key].set_user_attr(name, value)
+
+    def tell(self, key: str, state: str, value: float | None = None) -> None:
+        """End a trial: complete (with its best value), pruned or fail; NaN is a failure."""
+        trial = self._alive.pop(key)
+        if state == "complete" and (value is None or not math.isfinite(value)):
+            state = "fail"
+        states = {
+            "complete": TrialState.COMPLETE,
+            "pruned": TrialState.PRUNED,
+            "fail": TrialState.FAIL,
+        }
+        self._study.tell(trial, value if state == "complete" else None, state=states[state])
+
+    def trials(self) -> list[FrozenTrial]:
+        """Return all trained trials in order, repeats of known points left out."""
+        known = self._study.get_trials(deepcopy=False)
+        return [one for one in known if "values" in one.user_attrs and not _is_repeat(one)]
+
+    def ended(self) -> int:
+        """Count the trained trials that have ended."""
+        return sum(1 for one in self.trials() if one.state in ENDED)
+
+    def _asked(self) -> tuple[optuna.Trial, Proposal]:
+        self._reserve()
+        known = self._study.get_trials(deepcopy=False)
+        number = sum(1 for one in known if one.state != TrialState.WAITING)
+        self._reseed(number)
+        trial = self._study.ask()
+        return trial, self._drawn(trial)
+
+    def _reseed(self, number: int) -> None:
+        self._study.sampler = _sampler(self._search.seed, number, self._search.n_startup_trials)
+
+    def _drawn(self, trial: optuna.Trial) -> Proposal:
+        fixed: dict[str, Value] = trial.user_attrs.get("fixed", {})
+        values = self._space.suggest(trial, fixed)
+        proposed_by = _origin(trial)
+        proposal = Proposal(
+            trial.number, values, trial.user_attrs.get("role", "search"), proposed_by
+        )
+        trial.set_user_attr("role", proposal.role)
+        trial.set_user_attr("key", proposal.key)
+        trial.set_user_attr("proposed_by", proposed_by)
+        trial.set_user_attr("values", dict(values))  # last: what has values has the others
+        return proposal
+
+    def _reserve(self) -> None:
+        """Fix the next trial's loss where InfoNCE, or all the other losses, fall short of a share.
+
+        Without this the sampler soon settles on one side, and the other is judged by few tries.
+        """
+        dimension = self._space.dimensions.get("loss/name")
+        trials = self._study.get_trials(deepcopy=False)
+        if dimension is None or any(one.state == TrialState.WAITING for one in trials):
+            return
+        names = [one.user_attrs["values"].get("loss/name") for one in self._searched()]
+        plain = names.count("infonce")
+        weighted = [name for name in dimension.choice or () if name != "infonce"]
+        if self._falls_short(plain, len(names), self._search.infonce_share, "infonce"):
+            self._fix_loss("infonce")
+        elif weighted:
+            rarest = min(weighted, key=names.count)
+            count, share = len(names) - plain, self._search.weighted_share
+            if self._falls_short(count, len(names), share, str(rarest)):
+                self._fix_loss(str(rarest))
+
+    def _falls_short(self, count: int, of: int, share: float, loss: str) -> bool:
+        """Tell whether a loss with settings of its own to search has too few of the trials."""
+        has_more_to_search = self._space.free_dimensions({"loss/name": loss}) - {"loss/name"}
+        return bool(has_more_to_search) and count < math.floor(share * (of + 1))
+
+    def _fix_loss(self, loss: str) -> None:
+        self._study.enqueue_trial({"loss/name": loss}, user_attrs={"reserved": True})
+
+    def _searched(self) -> list[FrozenTrial]:
+        return [one for one in self.trials() if one.user_attrs["role"] == "search"]
+
+    def _twin(self, proposal: Proposal) -> FrozenTrial | None:
+        trained = self._space.trained(proposal.values)
+        for one in self.trials():
+            is_other = one.number != proposal.number and one.state in ENDED
+            if is_other and self._trained(one) == trained:
+                return one
+        return None
+
+    def _trained(self, one: FrozenTrial) -> dict[str, Any]:
+        if one.number not in self._known:
+            self._known[one.number] = self._space.trained(one.user_attrs["values"])
+        return self._known[one.number]
+
+    def _tell_known(self, trial: optuna.Trial, twin: FrozenTrial) -> None:
+        trial.set_user_attr("repeats", twin.user_attrs["key"])
+        for epoch, value in twin.intermediate_values.items():
+            trial.report(value, step=epoch)
+        best = twin.value if twin.state == TrialState.COMPLETE else None
+        self._study.tell(trial, best, state=twin.state)
+
+
+def _sampler(seed: int, number: int, startup: int) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.TPESampler(
+        multivariate=True,
+        group=True,
+        constant_liar=True,
+        n_startup_trials=startup,
+        seed=(seed * 1_000_003 + number) % 2**32,
+    )
+
+
+def _origin(trial: optuna.Trial) -> str:
+    """Say who chose a trial's values: a list, chance, or the fitted sampler."""
+    if "fixed" in trial.user_attrs:
+        return "first"
+    return "tpe" if trial.relative_params else "random"
+
+
+def _proposal(frozen: FrozenTrial) -> Proposal | None:
+    attributes: Mapping[str, Any] = frozen.user_attrs
+    if "values" not in attributes:
+        return None
+    return Proposal(
+        frozen.number, attributes["values"], attributes["role"], attributes["proposed_by"]
+    )
+
+
+def _is_repeat(frozen: FrozenTrial) -> bool:
+    return "repeats" in frozen.user_attrs

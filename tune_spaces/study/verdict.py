@@ -1,0 +1,185 @@
+"""The table of a study and one honest sentence about its champion."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from softnce.config.config import Config
+from softnce.errors import ConfigError
+from tune_spaces.space.space import SearchSpace
+
+IN_DISGUISE = "~InfoNCE"  # effectively InfoNCE: all weights are near 1
+_LOSSES = {
+    "infonce": "InfoNCE",
+    "soft-infonce": "Soft-InfoNCE",
+    "bce": "BCE",
+    "weighted-infonce": "weighted InfoNCE",
+    "kl-infonce": "InfoNCE + KL",
+    "top-k": "InfoNCE without the top k",
+    "dynamic-threshold": "InfoNCE below a threshold",
+}
+_DISGUISED = 0.01  # weights this close to 1 make Soft-InfoNCE act like InfoNCE
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A trial as the table shows it.
+
+    Attributes:
+        key: t0007.
+        config: its resolved configuration.
+        value: best validation metric so far; None before the first epoch.
+        state: complete, pruned, failed, interrupted.
+        role: infonce, noise, paper, search.
+        proposed_by: first, random, tpe.
+        note: what a reader should know.
+    """
+
+    key: str
+    config: Config
+    value: float | None
+    state: str
+    role: str
+    proposed_by: str
+    note: str
+
+
+def rows(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[Row]:
+    """Turn Optuna's trials into rows, in order."""
+    return [_row(one, space) for one in trials]
+
+
+def champion(table: Sequence[Row]) -> Row | None:
+    """Return the best complete trial; the noise run measures, it does not compete."""
+    complete = [row for row in table if row.state == "complete" and row.role != "noise"]
+    return max(complete, key=lambda row: row.value or 0.0, default=None)
+
+
+def best_infonce(table: Sequence[Row]) -> Row | None:
+    """Return the best complete InfoNCE trial of the search's seed."""
+    plain = [row for row in table if row.config.loss.name == "infonce"]
+    return champion(plain)
+
+
+def noise_floor(table: Sequence[Row]) -> float | None:
+    """Return how far two InfoNCE runs that differ in the seed alone lie apart."""
+    runs = {row.role: row for row in table if row.role in ("infonce", "noise")}
+    values = [runs[role].value for role in ("infonce", "noise") if role in runs]
+    complete = all(row.state == "complete" for row in runs.values())
+    if len(values) < 2 or not complete or values[0] is None or values[1] is None:
+        return None
+    return abs(values[0] - values[1])
+
+
+def verdict(table: Sequence[Row], metric: str, queries: int) -> str:
+    """Say in one sentence whether the champion beats InfoNCE.
+
+    Args:
+        table: the study's rows.
+        metric: that the study maximises.
+        queries: number of validation queries; a gain of less than two of them is never shown.
+    """
+    best, plain, noise = champion(table), best_infonce(table), noise_floor(table)
+    if best is None:
+        return "No trial has completed, so there is no champion."
+    name = f"{best.key} ({described(best.config)})"
+    floor = (
+        ""
+        if noise is None
+        else f"two InfoNCE runs that differ in the seed alone lie {noise:.4f} apart"
+    )
+    if plain is None or best.value is None or plain.value is None:
+        return f"Champion {name}: {metric} {best.value:.4f}; InfoNCE did not complete."
+    if best.key == plain.key:
+        return _infonce_wins(best, champion(_weighted(table)), metric, floor)
+    gain = best.value - plain.value
+    facts = (
+        f"champion {name} has validation {metric} {best.value:.4f}, the best InfoNCE "
+        f"({plain.key}) {plain.value:.4f}: {gain:+.4f}"
+    )
+    if noise is None:
+        return f"No gain shown: {facts}; the noise floor is unknown."
+    if gain > 2 * max(noise, 1 / queries) and best.note != IN_DISGUISE:
+        return f"Better: {facts}, and {floor}. (One seed, chosen on these same queries.)"
+    return f"No gain shown: {facts}, while {floor}."
+
+
+def _infonce_wins(best: Row, other: Row | None, metric: str, floor: str) -> str:
+    facts = f"InfoNCE itself ({best.key}) has the best validation {metric}, {best.value:.4f}"
+    if other is None or other.value is None or best.value is None:
+        return f"No gain shown: {facts}; no loss with weights completed."
+    gain = f"{other.value:.4f} ({other.value - best.value:+.4f})"
+    rival = f"the best with weights is {other.key} ({described(other.config)}) with {gain}"
+    return f"No gain shown: {facts}; {rival}{f', while {floor}' if floor else ''}."
+
+
+def _weighted(table: Sequence[Row]) -> list[Row]:
+    return [row for row in table if row.config.loss.name != "infonce"]
+
+
+def described(config: Config) -> str:
+    """Name a configuration's loss in a few words."""
+    weights, name = config.weights, _LOSSES[config.loss.name]
+    if config.loss.name == "infonce":
+        return name
+    if config.loss.name != "soft-infonce":
+        return f"{name}, {weights.estimator}"
+    return f"{name}, {weights.estimator}, alpha {weights.alpha:.2f}, beta {weights.beta:.2f}"
+
+
+def _row(one: FrozenTrial, space: SearchSpace) -> Row:
+    attributes: dict[str, Any] = one.user_attrs
+    config = _tried(space, attributes["values"])
+    reported = list(one.intermediate_values.values())
+    value = one.value if one.state == TrialState.COMPLETE else max(reported, default=None)
+    return Row(
+        key=attributes["key"],
+        config=config,
+        value=value,
+        state=_state(one),
+        role=attributes["role"],
+        proposed_by=attributes["proposed_by"],
+        note=_note(one, config),
+    )
+
+
+def _tried(space: SearchSpace, values: Mapping[str, Any]) -> Config:
+    """Return the configuration of a draw, also of one that was refused: the table shows it."""
+    try:
+        return space.config(values)
+    except ConfigError:
+        config: Config = reduce(
+            lambda section, one: _with(section, one[0].split("/"), one[1]),
+            values.items(),
+            space.base,
+        )
+        return config
+
+
+def _with(section: Any, parts: Sequence[str], value: object) -> Any:  # noqa: ANN401
+    head, *rest = parts
+    inner = _with(getattr(section, head), rest, value) if rest else value
+    return section.model_copy(update={head: inner})
+
+
+def _state(one: FrozenTrial) -> str:
+    names = {
+        TrialState.COMPLETE: "complete",
+        TrialState.PRUNED: "pruned",
+        TrialState.FAIL: "failed",
+        TrialState.RUNNING: "interrupted",
+    }
+    return names.get(one.state, one.state.name.lower())
+
+
+def _note(one: FrozenTrial, config: Config) -> str:
+    if "error" in one.user_attrs:
+        return str(one.user_attrs["error"])
+    spread = one.user_attrs.get("weight_spread")
+    if config.loss.name != "infonce" and spread is not None and spread < _DISGUISED:
+        return IN_DISGUISE
+    names = {"infonce": "baseline", "noise": "other seed", "paper": "paper"}
+    return names.get(one.user_attrs["role"], "")

@@ -1,0 +1,147 @@
+"""Those who watch a search: its log in MLflow, and the person at the terminal."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, final
+
+from softnce.config.config import Config
+from softnce.config.file import to_yaml
+from softnce.training.checkpoint import keep_weights_only
+from tune_spaces.study.folder import StudyContext
+from tune_spaces.study.retention import tidy
+from tune_spaces.study.trial_store import Proposal, TrialStore
+from tune_spaces.study.verdict import rows
+from tune_spaces.tracking.tracking import Store, Tracker, own_uri
+
+METRICS = (
+    "mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10",
+    "objective", "loss", "weight_spread", "seconds",
+)  # fmt: skip
+
+
+_NAMED = {
+    "loss/name", "loss/temperature", "optim/learning_rate", "optim/batch_size", "optim/seed",
+    "weights/estimator", "weights/alpha", "weights/beta", "weights/temperature", "weights/scale",
+}  # fmt: skip
+
+
+def tracker_of(job: StudyContext) -> Tracker:
+    """Build the MLflow writer of a study: its settings, else the environment's, else its own."""
+    tracking, root = job.config.tracking, job.folder.root
+    uri = tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or own_uri(root)
+    experiment = tracking.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    store = Store(uri, experiment or f"softnce/{job.folder.name}", root)
+    return Tracker(store, job.folder.name)
+
+
+class Watcher(ABC):
+    """Is told what happens to each trial, in the process that searches."""
+
+    @abstractmethod
+    def started(self, proposal: Proposal, config: Config) -> None:
+        """A trial begins, or goes on after an interruption."""
+
+    @abstractmethod
+    def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
+        """A trial has done an epoch."""
+
+    @abstractmethod
+    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
+        """A trial has ended: complete, pruned, fail or interrupted."""
+
+
+@final
+class MLflowWatcher(Watcher):
+    """Logs each trial as a child run."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+
+    def started(self, proposal: Proposal, config: Config) -> None:
+        """Open the child run with its parameters."""
+        params = trial_params(config, proposal.values)
+        tags = {"softnce.role": proposal.role, "softnce.proposed_by": proposal.proposed_by}
+        self._tracker.begin(proposal.key, run_name(proposal.key, config), params, tags)
+
+    def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
+        """Log the epoch's metrics."""
+        metrics = {name: result[name] for name in METRICS if name in result}
+        self._tracker.report(proposal.key, result["epoch"], metrics)
+
+    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
+        """Close the child run with its true state."""
+        del value
+        self._tracker.end(proposal.key, state, error=reason)
+
+
+@final
+class Tidier(Watcher):
+    """Frees what no trial needs any more, each time that one has ended."""
+
+    def __init__(self, job: StudyContext, ledger: TrialStore) -> None:
+        """Prepare for a study.
+
+        Args:
+            job: the study.
+            ledger: tells which of its trials are the best.
+        """
+        self._job, self._ledger = job, ledger
+
+    def started(self, proposal: Proposal, config: Config) -> None:
+        """Store the trial's configuration beside its checkpoints."""
+        path = self._job.folder.trial(proposal.key)
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "config.yaml").write_text(to_yaml(config))
+
+    def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
+        """Nothing to do."""
+
+    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
+        """Keep the best trials' best weights only."""
+        del value, reason
+        if state == "complete":
+            keep_weights_only(self._job.folder.trial(proposal.key))
+        tidy(self._job, rows(self._ledger.trials(), self._job.space))
+
+
+def run_name(key: str, config: Config) -> str:
+    """Name a trial's run: t0007-bm25-a1.50-b0.50-t1.00, t0000-infonce or t0009-top-k-bm25."""
+    loss, weights = config.loss.name, config.weights
+    if loss == "infonce":
+        return f"{key}-infonce"
+    if loss != "soft-infonce":
+        return f"{key}-{loss}-{weights.estimator}"
+    return (
+        f"{key}-{weights.estimator}-a{weights.alpha:.2f}-b{weights.beta:.2f}"
+        f"-t{weights.temperature:.2f}"
+    )
+
+
+def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trial's parameters as columns; those that are inactive are absent."""
+    params: dict[str, Any] = {"loss": config.loss.name}
+    weights = config.weights
+    if config.loss.name != "infonce":
+        params |= {
+            "estimator": weights.estimator,
+            "temperature": weights.temperature,
+            "scale": weights.scale,
+        }
+    if config.loss.name == "soft-infonce":
+        params |= {
+            "alpha": weights.alpha,
+            "beta": weights.beta,
+            "alpha_over_beta": weights.alpha / weights.beta,
+        }
+    params |= {
+        "loss_temperature": config.loss.temperature,
+        "learning_rate": config.optim.learning_rate,
+        "batch_size": config.optim.batch_size,
+        "epochs": config.optim.epochs,
+        "seed": config.optim.seed,
+        "encoder": config.encoder.model or config.encoder.kind,
+    }
+    if config.data.negatives:
+        params["negatives"] = config.data.negatives
+    return params | {path: values[path] for path in sorted(values) if path not in _NAMED}

@@ -1,0 +1,291 @@
+"""Ray Tune's searcher on the ledger: it hands out proposals and reports every ending truly.
+
+Tune calls ``on_trial_complete`` alike for a trial that did all its epochs, one that ASHA stopped,
+and one cut off by Ctrl-C or the time budget. The trainable's own ``finished`` and our stop flag
+tell them apart.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, final
+
+from optuna.trial import FrozenTrial
+from ray.tune import Callback, Stopper
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search import Searcher
+
+from softnce.config.config import Config
+from softnce.errors import EXIT_STOPPED, ConfigError
+from softnce.training.resource_errors import memory_advice
+from tune_spaces.study.trial_store import Proposal, TrialStore
+from tune_spaces.tune.callbacks import Watcher
+from tune_spaces.tune.trial import ERROR_FILE
+
+Assign = Callable[[Proposal], Mapping[str, Any]]
+
+
+class _OfThisProcess:
+    """Lets Tune write its restore file, which is never read: a study resumes from its ledger."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+@final
+class StopSwitch(_OfThisProcess, Stopper):
+    """Ends the search, by a signal or when its time is spent; trials stay resumable."""
+
+    def __init__(self, time_budget_s: float | None) -> None:
+        self._end = None if time_budget_s is None else time.monotonic() + time_budget_s
+        self._pressed = threading.Event()
+        self.reason = ""
+        self.exit_code = EXIT_STOPPED
+        self.is_cut_off = False
+
+    def press(self, reason: str, exit_code: int = EXIT_STOPPED) -> None:
+        """Stop as soon as possible; the first reason stays."""
+        if not self.reason:
+            self.reason, self.exit_code = reason, exit_code
+        self._pressed.set()
+
+    def cut_off(self, reason: str, exit_code: int) -> None:
+        """Stop, and write nothing more of the study: another search has taken it over."""
+        self.is_cut_off = True
+        self.press(reason, exit_code)
+
+    def is_pressed(self) -> bool:
+        """Tell whether the search is ending early."""
+        if self._end is not None and time.monotonic() > self._end:
+            self.press("the time budget is spent")
+        return self._pressed.is_set()
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Never stop a single trial: that is ASHA's part."""
+        del trial_id, result
+        return False
+
+    def stop_all(self) -> bool:
+        """Tell Tune whether to end."""
+        return self.is_pressed()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How far a search goes.
+
+    Attributes:
+        space_config: turns a proposal's values into a configuration.
+        assign: turns a proposal into the trainable's configuration.
+        folder_of: the folder of a trial, by key.
+        trials: how many trials shall have ended.
+    """
+
+    space_config: Callable[[Mapping[str, Any]], Config]
+    assign: Assign
+    folder_of: Callable[[str], Path]
+    trials: int
+
+
+@final
+class StudySearcher(_OfThisProcess, Searcher):
+    """Hands interrupted trials out first, then new proposals, until enough have ended."""
+
+    def __init__(
+        self, ledger: TrialStore, plan: Plan, switch: StopSwitch, watchers: Sequence[Watcher]
+    ) -> None:
+        super().__init__(metric="objective", mode="max")
+        self._ledger, self._plan, self._switch, self._watchers = ledger, plan, switch, watchers
+        self._waiting = ledger.interrupted()
+        self._running: dict[str, Proposal] = {}
+        self._last: dict[str, dict[str, Any]] = {}
+        self.error: ConfigError | None = None
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return the next trial's configuration, or that the search is complete."""
+        if self._switch.is_pressed() or self._is_enough():
+            return str(Searcher.FINISHED)
+        try:
+            proposal = self._waiting.pop(0) if self._waiting else self._ledger.ask()
+        except ConfigError as error:
+            self.error = error
+            return str(Searcher.FINISHED)
+        self._running[trial_id] = proposal
+        try:
+            config = self._plan.space_config(proposal.values)
+        except ConfigError as error:  # a draw outside the domain that no test draw had met
+            self._end(trial_id, "fail", None, str(error))
+            return self.suggest(trial_id)
+        for watcher in self._watchers:
+            watcher.started(proposal, config)
+        is_baseline = proposal.role in ("infonce", "noise")
+        return {"assignment": dict(self._plan.assign(proposal)), "is_baseline": is_baseline}
+
+    def reported(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Record a result; unlike on_trial_result this sees a trial's last one too."""
+        proposal = self._running.get(trial_id)
+        if proposal is None or self._switch.is_cut_off:
+            return
+        self._last[trial_id] = result
+        if "failure" in result:
+            return
+        known = self._ledger.reported(proposal.key)
+        for one in [*result.get("before", ()), result]:
+            if one["epoch"] not in known:
+                for watcher in self._watchers:
+                    watcher.reported(proposal, one)
+                self._ledger.report(proposal.key, one["epoch"], one["objective"])
+
+    def on_trial_complete(
+        self,
+        trial_id: str,
+        result: dict[str, Any] | None = None,
+        error: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Tell the trial's true ending."""
+        if trial_id not in self._running:
+            return
+        last = {**self._last.get(trial_id, {}), **(result or {})}
+        if last.get("halts"):  # not the trial's own fault: the next one would meet it too
+            self._switch.press(last["failure"], last["exit_code"])
+            self._end(trial_id, "interrupted", last)
+        elif last.get("failure"):
+            self._end(trial_id, "fail", last, last["failure"])
+        elif last.get("finished") and not error:
+            self._end(trial_id, "complete", last)
+        elif self._switch.is_pressed():
+            self._end(trial_id, "interrupted", last)
+        elif error:
+            self._end(trial_id, "fail", last, self._crash(trial_id))
+        else:
+            self._end(trial_id, "pruned", last)
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Do nothing: the relay reports every result."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing: the ledger is the memory."""
+        Path(checkpoint_path).touch()
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing: a search always starts from the ledger."""
+
+    def _is_enough(self) -> bool:
+        return self._ledger.ended() + len(self._running) >= self._plan.trials
+
+    def _end(
+        self, trial_id: str, state: str, last: dict[str, Any] | None, reason: str = ""
+    ) -> None:
+        proposal = self._running.pop(trial_id)
+        self._last.pop(trial_id, None)
+        if self._switch.is_cut_off:
+            return
+        value = None if last is None else last.get("objective")
+        if reason:
+            self._ledger.note(proposal.key, "error", reason)
+        if state != "interrupted":
+            if last is not None:
+                self._ledger.note(proposal.key, "weight_spread", last.get("weight_spread"))
+                self._ledger.note(proposal.key, "epochs", last.get("epoch", 0))
+            self._ledger.tell(proposal.key, state, value)
+        for watcher in self._watchers:
+            watcher.ended(proposal, state, value, reason)
+
+    def _crash(self, trial_id: str) -> str:
+        path = self._plan.folder_of(self._running[trial_id].key) / ERROR_FILE
+        if path.exists():
+            return path.read_text().strip().splitlines()[-1]
+        config = self._plan.space_config(self._running[trial_id].values)
+        return f"the trial's process was killed twice; perhaps {memory_advice(config)}"
+
+
+@final
+class Relay(_OfThisProcess, Callback):
+    """Shows the searcher every result, before Tune decides about the trial's end."""
+
+    def __init__(self, searcher: StudySearcher) -> None:
+        self._searcher = searcher
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Any],
+        trial: Any,  # noqa: ANN401
+        result: dict[str, Any],
+        **info: object,
+    ) -> None:
+        """Pass a result on."""
+        del iteration, trials, info
+        self._searcher.reported(trial.trial_id, result)
+
+
+@final
+class FairASHA(ASHAScheduler):
+    """ASHA that measures the baselines like all others, and lets them finish.
+
+    It knows a trial by its key, which stays when the trial goes on in another search.
+    """
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:  # noqa: ANN401
+        """Take a trial in."""
+        super().on_trial_add(tune_controller, _known_by_key(trial))
+
+    def on_trial_result(
+        self,
+        tune_controller: Any,  # noqa: ANN401
+        trial: Any,  # noqa: ANN401
+        result: dict[str, Any],
+    ) -> str:
+        """Return whether a trial goes on; epochs that were not reported are judged first."""
+        one, decision = _known_by_key(trial), self.CONTINUE
+        for epoch in [*result.get("before", ()), result]:
+            if decision == self.CONTINUE and "epoch" in epoch:
+                decision = super().on_trial_result(tune_controller, one, epoch)
+        is_baseline = getattr(trial, "config", {}).get("is_baseline", False)
+        return str(self.CONTINUE if is_baseline else decision)
+
+    def on_trial_complete(
+        self,
+        tune_controller: Any,  # noqa: ANN401
+        trial: Any,  # noqa: ANN401
+        result: dict[str, Any],
+    ) -> None:
+        """Note a trial's last result, unless it has none."""
+        if "epoch" in result:
+            super().on_trial_complete(tune_controller, _known_by_key(trial), result)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:  # noqa: ANN401
+        """Forget a trial."""
+        super().on_trial_remove(tune_controller, _known_by_key(trial))
+
+
+def _known_by_key(trial: Any) -> SimpleNamespace:  # noqa: ANN401  (a Trial of Tune, or a stand-in)
+    folder = getattr(trial, "config", {}).get("assignment", {}).get("folder", trial.trial_id)
+    return SimpleNamespace(trial_id=Path(folder).name)
+
+
+def asha(config: Config, past: Sequence[FrozenTrial]) -> FairASHA:
+    """Build ASHA on ``epoch`` with its rungs as the past trials left them.
+
+    Args:
+        config: of the study.
+        past: trials with their intermediate values, in order.
+    """
+    rules = config.search.asha
+    scheduler = FairASHA(
+        time_attr="epoch",
+        metric="objective",
+        mode="max",
+        max_t=config.optim.epochs,
+        grace_period=min(rules.grace_epochs, config.optim.epochs),
+        reduction_factor=rules.reduction,
+    )
+    for one in past:
+        stand_in = SimpleNamespace(trial_id=one.user_attrs["key"])
+        scheduler.on_trial_add(None, stand_in)
+        for epoch, value in sorted(one.intermediate_values.items()):
+            scheduler.on_trial_result(None, stand_in, {"epoch": epoch, "objective": value})
+    return scheduler

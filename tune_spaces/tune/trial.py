@@ -1,0 +1,113 @@
+"""One trial as a Ray Tune Trainable: a step is an epoch, wherever the epoch is trained.
+
+``InlineTrial`` trains in its own actor. ``TrainTrial`` owns a Ray Train run: it starts the run in a
+thread, relays the reports, and stops the run before it goes, so that no worker outlives its trial.
+What the trial needs to go on after a crash lies in its folder, not in Tune's checkpoints.
+"""
+
+import json
+import logging
+import math
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, final
+
+from ray.tune import Trainable
+
+from softnce.distributed.run_channel import RunChannel
+from softnce.distributed.worker import Assignment, Running, begin_work, failure
+from softnce.errors import RunError, SoftnceError
+from softnce.inputs.prepare import prepared_from
+from softnce.training.loop import Report, device_of, epochs
+from softnce.training.resource_errors import explained
+
+log = logging.getLogger(__name__)
+ERROR_FILE = "error.txt"
+
+
+class Trial(Trainable):
+    """What both executors share: failures a user can act on are results, not crashes."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Take the assignment and start."""
+        self._assignment = Assignment(**config["assignment"])
+        self._refusal: Report | None = None
+        folder = Path(self._assignment.folder)
+        try:
+            with explained(self._assignment.resolved, folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                self._begin()
+        except SoftnceError as error:
+            self._refusal = failure(error)
+
+    def step(self) -> Report:
+        """Return the next epoch's report; a known failure is a report that ends the trial."""
+        try:
+            report = self._refusal or self._next()
+        except SoftnceError as error:
+            log.exception("the trial ends")
+            report = failure(error)
+        except Exception:
+            log.exception("the trial dies")
+            (Path(self._assignment.folder) / ERROR_FILE).write_text(traceback.format_exc())
+            raise
+        if "failure" in report:
+            return {**report, "objective": math.nan, "finished": False, "done": True}
+        return {**report, "done": report["finished"]}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Point to the trial's folder, which holds the real checkpoints."""
+        text = json.dumps({"folder": self._assignment.folder})
+        (Path(checkpoint_dir) / "pointer.json").write_text(text)
+
+    def load_checkpoint(self, checkpoint: str | dict[str, Any] | None) -> None:
+        """Do nothing: setup has resumed from the trial's folder already."""
+
+    def _begin(self) -> None:
+        raise NotImplementedError
+
+    def _next(self) -> Report:
+        raise NotImplementedError
+
+
+@final
+class InlineTrial(Trial):
+    """Trains inside the trial's own actor."""
+
+    def _begin(self) -> None:
+        config = self._assignment.resolved
+        begin_work(self._assignment)
+        self._epochs: Iterator[Report] = epochs(
+            config,
+            prepared_from(self._assignment.prepared),
+            Path(self._assignment.folder),
+            device=device_of(config),
+        )
+
+    def _next(self) -> Report:
+        return next(self._epochs)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take another trial's assignment into the same process."""
+        self.setup(new_config)
+        return True
+
+
+@final
+class TrainTrial(Trial):
+    """Owns a Ray Train run."""
+
+    def _begin(self) -> None:
+        self._run = Running(self._assignment, RunChannel.remote())
+
+    def _next(self) -> Report:
+        report = self._run.next_report()
+        if report is None:
+            raise RunError("the training workers ended without a report")
+        return report
+
+    def cleanup(self) -> None:
+        """Stop the run at its next step and wait until its workers are gone."""
+        if self._refusal is None:
+            self._run.end()
