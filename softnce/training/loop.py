@@ -32,6 +32,7 @@ from softnce.training.checkpoint import (
 )
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
+from softnce.training.optimizer import adamw, rate_share, warmup_steps
 from softnce.training.resource_errors import explained
 from softnce.training.scoring import evaluate
 from softnce.training.step import Objective, Texts
@@ -162,13 +163,7 @@ def _started(
     encoder.max_tokens_per_pass = config.optim.max_tokens_per_pass
     encoder.model.to(device)
     encoder.model.train()
-    optimizer = torch.optim.AdamW(
-        encoder.model.parameters(),
-        lr=config.optim.learning_rate,
-        eps=1e-8,
-        weight_decay=config.optim.weight_decay,
-        fused=device.type == "cuda",
-    )
+    optimizer = adamw(encoder.model, config.optim)
     run = Run(config, prepared, folder, workers, encoder, optimizer)
     stored = newest_checkpoint(folder)
     if stored is not None:
@@ -215,7 +210,7 @@ def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Re
     for number, batch in enumerate(batches.prefetched(steps), start=1):
         if number % _STEPS_A_LOOK == 0 and run.workers.agree([float(should_stop())])[0]:
             return None
-        _set_rate(run, (done + number) / (run.config.optim.epochs * len(steps)))
+        _set_rate(run, done + number - 1, run.config.optim.epochs * len(steps))
         with _autocast(run):
             outcome = objective.outcome(run.encoder, texts, batch)
         _descend(run, outcome.loss)
@@ -267,13 +262,12 @@ def _descend(run: Run, loss: torch.Tensor) -> None:
     run.optimizer.step()
 
 
-def _set_rate(run: Run, progress: float) -> None:
-    """Follow a linear warm-up and a linear decay to 0; progress runs from 0 to 1."""
-    warmup = run.config.optim.warmup_share
-    rising = progress / warmup if warmup > 0 else 1.0
-    falling = (1 - progress) / (1 - warmup) if warmup < 1 else 1.0
+def _set_rate(run: Run, step: int, steps: int) -> None:
+    """Give a step, counted from 0 over all epochs, its learning rate."""
+    optim = run.config.optim
+    share = rate_share(step, steps=steps, warmup=warmup_steps(steps, optim.warmup_share))
     for group in run.optimizer.param_groups:
-        group["lr"] = run.config.optim.learning_rate * max(min(rising, falling), 0.0)
+        group["lr"] = optim.learning_rate * share
 
 
 def _require_finite(run: Run, losses: list[torch.Tensor], step: int) -> None:

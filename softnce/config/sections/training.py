@@ -113,9 +113,13 @@ class OptimSection(Section):
     )
     learning_rate: float = Field(1e-3, gt=0, le=10, description="peak of the schedule")
     warmup_share: Share = Field(
-        0.1, description="share of the steps with rising learning rate, then linear decay to 0"
+        0.1,
+        description="share of the steps with rising learning rate; the others fall linearly, the "
+        "last one still trains",
     )
-    weight_decay: float = Field(0.0, ge=0, le=1, description="of AdamW")
+    weight_decay: float = Field(
+        0.0, ge=0, le=1, description="of AdamW; biases and norms are spared"
+    )
     max_grad_norm: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
     max_steps: int | None = Field(None, ge=1, description="most steps of an epoch, for a short try")
     precision: Literal["fp32", "bf16"] = Field(
