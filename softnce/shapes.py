@@ -3,7 +3,7 @@
 Axes: q queries, c candidates (snippets scored against them), d vector dimensions.
 """
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 Queries = Float[Tensor, "q d"]
@@ -16,6 +16,7 @@ Answers = Int[Tensor, " q"]  # column of each query's own snippet
 Loss = Float[Tensor, ""]
 QueryRows = Int[Tensor, " q"]  # row numbers of the training set
 CandidateRows = Int[Tensor, " c"]
+Judged = Bool[Tensor, " c"]  # candidates that an estimator has scores of its own for
 Ranks = Float[Tensor, " q"]  # 1 is best; a half where two candidates tie
 
 Number = int | float  # the run-time checker takes no int where a float is asked for

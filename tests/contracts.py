@@ -28,6 +28,10 @@ class EstimatorContract:
         wanted = estimator.relevance(ROWS, ROWS)[order][:, order]
         torch.testing.assert_close(shuffled, wanted, atol=1e-5, rtol=1e-5)
 
+    def test_it_tells_which_candidates_it_has_judged(self, estimator):
+        judged = estimator.judged(ROWS)
+        assert judged is None or (judged.dtype == torch.bool and judged.shape == (6,))
+
     def test_no_gradient_flows_through_it(self, estimator):
         assert not estimator.relevance(ROWS, ROWS).requires_grad
 

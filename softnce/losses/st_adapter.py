@@ -218,9 +218,10 @@ class SoftInfoNCELoss(nn.Module):
         if relevance.device.type == "cpu":  # elsewhere the look would wait for the device
             name = getattr(self._estimator, "__name__", type(self._estimator).__name__)
             require_finite(relevance, source=name)
-        relevance = _of_all(relevance.to(similarities.device), similarities)
-        if self._scale == "standardised":
+        relevance = relevance.to(similarities.device)
+        if self._scale == "standardised":  # before others are filled in, which would not spread
             relevance = standardised(relevance)
+        relevance = _of_all(relevance, similarities)
         return negative_weights(relevance, **self._eq4)  # type: ignore[arg-type]
 
     def _warn(self, rows: int) -> None:

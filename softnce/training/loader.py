@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, final
 
 import torch
@@ -80,10 +81,12 @@ class Loader:
         hard = negative_rows(rows, self._prepared.negatives) + self._prepared.train
         candidates = torch.cat([everyone, torch.from_numpy(hard)])
         if self._objective.asks_encoder:  # the step adds the encoder's part, then takes its rows
-            return Batch(rows, self._scores(everyone, candidates))
+            judged = self._estimator.judged(candidates)
+            return Batch(rows, self._scores(everyone, candidates), judged)
         if self._config.weights.scale == "raw":
             return Batch(rows, self._scores(own, candidates))
-        whole = standardised(self._scores(everyone, candidates))
+        judged = self._estimator.judged(candidates)
+        whole = standardised(self._scores(everyone, candidates), judged=judged)
         if len(own) == len(everyone):
             return Batch(rows, whole)
         workers = self._objective.workers
@@ -95,7 +98,7 @@ class Loader:
         if relevance is None or relevance.device == self._device or self._device.type == "cpu":
             return batch
         moved = relevance.pin_memory().to(self._device, non_blocking=True)
-        return Batch(batch.rows, moved)
+        return replace(batch, relevance=moved)
 
     def _scores(self, queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
         assert self._estimator is not None  # noqa: S101

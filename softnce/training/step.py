@@ -12,7 +12,7 @@ from softnce.data.batching import negative_rows
 from softnce.encoders.encoder import Encoder
 from softnce.losses.infonce import similarity
 from softnce.ragged import Ragged, joined
-from softnce.shapes import Answers, Candidates, Queries, Relevance
+from softnce.shapes import Answers, Candidates, Judged, Queries, Relevance
 from softnce.training.gather import Workers
 from softnce.training.objectives import Outcome, outcome
 from softnce.weights.mixture import with_own
@@ -31,10 +31,12 @@ class Batch:
             needs none, or the encoder estimates by itself. Where the encoder is part of a mixture,
             the other parts' scores of all queries of the batch. Columns are the functions of the
             batch, then its hard negatives.
+        judged: (c,) candidates whose scores count where the step standardises a mixture; None: all.
     """
 
     rows: NDArray[np.int64]
     relevance: Relevance | None
+    judged: Judged | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Objective:
             answers += self.workers.rank * len(own)
         relevance = batch.relevance
         if self.asks_encoder:
-            relevance = self._own_relevance(asked, candidates, answers, batch.relevance)
+            relevance = self._own_relevance(asked, candidates, answers, batch)
         return outcome(logits, relevance, answers, loss=self.loss, weights=self.weights)
 
     def _encoded(
@@ -122,18 +124,18 @@ class Objective:
 
     @torch.no_grad()
     def _own_relevance(
-        self, asked: Queries, candidates: Candidates, answers: Answers, mixed: Relevance | None
+        self, asked: Queries, candidates: Candidates, answers: Answers, batch: Batch
     ) -> Relevance:
         """Estimate relevance by the encoder's own similarities, standardised over the batch.
 
-        The queries may be a worker's share; ``mixed`` are all those of the batch.
+        The queries may be a worker's share; the batch has the others' part for all of its queries.
         """
         everyone = asked if self.loss.symmetric else self.workers.gather(asked.detach())
         estimator = SelfEstimator(everyone, candidates, kind=self.similarity)
         rows = torch.arange(len(candidates), device=candidates.device)
         relevance = estimator.relevance(rows[: len(everyone)], rows)
         if self.weights.estimator == "mixture":
-            relevance = with_own(mixed, relevance, share=self.weights.own_share)
+            relevance = with_own(batch.relevance, relevance, share=self.weights.own_share)
         if self.weights.scale == "standardised":
-            relevance = standardised(relevance)
+            relevance = standardised(relevance, judged=batch.judged)
         return relevance[answers]

@@ -5,7 +5,7 @@ from typing import final
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from softnce.shapes import CandidateRows, QueryRows, Relevance
+from softnce.shapes import CandidateRows, Judged, QueryRows, Relevance
 from softnce.weights.weighting import Estimator
 
 
@@ -29,6 +29,10 @@ class ThroughDocstrings(Estimator):
         """
         self.name = estimator.name
         self._estimator, self._docstrings = estimator, docstrings
+
+    def judged(self, candidates: CandidateRows) -> Judged:
+        """Mark the candidates with a docstring."""
+        return self._docstrings[candidates.cpu()] >= 0
 
     def relevance(self, queries: QueryRows, candidates: CandidateRows) -> Relevance:
         """Score the candidates with a docstring, and give the others the mean."""

@@ -6,7 +6,7 @@ from typing import final
 import torch
 
 from softnce.errors import ConfigError
-from softnce.shapes import CandidateRows, Number, QueryRows, Relevance
+from softnce.shapes import CandidateRows, Judged, Number, QueryRows, Relevance
 from softnce.weights.weighting import Estimator, require_finite, standardised
 
 
@@ -14,8 +14,8 @@ from softnce.weights.weighting import Estimator, require_finite, standardised
 class MixtureEstimator(Estimator):
     """Takes a negative for an unlabelled positive as several estimators do on average.
 
-    Not in the paper. Each part is divided by its standard deviation over the whole batch before it
-    is mixed, so that equal shares mean equal say.
+    Not in the paper. Each part is divided by its standard deviation over what it has judged of the
+    whole batch before it is mixed, so that equal shares mean equal say.
     """
 
     name = "mixture"
@@ -45,6 +45,12 @@ class MixtureEstimator(Estimator):
         self._parts = [(parts[name], shares[name] / total) for name in parts]
         self._pairs = pairs
 
+    def judged(self, candidates: CandidateRows) -> Judged | None:
+        """Mark the candidates that every part has judged."""
+        marks = [part.judged(candidates) for part, _ in self._parts]
+        known = [one for one in marks if one is not None]
+        return torch.stack(known).all(dim=0) if known else None
+
     def relevance(self, queries: QueryRows, candidates: CandidateRows) -> Relevance:
         """Mix the parts' scores of the batch, and take the rows of these queries."""
         batch = candidates if self._pairs is None else candidates[candidates < self._pairs]
@@ -63,7 +69,7 @@ class MixtureEstimator(Estimator):
         scores = part.relevance(batch, candidates)
         if scores.device.type == "cpu":
             require_finite(scores, source=part.name)
-        return standardised(scores).float()
+        return standardised(scores, judged=part.judged(candidates)).float()
 
 
 def with_own(mixed: Relevance | None, own: Relevance, *, share: Number) -> Relevance:
@@ -71,7 +77,7 @@ def with_own(mixed: Relevance | None, own: Relevance, *, share: Number) -> Relev
 
     Args:
         mixed: (q, c) of a whole batch, from ``MixtureEstimator``; None where nothing else is mixed.
-        own: (q, c) the encoder's own similarities of the same batch.
+        own: (q, c) the encoder's own similarities of the same batch, which judges every candidate.
         share: of the encoder in the whole mixture, above 0 to 1.
     """
     scores = share * standardised(own)

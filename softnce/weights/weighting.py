@@ -13,7 +13,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from softnce.errors import ConfigError, RunError
-from softnce.shapes import Answers, CandidateRows, Number, QueryRows, Relevance, Shares, Weights
+from softnce.shapes import (
+    Answers,
+    CandidateRows,
+    Judged,
+    Number,
+    QueryRows,
+    Relevance,
+    Shares,
+    Weights,
+)
 from softnce.weight_domain import has_domain
 
 
@@ -39,6 +48,20 @@ class Estimator(ABC):
         Returns:
             (q, c) scores on any scale, higher is more alike.
         """
+
+    def judged(self, candidates: CandidateRows) -> Judged | None:
+        """Mark the candidates that this estimator has scores of its own for.
+
+        The scores of the others are filled in, and say nothing of how far scores spread.
+
+        Args:
+            candidates: (c,) row numbers of all candidates in the batch.
+
+        Returns:
+            (c,) marks; None where it judges every candidate, as most estimators do.
+        """
+        del candidates
+        return None
 
 
 def negative_weights(
@@ -115,7 +138,9 @@ def negative_shares(
     return (trailing / max(temperature, torch.finfo(scores.dtype).tiny)).softmax(dim=1)
 
 
-def standardised(relevance: Relevance, answers: Answers | None = None) -> Relevance:
+def standardised(
+    relevance: Relevance, answers: Answers | None = None, *, judged: Judged | None = None
+) -> Relevance:
     """Bring scores to unit spread, so that one range of temperatures fits every estimator.
 
     Divides by the standard deviation of the negatives' scores over the given rows; the mean stays,
@@ -124,12 +149,16 @@ def standardised(relevance: Relevance, answers: Answers | None = None) -> Releva
     Args:
         relevance: (q, c) any real scores.
         answers: (q,) column of each query's own snippet; ``None`` is the diagonal.
+        judged: (c,) candidates whose scores count in the deviation, those of
+            ``Estimator.judged``; ``None`` counts all.
 
     Returns:
-        (q, c) scores in float32 at least, standard deviation 1 over the negatives, or 0 when all
-        are alike.
+        (q, c) scores in float32 at least, standard deviation 1 over the judged negatives, or 0
+        when all are alike.
     """
     scores, negative = _wide(relevance.detach()), ~_own(relevance, answers)
+    if judged is not None:
+        negative &= judged.to(negative.device)
     spread = _spread(scores, negative)
     rounding = 32 * torch.finfo(scores.dtype).eps  # of the mean of equal scores, and some more
     noise = scores.where(negative, 0.0).abs().amax() * rounding
@@ -197,7 +226,7 @@ def _own(scores: Float[Tensor, "q c"], answers: Answers | None) -> Bool[Tensor, 
 
 def _spread(values: Float[Tensor, "q c"], counted: Bool[Tensor, "q c"]) -> Float[Tensor, ""]:
     """Take the population standard deviation of the counted entries."""
-    size = counted.sum()
+    size = counted.sum().clamp(min=1)
     mean = values.where(counted, 0.0).sum() / size
     return ((values - mean).where(counted, 0.0).square().sum() / size).sqrt()
 

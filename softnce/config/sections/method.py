@@ -178,7 +178,8 @@ class WeightsSection(Section):
     )
     scale: Literal["raw", "standardised"] = Field(
         "standardised",
-        description="standardised: scores over their standard deviation in the batch",
+        description="standardised: scores over their standard deviation in the batch; filled-in "
+        "scores of hard negatives do not count in it",
     )
     floor: float | None = Field(
         0.1,

@@ -81,8 +81,8 @@ def explicit(model, texts, relevance):
     return found.item(), similarity(first, torch.cat(rest), kind="cosine").detach()
 
 
-def weighted(pairwise, relevance):
-    weights = negative_weights(standardised(relevance), alpha=1, beta=1, temperature=1)
+def weighted(pairwise, scores):
+    weights = negative_weights(scores, alpha=1, beta=1, temperature=1)
     return soft_info_nce(pairwise / 0.05, weights, torch.arange(6)).item()
 
 
@@ -94,15 +94,17 @@ def test_explicit_negatives_are_weighted_and_counted(model, texts):
         return similarities
 
     found, pairwise = explicit(model, texts, relevance)
-    assert found == pytest.approx(weighted(pairwise, pairwise), abs=1e-5)
+    assert found == pytest.approx(weighted(pairwise, standardised(pairwise)), abs=1e-5)
     assert seen == [(3, (6, 12), False)]
 
 
 def test_explicit_negatives_that_an_estimator_leaves_out_score_the_mean(model, texts):
     found, pairwise = explicit(model, texts, lambda _, similarities: similarities[:, :6])
-    others = pairwise[:, :6].clone().fill_diagonal_(0).sum(dim=1, keepdim=True) / 5
-    filled = torch.cat([pairwise[:, :6], others.expand(6, 6)], dim=1)
-    assert found == pytest.approx(weighted(pairwise, filled), abs=1e-5)
+    scores = standardised(pairwise[:, :6])
+    others = scores.clone().fill_diagonal_(0).sum(dim=1, keepdim=True) / 5
+    filled = torch.cat([scores, others.expand(6, 6)], dim=1)
+    assert found == pytest.approx(weighted(pairwise, filled), abs=1e-6)
+    assert found != pytest.approx(weighted(pairwise, standardised(filled)), abs=1e-6)
 
 
 @pytest.mark.parametrize("estimator", ["bm25", "self"])

@@ -203,6 +203,66 @@ def test_without_a_docstring_a_hard_negative_scores_the_mean_of_the_others(
             assert value == pytest.approx(float(scores[place, others].mean()), rel=1e-5)
 
 
+def first_batch(run):
+    (batch,) = loader_of(run).prefetched(loader_of(run).drawn(1)[:1])
+    return batch
+
+
+def spread(relevance, counted):
+    """Return the standard deviation of the counted columns, each query's own function left out."""
+    return float(
+        relevance[:, counted][~torch.eye(len(relevance), int(counted.sum())).bool()].std(
+            correction=0
+        )
+    )
+
+
+def real_ones(prepared, batch):
+    candidates = candidate_rows(prepared, torch.from_numpy(batch.rows))
+    return prepared.docstring_rows()[candidates] >= 0
+
+
+@pytest.mark.parametrize("estimator", ["bm25", "simcse"])
+def test_only_real_scores_count_in_the_spread(minilm, prepared, tmp_path, estimator):
+    config = config_with(minilm, weights__estimator=estimator)
+    batch = first_batch(_started(config, prepared, tmp_path, Workers(), CPU))
+    real = real_ones(prepared, batch)
+    assert int((~real).sum()) > 0
+    assert spread(batch.relevance, real) == pytest.approx(1, rel=1e-4)
+
+
+def test_parts_of_a_mixture_have_the_spread_of_their_real_scores(minilm, prepared, tmp_path):
+    shares = {name: float(name in ("bm25", "teacher")) for name in EVERYTHING}
+    config = config_with(
+        minilm, weights__estimator="mixture", weights__mixture=shares, weights__scale="raw"
+    )
+    batch = first_batch(_started(config, prepared, tmp_path, Workers(), CPU))
+    rows = torch.from_numpy(batch.rows)
+    bm25, teacher = (
+        scores_of(minilm, prepared, rows, weights__estimator=name) for name in ("bm25", "teacher")
+    )
+    real = real_ones(prepared, batch)
+    wanted = bm25 / spread(bm25, real) + teacher / spread(teacher, torch.ones_like(real))
+    torch.testing.assert_close(batch.relevance, wanted.float() / 2, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("others", [("bm25",), ("teacher",)])
+def test_a_mixture_with_the_encoder_has_the_spread_of_real_scores(
+    minilm, prepared, tmp_path, others
+):
+    shares = {name: float(name in ("self", *others)) for name in EVERYTHING}
+    config = config_with(minilm, weights__estimator="mixture", weights__mixture=shares)
+    run = _started(config, prepared, tmp_path, Workers(), CPU)
+    batch, objective = first_batch(run), _objective(run)
+    encoded = objective._encoded(run.encoder, texts_of(prepared), batch.rows)
+    relevance = objective._own_relevance(
+        encoded[0], torch.cat(encoded[1:]), torch.arange(BATCH), batch
+    )
+    real = real_ones(prepared, batch)
+    counted = real if others == ("bm25",) else torch.ones_like(real)
+    assert spread(relevance, counted) == pytest.approx(1, rel=1e-4)
+
+
 def test_the_teacher_scores_their_own_vectors(minilm, prepared):
     rows = torch.tensor([4, 9, 20])
     scores = scores_of(

@@ -5,8 +5,8 @@ import torch
 from tokenizers import Tokenizer, models
 from transformers import BertConfig, BertModel, get_linear_schedule_with_warmup
 
-from softnce.encoders.static import static_encoder
 from softnce.config.sections.training import OptimSection
+from softnce.encoders.static import static_encoder
 from softnce.training.optimizer import adamw, rate_share, warmup_steps
 
 

@@ -176,10 +176,12 @@ def test_a_mixture_takes_hard_negatives_and_a_workers_part_of_the_queries():
     mixed = MixtureEstimator(parts, {"bm25": 1, "simcse": 1}, pairs=16)
     candidates = rows(0, 1, 2, *HARD)
     whole = mixed.relevance(rows(0, 1, 2), candidates)
+    judged = torch.tensor([True] * 4 + [False, True, True, False, True])
     wanted = sum(
-        standardised(part.relevance(rows(0, 1, 2), candidates)).float() / 2
+        standardised(part.relevance(rows(0, 1, 2), candidates), judged=judged).float() / 2
         for part in parts.values()
     )
+    assert mixed.judged(candidates).equal(judged)
     torch.testing.assert_close(whole, wanted)
     torch.testing.assert_close(mixed.relevance(rows(2), candidates), whole[2:])
 

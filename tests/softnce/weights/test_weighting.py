@@ -367,6 +367,21 @@ def test_standardised_scores_have_unit_spread_over_the_negatives():
     torch.testing.assert_close(standardised(scores, answers), expected)
 
 
+def test_filled_in_scores_do_not_count_in_the_spread():
+    scores = draw(seed=3) * 40
+    judged = torch.tensor([True] * 6 + [False] * 2)
+    filled = scores.clone()
+    filled[:, 6:] = 7.0
+    found = standardised(filled, judged=judged)
+    torch.testing.assert_close(found[:, :6], standardised(scores[:, :6]))
+    torch.testing.assert_close(found[:, 6:] / 7.0, found[:, :2] / scores[:, :2])
+
+
+def test_a_lone_judged_candidate_has_no_spread():
+    scores = torch.tensor([[5.0, 2.0, 2.0]])
+    assert standardised(scores, judged=torch.tensor([True, False, False])).equal(scores)
+
+
 @pytest.mark.parametrize("score", [0.0, 1.0, 0.1, 0.7, -7e8])
 @pytest.mark.parametrize("size", [3, 5, 37])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
