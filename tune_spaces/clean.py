@@ -4,7 +4,6 @@ Kept always: the champion, the weights of the best trials, everything that a tri
 the Optuna and MLflow stores, logs and configurations.
 """
 
-import re
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +13,10 @@ from optuna.trial import TrialState
 
 from softnce.config.file import load_config
 from softnce.errors import ConfigError, SoftnceError
+from softnce.export import torn_exports
 from softnce.training.checkpoint import best_checkpoint
-from tune_spaces.study.folder import (
-    DEFAULT_ROOT,
-    StudyContext,
-    StudyFolder,
-    stored_folder,
-    users_of,
-)
+from tune_spaces.study import caches
+from tune_spaces.study.folder import DEFAULT_ROOT, StudyContext, StudyFolder, stored_folder
 from tune_spaces.study.study_lock import require_free
 from tune_spaces.study.trial_store import TrialStore
 
@@ -30,11 +25,9 @@ _LEFTOVERS = (
     "trials/*/.building-*",
     "teacher/.building-*",
     "simcse/.building-*",
-    "cache/*.building",
 )
 _STUDIES = ("study.json", "*/study.json", "studies/*/study.json")
 _OF_A_CACHE = "tokens and vectors, made anew when the study goes on"
-_NAME_IN_A_CACHE = re.compile(r"\.?[0-9a-f]{20}(\W|$)")  # what cache_key returns, whole or torn
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +38,13 @@ class Needless:
         path: a file or folder.
         reason: why nothing needs it.
         size: bytes.
+        files: of a cache, the only ones that go; None: all of it.
     """
 
     path: Path
     reason: str
     size: int
+    files: Sequence[Path] | None = None
 
 
 def needless_of_study(job: StudyContext) -> list[Needless]:
@@ -66,6 +61,8 @@ def needless_of_study(job: StudyContext) -> list[Needless]:
         found += [_needless(one, "Ray Train's own notes") for one in root.glob(pattern)]
     for pattern in _LEFTOVERS:
         found += [_needless(one, "torn by an interruption") for one in root.glob(pattern)]
+    torn = torn_exports(job.folder.champion)
+    found += [_needless(one, "torn by an interruption") for one in torn]
     found += [_needless(*one) for one in _of_trials(job, TrialStore(study, job.space))]
     return [one for one in found if one.size]
 
@@ -77,7 +74,7 @@ def needless_caches(places: Sequence[Path]) -> tuple[list[Needless], list[str]]:
         places: studies, or folders of studies; those here where there are none.
 
     Returns:
-        What can go, and a sentence for each cache that a study may be reading.
+        What can go, and a sentence for each cache or file that stays.
 
     Raises:
         ConfigError: a place holds no study.
@@ -90,16 +87,29 @@ def needless_caches(places: Sequence[Path]) -> tuple[list[Needless], list[str]]:
         except SoftnceError as error:
             left.append(f"the cache of {root} is left alone: {error}")
         else:
-            users.setdefault(cache, users_of(cache)).add(root)
+            if cache.is_dir():
+                users.setdefault(cache, caches.users_of(cache)).add(root)
     for cache in sorted(users):
         try:
-            for root in sorted(users[cache]):
-                _require_unused(root)
+            inside = _contents(cache, users[cache])
         except SoftnceError as error:
             left.append(f"{cache} is left alone: {error}")
         else:
-            found += [_needless(path, _OF_A_CACHE) for path in _entries(cache, users[cache])]
+            size = sum(path.stat().st_size for path in inside.ours)
+            found.append(Needless(cache, _OF_A_CACHE, size, inside.ours))
+            left += _foreign(cache, inside.foreign)
     return [one for one in found if one.size], left
+
+
+def _contents(cache: Path, users: Collection[Path]) -> caches.Contents:
+    """Look into a cache that nobody reads."""
+    if not caches.is_cache(cache):
+        raise ConfigError(
+            f"{caches.MARKER}, by which a cache is known, is not in it; searching on writes it"
+        )
+    for root in sorted(users):
+        _require_unused(root)
+    return caches.contents(cache)
 
 
 def _studies(places: Sequence[Path]) -> list[Path]:
@@ -114,21 +124,23 @@ def _studies(places: Sequence[Path]) -> list[Path]:
 
 def _require_unused(root: Path) -> None:
     """Check that nobody searches a study, which may have gone meanwhile."""
-    if (root / "optuna.db").exists():
-        require_free(stored_folder(root).optuna_study())
+    if (root / "optuna.db").is_file() and (root / "study.json").is_file():
+        require_free(stored_folder(root).stored_study())
 
 
-def _entries(cache: Path, users: Collection[Path]) -> list[Path]:
-    """Return a study's own cache, or what softnce wrote into one that may hold other things."""
-    if cache.parent in users:
-        return [cache]
-    return [one for one in sorted(cache.glob("*")) if _NAME_IN_A_CACHE.match(one.name)]
+def _foreign(cache: Path, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - 1} more" if names[1:] else ""
+    return [f"{cache}/{names[0]}{more}: not written by softnce, so left there"]
 
 
 def remove(items: Sequence[Needless]) -> None:
-    """Remove files and folders."""
+    """Remove files and folders; of a cache, its files that softnce wrote."""
     for one in items:
-        if one.path.is_dir():
+        if one.files is not None:
+            caches.clear(one.path, one.files)
+        elif one.path.is_dir():
             shutil.rmtree(one.path, ignore_errors=True)
         else:
             one.path.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 Called again on the same folder it continues: nothing that has ended is trained again.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +18,22 @@ from softnce.data.mining.mine import mine
 from softnce.data.mining.sources import named_paths
 from softnce.data.pairs import PairSet, read_pairs
 from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError
-from softnce.export import export
+from softnce.export import export, torn_exports
 from softnce.inputs.prepare import Prepared, prepare
 from softnce.training.checkpoint import best_checkpoint, load_weights
 from softnce.training.logging_setup import log_to
 from softnce.training.resource_errors import explained
+from softnce.whole_files import write_text
 from tune_spaces.display import Display, headline, results_table
 from tune_spaces.ray_session import session
 from tune_spaces.ray_session.nodes import require_kept, require_shared
 from tune_spaces.signals import Signals
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import both_alpha_and_beta_are_free, search_space
+from tune_spaces.study.caches import open_cache, require_cache
 from tune_spaces.study.folder import (
     StudyContext,
     StudyFolder,
-    enter_user,
     require_own,
     require_same,
     require_same_weights,
@@ -95,6 +97,7 @@ def search(
 def _study(job: StudyContext) -> Study:
     """Check what must be so before data are read, and go on."""
     require_own(job.folder)
+    require_cache(job.folder.cache(job.config), job.folder.root)
     require_kept(job.folder.root)
     session.require_reachable()
     with session.with_room(job.config):
@@ -123,7 +126,7 @@ def _with_room(job: StudyContext) -> Study:
 def _prepared(job: StudyContext, pairs: PairSet) -> Prepared:
     """Fill the cache, and check that the study still starts at the same weights."""
     config, cache = job.config, job.folder.cache(job.config)
-    enter_user(job.folder, cache)
+    open_cache(cache, job.folder.root)
     prepared = prepare(config, pairs, cache, tell=job.console.print, models=job.space.models())
     require_same_weights(job.folder, prepared.weights)
     store_size(job.folder.root, valid=prepared.valid)
@@ -273,9 +276,8 @@ def tell_result(console: Console, study: Study, metric: str) -> None:
 def _export_champion(job: StudyContext, prepared: Prepared, best: Row, sentence: str) -> None:
     """Write the champion's best weights as a model folder, unless it lies there already."""
     folder = job.folder.champion
-    source = folder / "config.yaml"
     marker = job.folder.root / "champion.txt"
-    if source.exists() and marker.exists() and marker.read_text() == best.key:
+    if (folder / "config.yaml").exists() and marker.exists() and marker.read_text() == best.key:
         return
     checkpoint = best_checkpoint(job.folder.trial(best.key))
     if checkpoint is None:
@@ -291,6 +293,7 @@ def _export_champion(job: StudyContext, prepared: Prepared, best: Row, sentence:
         "loss": described(best.config),
         "verdict": sentence,
     }
-    export(encoder, folder, card)
-    source.write_text(to_yaml(best.config))
-    marker.write_text(best.key)
+    export(encoder, folder, card, {"config.yaml": to_yaml(best.config)})
+    write_text(marker, best.key)
+    for torn in torn_exports(folder):
+        shutil.rmtree(torn, ignore_errors=True)

@@ -12,6 +12,7 @@ import numpy as np
 from softnce.diagnostics.human_agreement import Agreement
 from softnce.diagnostics.weight_analysis import View
 from softnce.errors import DataError
+from softnce.whole_files import write_bytes, write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,8 +122,8 @@ def write_page(
     )
     open_folder(out)
     try:
-        (out / PICTURE).write_bytes(image)
-        (out / PAGE).write_text(page, encoding="utf-8")
+        write_bytes(out / PICTURE, image)
+        write_text(out / PAGE, page)
     except OSError as error:
         raise DataError(f"{out} cannot be written: {error.strerror}") from error
 

@@ -4,7 +4,6 @@ Everything lies in a content-addressed cache: the second trial, and the second s
 data, tokenise nothing. What only some estimators read is made only for those.
 """
 
-import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,6 +32,7 @@ from softnce.inputs.tables import (
 )
 from softnce.ragged import Ragged, open_array, save_arrays
 from softnce.weights.cache import cache_key
+from softnce.whole_files import write_text
 
 Tell = Callable[[str], None]
 TableKind = Literal["token-tables", "simcse-tokens"]
@@ -261,7 +261,7 @@ def _tokenizer(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
         trained = train_tokenizer(
             texts, vocabulary=section.vocabulary, max_length=section.max_length
         )
-        _write_atomically(path, trained.to_str())
+        write_text(path, trained.to_str())
     return name
 
 
@@ -324,12 +324,6 @@ def simcse_encoder(section: SimCSESection) -> EncoderSection:
         similarity="cosine",
         max_length=section.max_length,
     )
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    building = path.with_suffix(f".{os.getpid()}.building")  # another search may fill the cache
-    building.write_text(text, encoding="utf-8")
-    building.rename(path)
 
 
 def prepared_from(fields: Mapping[str, Any]) -> Prepared:

@@ -18,13 +18,13 @@ from softnce.config.config import Config
 from softnce.config.file import load_config, to_yaml
 from softnce.errors import ConfigError
 from softnce.training.logging_setup import TRIAL_LOG
+from softnce.whole_files import write_json, write_text
 from tune_spaces.signals import Signals
 from tune_spaces.space.space import SearchSpace, search_space
 
 DEFAULT_ROOT = Path("softnce-studies")
 _PATIENCE_OF_A_SEARCH_S, _PATIENCE_OF_A_READER_S = 60.0, 8.0
 _UNREADABLE = (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError, ValueError)
-_USERS = "studies.txt"
 _FREE = {  # what may change when a study is continued
     "search": {"trials", "time_budget_s", "keep_top", "name"},
     "resources": None,
@@ -240,8 +240,8 @@ def require_same(folder: StudyFolder, config: Config, data_digest: str) -> None:
         _require_equal(folder, {k: v for k, v in stored.items() if k != "weights"}, now)
     else:
         folder.root.mkdir(parents=True, exist_ok=True)
-        _write(path, now)
-    (folder.root / "config.yaml").write_text(to_yaml(config))
+        write_json(path, now)
+    write_text(folder.root / "config.yaml", to_yaml(config))
 
 
 def require_same_weights(folder: StudyFolder, weights: Mapping[str, str]) -> None:
@@ -259,22 +259,7 @@ def require_same_weights(folder: StudyFolder, weights: Mapping[str, str]) -> Non
     if "weights" in stored:
         _require_equal(folder, {"weights": stored["weights"]}, {"weights": dict(weights)})
     else:
-        _write(path, {**stored, "weights": dict(weights)})
-
-
-def enter_user(folder: StudyFolder, cache: Path) -> None:
-    """Note in a cache outside a study that the study uses it, so that nobody cleans it unasked."""
-    if cache.is_relative_to(folder.root) or folder.root in users_of(cache):
-        return
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / _USERS).open("a", encoding="utf-8") as file:
-        file.write(f"{folder.root}\n")
-
-
-def users_of(cache: Path) -> set[Path]:
-    """Return the studies that a cache outside them knows of."""
-    path = cache / _USERS
-    return {Path(line) for line in path.read_text().splitlines()} if path.exists() else set()
+        write_json(path, {**stored, "weights": dict(weights)})
 
 
 def _require_equal(folder: StudyFolder, stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -299,15 +284,9 @@ def _holder(database: Path) -> str:
     return ""
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    building = path.with_suffix(".building")
-    building.write_text(json.dumps(content, indent=1, sort_keys=True))
-    building.rename(path)
-
-
 def store_size(root: Path, *, valid: int) -> None:
     """Remember how many validation queries a study has, for reports without its data."""
-    (root / "sizes.json").write_text(json.dumps({"valid": valid}))
+    write_json(root / "sizes.json", {"valid": valid})
 
 
 def stored_size(root: Path) -> int:

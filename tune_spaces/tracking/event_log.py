@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from softnce.whole_files import write_text
+
 log = logging.getLogger(__name__)
 Event = dict[str, Any]
 _START = re.compile(rb'(?=\{"time_ms": )')  # as every event begins; quotes inside one are escaped
@@ -56,7 +58,7 @@ class EventLog:
 
     def arrived(self, cursor: int) -> None:
         """Remember that all events up to a cursor have arrived."""
-        self._cursor.write_text(str(cursor))
+        write_text(self._cursor, str(cursor))
 
     def _start(self, size: int) -> int:
         """Return the cursor; 0, which sends all again, where it is damaged."""

@@ -8,6 +8,7 @@ from typing import Any, final
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
 from softnce.training.checkpoint import keep_weights_only
+from softnce.whole_files import write_text
 from tune_spaces.study.folder import StudyContext
 from tune_spaces.study.retention import tidy
 from tune_spaces.study.trial_store import Proposal, TrialStore
@@ -92,7 +93,7 @@ class Tidier(Watcher):
         """Store the trial's configuration beside its checkpoints."""
         path = self._job.folder.trial(proposal.key)
         path.mkdir(parents=True, exist_ok=True)
-        (path / "config.yaml").write_text(to_yaml(config))
+        write_text(path / "config.yaml", to_yaml(config))
 
     def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
         """Nothing to do."""

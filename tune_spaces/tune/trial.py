@@ -5,7 +5,6 @@ thread, relays the reports, and stops the run before it goes, so that no worker 
 What the trial needs to go on after a crash lies in its folder, not in Tune's checkpoints.
 """
 
-import json
 import logging
 import math
 import traceback
@@ -21,6 +20,7 @@ from softnce.errors import RunError, SoftnceError
 from softnce.inputs.prepare import prepared_from
 from softnce.training.loop import Report, device_of, epochs
 from softnce.training.resource_errors import explained
+from softnce.whole_files import write_json, write_text
 
 log = logging.getLogger(__name__)
 ERROR_FILE = "error.txt"
@@ -50,7 +50,7 @@ class Trial(Trainable):
             report = failure(error)
         except Exception:
             log.exception("the trial dies")
-            (Path(self._assignment.folder) / ERROR_FILE).write_text(traceback.format_exc())
+            write_text(Path(self._assignment.folder) / ERROR_FILE, traceback.format_exc())
             raise
         if "failure" in report:
             return {**report, "objective": math.nan, "finished": False, "done": True}
@@ -58,8 +58,7 @@ class Trial(Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Point to the trial's folder, which holds the real checkpoints."""
-        text = json.dumps({"folder": self._assignment.folder})
-        (Path(checkpoint_dir) / "pointer.json").write_text(text)
+        write_json(Path(checkpoint_dir) / "pointer.json", {"folder": self._assignment.folder})
 
     def load_checkpoint(self, checkpoint: str | dict[str, Any] | None) -> None:
         """Do nothing: setup has resumed from the trial's folder already."""
