@@ -16,7 +16,9 @@ from softnce.errors import ConfigError, SoftnceError
 from softnce.export import torn_exports
 from softnce.training.checkpoint import best_checkpoint
 from tune_spaces.study import caches
-from tune_spaces.study.folder import DEFAULT_ROOT, StudyContext, StudyFolder, stored_folder
+from tune_spaces.study.context import StudyContext
+from tune_spaces.study.fingerprint import stored_folder
+from tune_spaces.study.folder import DEFAULT_ROOT, StudyFolder
 from tune_spaces.study.study_lock import require_free
 from tune_spaces.study.trial_store import TrialStore
 

@@ -98,7 +98,7 @@ def report(
     from tune_spaces import report as reports
     from tune_spaces.ray_session import session
     from tune_spaces.search import terminal
-    from tune_spaces.study.folder import stored_study_context
+    from tune_spaces.study.context import stored_study_context
     from tune_spaces.tune.callbacks import tracker_of
 
     session.quiet_environment()
@@ -141,7 +141,7 @@ def clean(
     from tune_spaces import clean as cleaning
     from tune_spaces.ray_session import session
     from tune_spaces.search import terminal
-    from tune_spaces.study.folder import stored_study_context
+    from tune_spaces.study.context import stored_study_context
 
     session.quiet_environment()
     left: list[str] = []

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from softnce.errors import EXIT_OK, SetupError
 from tune_spaces.display import results_table
-from tune_spaces.study.folder import StudyContext, stored_size
+from tune_spaces.study.context import StudyContext
+from tune_spaces.study.fingerprint import stored_size
 from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdict import Row, champion, rows, verdict

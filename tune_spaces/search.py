@@ -31,15 +31,9 @@ from tune_spaces.signals import Signals
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import both_alpha_and_beta_are_free, search_space
 from tune_spaces.study.caches import open_cache, require_cache
-from tune_spaces.study.folder import (
-    StudyContext,
-    StudyFolder,
-    require_own,
-    require_same,
-    require_same_weights,
-    store_size,
-    study_folder,
-)
+from tune_spaces.study.context import StudyContext
+from tune_spaces.study.fingerprint import require_same, require_same_weights, store_size
+from tune_spaces.study.folder import StudyFolder, require_own, study_folder
 from tune_spaces.study.retention import tidy
 from tune_spaces.study.study_lock import Lease, held
 from tune_spaces.study.trial_store import TrialStore

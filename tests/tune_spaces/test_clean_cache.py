@@ -11,7 +11,8 @@ from softnce.weights.cache import cache_key
 from tests.faults import softnce
 from tune_spaces.cli import clean
 from tune_spaces.study.caches import MARKER, open_cache, require_cache, users_of
-from tune_spaces.study.folder import StudyFolder, require_same
+from tune_spaces.study.fingerprint import require_same
+from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.study_lock import held
 
 KEY = cache_key("tokens")

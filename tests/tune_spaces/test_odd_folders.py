@@ -19,7 +19,9 @@ from tests.faults import softnce
 from tune_spaces.report import show
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
-from tune_spaces.study.folder import StudyFolder, require_same, store_size, stored_study_context
+from tune_spaces.study.context import stored_study_context
+from tune_spaces.study.fingerprint import require_same, store_size
+from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.tracking.event_log import EventLog
 from tune_spaces.tune.callbacks import tracker_of

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Sequence
 
-from tune_spaces.study.folder import StudyContext
+from tune_spaces.study.context import StudyContext
 from tune_spaces.study.verdict import Row, champion
 
 _ENDED = ("complete", "pruned", "failed")

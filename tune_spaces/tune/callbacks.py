@@ -9,7 +9,7 @@ from softnce.config.config import Config
 from softnce.config.file import to_yaml
 from softnce.training.checkpoint import keep_weights_only
 from softnce.whole_files import write_text
-from tune_spaces.study.folder import StudyContext
+from tune_spaces.study.context import StudyContext
 from tune_spaces.study.retention import tidy
 from tune_spaces.study.trial_store import Proposal, TrialStore
 from tune_spaces.study.verdict import rows

@@ -10,7 +10,7 @@ from ray import tune
 from softnce.config.config import Config
 from softnce.inputs.prepare import Prepared
 from tune_spaces.ray_session import session
-from tune_spaces.study.folder import StudyContext
+from tune_spaces.study.context import StudyContext
 from tune_spaces.study.trial_store import Proposal, TrialStore
 from tune_spaces.tune.callbacks import Watcher
 from tune_spaces.tune.searcher import Plan, Relay, StopSwitch, StudySearcher, asha

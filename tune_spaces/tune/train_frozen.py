@@ -9,7 +9,7 @@ from softnce.errors import SoftnceError
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
 from softnce.inputs.prepare import Prepared
 from tune_spaces.space.space import SearchSpace
-from tune_spaces.study.folder import StudyContext
+from tune_spaces.study.context import StudyContext
 from tune_spaces.tracking.tracking import Tracker
 from tune_spaces.tune.callbacks import METRICS, trial_params
 

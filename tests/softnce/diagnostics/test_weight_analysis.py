@@ -28,7 +28,8 @@ from softnce.inputs.prepare import prepare
 from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.loop import epochs
 from softnce.weights.weighting import negative_weights, standardised
-from tune_spaces.study.folder import StudyFolder, require_same, require_same_weights
+from tune_spaces.study.fingerprint import require_same, require_same_weights
+from tune_spaces.study.folder import StudyFolder
 
 SOFTNCE = Path(sys.executable).with_name("softnce")
 PLAIN = Coefficients(alpha=1.0, beta=1.0, temperature=1.0)

@@ -5,13 +5,8 @@ import pytest
 
 from softnce.config.file import load_config, validated, with_overrides
 from softnce.errors import ConfigError
-from tune_spaces.study.folder import (
-    StudyFolder,
-    fingerprint,
-    require_same,
-    require_same_weights,
-    study_folder,
-)
+from tune_spaces.study.fingerprint import fingerprint, require_same, require_same_weights
+from tune_spaces.study.folder import StudyFolder, study_folder
 
 CONFIG = validated({"data": {"path": "pairs"}})
 

@@ -14,7 +14,8 @@ from softnce.inputs.prepare import prepare
 from tune_spaces.ray_session import session
 from tune_spaces.search import search
 from tune_spaces.space.space import search_space
-from tune_spaces.study.folder import StudyContext, StudyFolder
+from tune_spaces.study.context import StudyContext
+from tune_spaces.study.folder import StudyFolder
 from tune_spaces.tracking.tracking import own_uri
 from tune_spaces.tune.callbacks import tracker_of
 from tune_spaces.tune.train_frozen import with_model

@@ -1,0 +1,45 @@
+"""What the steps of one search share, and how a study that was searched is opened again."""
+
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from softnce.config.config import Config
+from softnce.config.file import load_config
+from softnce.errors import ConfigError
+from tune_spaces.signals import Signals
+from tune_spaces.space.space import SearchSpace, search_space
+from tune_spaces.study.fingerprint import stored_folder
+from tune_spaces.study.folder import StudyFolder, find_study
+
+
+@dataclass(frozen=True)
+class StudyContext:
+    """What the steps of one search share.
+
+    Attributes:
+        config: of the study.
+        folder: of the study.
+        space: what is searched.
+        console: where a person looks.
+        signals: how a person ends it.
+    """
+
+    config: Config
+    folder: StudyFolder
+    space: SearchSpace
+    console: Console
+    signals: Signals = field(default_factory=Signals)
+
+
+def stored_study_context(study: str | None, console: Console) -> StudyContext:
+    """Open a study as its folder tells it, without its data.
+
+    Raises:
+        ConfigError: there is no such study, or its files are damaged.
+    """
+    root = find_study(study)
+    if not (root / "optuna.db").exists():
+        raise ConfigError(f"{root}: no trial has begun yet; softnce search begins")
+    config = load_config(root / "config.yaml", [])
+    return StudyContext(config, stored_folder(root), search_space(config), console)

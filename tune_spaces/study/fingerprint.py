@@ -1,0 +1,133 @@
+"""What a study is about: data, settings and weights, stored in its folder and compared."""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from softnce.config.config import Config
+from softnce.config.file import to_yaml
+from softnce.errors import ConfigError
+from softnce.whole_files import write_json, write_text
+from tune_spaces.study.folder import StudyFolder
+
+_FREE = {  # what may change when a study is continued
+    "search": {"trials", "time_budget_s", "keep_top", "name"},
+    "resources": None,
+    "tracking": None,
+    "data": {"path"},
+}
+
+
+def stored_folder(root: Path) -> StudyFolder:
+    """Open the folder of a study under the name that the study has."""
+    return StudyFolder(root, str(_read(root / "study.json").get("name") or root.name))
+
+
+def fingerprint(config: Config, data_digest: str) -> dict[str, Any]:
+    """Return what must not change while a study goes on, as nested plain values."""
+    nested = config.model_dump(mode="json")
+    for section, names in _FREE.items():
+        if names is None:
+            nested.pop(section)
+        else:
+            nested[section] = {k: v for k, v in nested[section].items() if k not in names}
+    return {"data": data_digest, "config": nested, "softnce": version("softnce")}
+
+
+def require_same(folder: StudyFolder, config: Config, data_digest: str) -> None:
+    """Store the fingerprint of a new study, or compare it with the stored one.
+
+    Raises:
+        ConfigError: the study exists with other data or settings; the difference is named.
+    """
+    path = folder.root / "study.json"
+    now = {"name": folder.name, **fingerprint(config, data_digest)}
+    if path.exists():
+        stored = _read(path)
+        _require_equal(folder, {k: v for k, v in stored.items() if k != "weights"}, now)
+    else:
+        folder.root.mkdir(parents=True, exist_ok=True)
+        write_json(path, now)
+    write_text(folder.root / "config.yaml", to_yaml(config))
+
+
+def require_same_weights(folder: StudyFolder, weights: Mapping[str, str]) -> None:
+    """Store which pretrained weights a study starts at, or compare; a folder's may be replaced.
+
+    Args:
+        folder: of a study that has a fingerprint.
+        weights: digest by the word of what starts at them: encoder, simcse.
+
+    Raises:
+        ConfigError: the same folder or id now holds other weights.
+    """
+    path = folder.root / "study.json"
+    stored = _read(path)
+    if "weights" in stored:
+        _require_equal(folder, {"weights": stored["weights"]}, {"weights": dict(weights)})
+    else:
+        write_json(path, {**stored, "weights": dict(weights)})
+
+
+def _require_equal(folder: StudyFolder, stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    differences = _differences(stored, now)
+    if differences:
+        raise ConfigError(
+            f"{folder.root}: this study exists with {'; '.join(differences[:4])}. Undo the "
+            "change, or start another study with --out NEW_FOLDER"
+        )
+
+
+def store_size(root: Path, *, valid: int) -> None:
+    """Remember how many validation queries a study has, for reports without its data."""
+    write_json(root / "sizes.json", {"valid": valid})
+
+
+def stored_size(root: Path) -> int:
+    """Return the number of validation queries; 1, which shows no gain, where it is not known.
+
+    Raises:
+        ConfigError: the file is damaged.
+    """
+    path = root / "sizes.json"
+    if not path.exists():
+        return 1
+    try:
+        valid = json.loads(path.read_text())["valid"]
+    except (ValueError, KeyError, TypeError):
+        valid = None
+    if not isinstance(valid, int) or valid < 1:
+        raise ConfigError(
+            f"{path}: does not tell the number of validation queries; remove it, and the same "
+            "softnce search writes it anew"
+        )
+    return valid
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text())
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid JSON; the study cannot be continued") from error
+    if not isinstance(stored, dict):
+        raise ConfigError(f"{path}: not a study's fingerprint; the study cannot be continued")
+    return stored
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            name = f"{prefix}{key}".removeprefix("config.")
+            found.append(f"{name} {_short(old)} (now {_short(new)})")
+    return found
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
