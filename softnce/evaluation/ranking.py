@@ -39,7 +39,7 @@ def ranks(
 
     Raises:
         DataError: there is nothing to rank, or an answer is no row of the candidates.
-        RunError: a vector holds NaN or infinity.
+        RunError: a vector holds NaN or infinity, or a dot product overflows.
     """
     _require_answers(len(queries), len(candidates), answers)
     _require_finite(queries, candidates)
@@ -50,11 +50,14 @@ def ranks(
     rows = min(len(queries), max(1, BLOCK_BYTES // (len(candidates) * precision.itemsize)))
     scores = candidates.new_empty(rows, len(candidates))  # one for all blocks: the heap stays whole
     found = torch.empty(len(queries), dtype=torch.float64, device=queries.device)
+    may_overflow = _may_overflow(queries, candidates)
     with torch.no_grad(), torch.autocast(queries.device.type, enabled=False):
         for start in range(0, len(queries), rows):
             block = queries[start : start + rows].to(precision)
             here = slice(start, start + len(block))
             part = torch.mm(block, candidates.T, out=scores[: len(block)])
+            if may_overflow:
+                _require_finite_products(part)
             found[here] = _block_ranks(part, answers[here].long(), copies, ties)
     return found
 
@@ -163,6 +166,28 @@ def _require_finite(queries: Queries, candidates: Candidates) -> None:
             f"{faults[0]} of {len(queries)} query vectors and {faults[1]} of {len(candidates)} "
             "candidate vectors hold NaN or infinity: the encoder has diverged, lower "
             "optim.learning_rate"
+        )
+
+
+def _may_overflow(queries: Queries, candidates: Candidates) -> bool:
+    """Tell whether some dot product could leave its precision; looks at the largest numbers only.
+
+    Candidates have the precision that scores are made in.
+    """
+    left, right = (
+        float(torch.linalg.vector_norm(vectors.detach(), ord=math.inf))
+        for vectors in (queries, candidates)
+    )
+    return candidates.shape[1] * left * right > torch.finfo(candidates.dtype).max
+
+
+def _require_finite_products(scores: Float[Tensor, "q c"]) -> None:
+    faults = int((~scores.isfinite()).sum())
+    if faults:
+        raise RunError(
+            f"{faults} of {scores.numel()} dot products of finite vectors overflow "
+            f"{str(scores.dtype).removeprefix('torch.')}: the encoder has diverged, lower "
+            "optim.learning_rate, or set encoder.similarity to cosine"
         )
 
 

@@ -60,8 +60,9 @@ def weighted_info_nce(logits: Logits, shares: Shares, answers: Answers) -> Loss:
     """Pull each query to its own snippet and, by their shares, to the negatives as well.
 
     Source: Eq. 13, with c_j in the numerator (the printed c_i is a slip). The targets of a row sum
-    to 2. Proposition 1 does not make this the smaller loss: with alpha = beta = 1 it exceeds
-    Soft-InfoNCE by log(4 (N - 2) / (N - 1)) or more, always.
+    to 2. Proposition 1 does not make this the smaller loss: with alpha = beta = 1 and no floor it
+    exceeds Soft-InfoNCE by log(4 (N - 2) / (N - 1)) or more; the floor of appendix C.2 makes
+    Soft-InfoNCE larger, and may narrow the gap.
 
     Args:
         logits: (q, c) similarity over temperature.

@@ -154,6 +154,22 @@ def test_broken_vectors_are_refused_with_their_count(broken):
         ranks(left, right, answers)
 
 
+@pytest.mark.parametrize("signs", [(1.0, 1.0), (1.0, -1.0)])
+def test_finite_vectors_whose_product_overflows_are_refused(signs):
+    """Alone the products are infinite; with opposite signs their sum is NaN, which ranked .5."""
+    long = 1e25 * torch.tensor([signs])
+    candidates = torch.cat([torch.full((1, 2), 1e25), torch.ones(2, 2)])
+    message = r"^1 of 3 dot products of finite vectors overflow float32: .*optim.learning_rate"
+    with pytest.raises(RunError, match=message):
+        ranks(long, candidates, torch.tensor([0]))
+
+
+def test_long_vectors_whose_products_are_finite_are_ranked():
+    long = torch.tensor([[1e25, 0.0], [0.0, 1e25]])
+    candidates = torch.tensor([[1e5, 1e25], [1e6, 1.0]])
+    assert ranks(long[:1], candidates, torch.tensor([0])).tolist() == [2.0]
+
+
 @pytest.mark.parametrize("answer", [-1, 50])
 def test_an_answer_outside_the_candidates_is_refused(answer):
     left, right, answers = draw(seed=11)

@@ -63,6 +63,23 @@ def test_the_gap_is_reached():
     assert gap.item() == pytest.approx(math.log(8 / 3))
 
 
+def test_a_floor_narrows_the_gap_below_its_bound():
+    """The same with a floor of 0.1, w = (0.1, 3/2, 3/2): log(8 / 3) - log(1.6 / 1.5), by hand."""
+    logits = torch.tensor([[-800.0, 0.0, -math.log(2), -math.log(2)]], dtype=torch.float64)
+    scores = torch.tensor([[0.0, 1e4, 0.0, 0.0]], dtype=torch.float64)
+    answer = torch.tensor([0])
+    shares = negative_shares(scores, temperature=1, answers=answer)
+    weights = negative_weights(scores, alpha=1, beta=1, temperature=1, floor=0.1, answers=answer)
+    gap = weighted_info_nce(logits, shares, answer) - soft_info_nce(logits, weights, answer)
+    assert gap.item() == pytest.approx(math.log(8 / 3) - math.log(1.6 / 1.5))
+
+
+def test_what_the_docstring_claims_of_the_gap_is_for_no_floor():
+    said = " ".join(str(weighted_info_nce.__doc__).split())
+    assert "and no floor it exceeds Soft-InfoNCE by log(4 (N - 2) / (N - 1)) or more" in said
+    assert "always" not in said
+
+
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("size", SIZES)
 def test_weighted_info_nce_exceeds_info_nce(size, scale):
