@@ -121,8 +121,8 @@ class StudySearcher(_OfThisProcess, Searcher):
             return self.suggest(trial_id)
         for watcher in self._watchers:
             watcher.started(proposal, config)
-        is_baseline = proposal.role in ("infonce", "noise")
-        return {"assignment": dict(self._plan.assign(proposal)), "is_baseline": is_baseline}
+        is_spared = proposal.role != "search"
+        return {"assignment": dict(self._plan.assign(proposal)), "is_spared": is_spared}
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record a result; unlike on_trial_result this sees a trial's last one too."""
@@ -224,9 +224,10 @@ class Relay(_OfThisProcess, Callback):
 
 @final
 class FairASHA(ASHAScheduler):
-    """ASHA that measures the baselines like all others, and lets them finish.
+    """ASHA that measures the first points like all others, and lets them finish.
 
-    It knows a trial by its key, which stays when the trial goes on in another search.
+    The baselines and the paper's own settings are what all others are compared with. It knows a
+    trial by its key, which stays when the trial goes on in another search.
     """
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:  # noqa: ANN401
@@ -241,11 +242,11 @@ class FairASHA(ASHAScheduler):
     ) -> str:
         """Return whether a trial goes on; epochs that were not reported are judged first."""
         one, decision = _known_by_key(trial), self.CONTINUE
+        is_spared = getattr(trial, "config", {}).get("is_spared", False)
         for epoch in [*result.get("before", ()), result]:
-            if decision == self.CONTINUE and "epoch" in epoch:
+            if (is_spared or decision == self.CONTINUE) and "epoch" in epoch:
                 decision = super().on_trial_result(tune_controller, one, epoch)
-        is_baseline = getattr(trial, "config", {}).get("is_baseline", False)
-        return str(self.CONTINUE if is_baseline else decision)
+        return str(self.CONTINUE if is_spared else decision)
 
     def on_trial_complete(
         self,

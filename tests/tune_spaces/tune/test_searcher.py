@@ -1,13 +1,16 @@
 """What the searcher tells the ledger about endings."""
 
+from types import SimpleNamespace
+
 import optuna
 import pytest
 
 from softnce.config.file import validated
 from softnce.errors import SetupError
+from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.tune.searcher import Plan, StopSwitch, StudySearcher
+from tune_spaces.tune.searcher import Plan, StopSwitch, StudySearcher, asha
 
 SPACE = {"loss/temperature": {"real": [0.02, 0.2], "log": True}}
 DONE = {"epoch": 1, "objective": 0.5, "finished": True}
@@ -44,3 +47,37 @@ def test_a_search_that_has_lost_its_study_tells_nothing_more(study, tmp_path):
     assert told == ("RUNNING", {})
     assert switch.is_pressed()
     assert switch.exit_code == SetupError.exit_code
+
+
+def judged_last(study, folder, role):
+    """Report a hopeless first epoch of the first trial of a role, after many good ones."""
+    search = {"space": SPACE, "asha": {"reduction": 2}}
+    settings = {"data": {"path": "x"}, "loss": {"name": "soft-infonce"}, "search": search}
+    config = validated(settings)
+    space = search_space(config)
+    trial_store = TrialStore(study, space)
+    trial_store.enqueue_once(first_points(space, "paper", 4321))
+    plan = Plan(space.config, lambda one: {"folder": f"f/{one.key}"}, lambda key: folder / key, 9)
+    searcher, scheduler = StudySearcher(trial_store, plan, StopSwitch(None), []), asha(config, [])
+    for number in range(4):
+        good = SimpleNamespace(trial_id=f"good{number}", config={})
+        scheduler.on_trial_add(None, good)
+        scheduler.on_trial_result(None, good, {"epoch": 1, "objective": 0.9})
+    given = [(str(number), searcher.suggest(str(number))) for number in range(4)]
+    roles = [one.user_attrs["role"] for one in study.get_trials()]
+    trial_id, assigned = given[roles.index(role)]
+    trial = SimpleNamespace(trial_id=trial_id, config=assigned)
+    scheduler.on_trial_add(None, trial)
+    return [
+        scheduler.on_trial_result(None, trial, {"epoch": epoch, "objective": 0.1})
+        for epoch in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize("role", ["infonce", "noise", "paper"])
+def test_a_first_point_runs_to_its_end_however_weak(study, tmp_path, role):
+    assert judged_last(study, tmp_path, role) == ["CONTINUE", "CONTINUE"]
+
+
+def test_a_weak_trial_of_the_search_is_stopped(study, tmp_path):
+    assert judged_last(study, tmp_path, "search")[0] == "STOP"
