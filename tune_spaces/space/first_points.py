@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from softnce.config.file import value_at
+from softnce.errors import ConfigError
 from tune_spaces.space.space import SearchSpace, Value
 
 INFONCE = {"loss/name": "infonce"}
@@ -47,7 +48,19 @@ def first_points(space: SearchSpace, always_try: str, noise_seed: int) -> list[P
 
     Everything that is searched besides the loss keeps the configuration's own value in all of
     them, so that they can be compared with each other.
+
+    Raises:
+        ConfigError: a point has no place in what the sampler learns from, and the sampler cannot
+            do without.
     """
+    points = _points(space, always_try, noise_seed)
+    if space.base.search.sampler == "gp":
+        for point in points:
+            _require_drawn(space, point)
+    return points
+
+
+def _points(space: SearchSpace, always_try: str, noise_seed: int) -> list[Point]:
     seed: dict[str, Value] = {"optim/seed": noise_seed}
     points = [_point("infonce", space, INFONCE, {}), _point("noise", space, INFONCE, seed)]
     if always_try != "paper":
@@ -80,6 +93,18 @@ def _point(
         place = learnable if space.dimensions[path].holds(own) else rest
         place[path] = own
     return Point(role, learnable, rest)
+
+
+def _require_drawn(space: SearchSpace, point: Point) -> None:
+    """Refuse a point without a value for a dimension, which gp would then forget for all trials."""
+    outside = sorted(space.dimensions.keys() - space.ties.keys() - point.drawn.keys())
+    if outside:
+        cure = "search.always_try to infonce" if point.role == "paper" else "the range to hold it"
+        raise ConfigError(
+            f"search.space {outside[0]}: the first point {point.role} has a value outside of it, "
+            "and gp learns only from settings that all trials drew from the space: set "
+            f"{cure}, or search.sampler to tpe"
+        )
 
 
 def _own_value(space: SearchSpace, path: str) -> Value:

@@ -208,6 +208,7 @@ def search_space(base: Config) -> SearchSpace:
         for other in (*dimension.when, *(ties[path].paths if path in ties else ())):
             value_at(base, other)
         _require_possible(dimension, path)
+        _require_seen_by_the_sampler(base, path, dimension)
     ordered = _in_order(dimensions, ties)
     space = SearchSpace({path: dimensions[path] for path in ordered}, ties, base)
     _require_valid_draws(space)
@@ -332,6 +333,15 @@ def _require_possible(dimension: Dimension, path: str) -> None:
                 raise ConfigError(
                     f"search.space {path}: when {other} is {value!r}, which it can never be"
                 )
+
+
+def _require_seen_by_the_sampler(base: Config, path: str, dimension: Dimension) -> None:
+    """Refuse a condition where the sampler learns only from settings that every trial has."""
+    if base.search.sampler == "gp" and dimension.when and dimension.tie is None:
+        raise ConfigError(
+            f"search.space {path}: has a condition, and gp draws such a setting at random for "
+            "ever: leave out its when, or set search.sampler to tpe"
+        )
 
 
 def _in_order(dimensions: Mapping[str, Dimension], ties: Mapping[str, Expression]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from softnce.config.sections.study import SearchSection
 from softnce.errors import ConfigError
 from tune_spaces.space.first_points import Point
 from tune_spaces.space.space import SearchSpace, Value
@@ -141,12 +142,12 @@ class TrialStore:
         return trial, self._drawn(trial)
 
     def _reseed(self, number: int) -> None:
-        self._study.sampler = _sampler(self._search.seed, number, self._search.n_startup_trials)
+        self._study.sampler = _sampler(self._search, number)
 
     def _drawn(self, trial: optuna.Trial) -> Proposal:
         fixed: dict[str, Value] = trial.user_attrs.get("fixed", {})
         values = self._space.suggest(trial, fixed)
-        proposed_by = _origin(trial)
+        proposed_by = _origin(trial, self._search.sampler)
         proposal = Proposal(
             trial.number, values, trial.user_attrs.get("role", "search"), proposed_by
         )
@@ -208,21 +209,21 @@ class TrialStore:
         self._study.tell(trial, best, state=twin.state)
 
 
-def _sampler(seed: int, number: int, startup: int) -> optuna.samplers.BaseSampler:
+def _sampler(search: SearchSection, number: int) -> optuna.samplers.BaseSampler:
+    """Build the study's sampler for one draw, seeded by (study seed, trial number)."""
+    startup, seed = search.n_startup_trials, (search.seed * 1_000_003 + number) % 2**32
+    if search.sampler == "gp":
+        return optuna.samplers.GPSampler(n_startup_trials=startup, seed=seed)
     return optuna.samplers.TPESampler(
-        multivariate=True,
-        group=True,
-        constant_liar=True,
-        n_startup_trials=startup,
-        seed=(seed * 1_000_003 + number) % 2**32,
+        multivariate=True, group=True, constant_liar=True, n_startup_trials=startup, seed=seed
     )
 
 
-def _origin(trial: optuna.Trial) -> str:
+def _origin(trial: optuna.Trial, sampler: str) -> str:
     """Say who chose a trial's values: a list, chance, or the fitted sampler."""
     if "fixed" in trial.user_attrs:
         return "first"
-    return "tpe" if trial.relative_params else "random"
+    return sampler if trial.relative_params else "random"
 
 
 def _proposal(frozen: FrozenTrial) -> Proposal | None:

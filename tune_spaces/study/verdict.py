@@ -34,7 +34,7 @@ class Row:
         value: best validation metric so far; None before the first epoch.
         state: complete, pruned, failed, interrupted.
         role: infonce, noise, paper, search.
-        proposed_by: first, random, tpe.
+        proposed_by: first, random, tpe, gp.
         note: what a reader should know.
     """
 

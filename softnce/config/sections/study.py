@@ -13,7 +13,11 @@ MetricName = Literal["mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_a
 class AshaSection(Section):
     """Early stopping of weak trials."""
 
-    enabled: bool = Field(default=True, description="stop trials that trail at the same epoch")
+    enabled: bool = Field(
+        default=True,
+        description="stop trials that trail at the same epoch; the first points, InfoNCE and the "
+        "paper's own settings, run to their end",
+    )
     grace_epochs: int = Field(
         1, ge=1, description="no trial stops before this epoch has been reported"
     )
@@ -39,6 +43,11 @@ class SearchSection(Section):
     always_try: Literal["paper", "infonce"] = Field(
         "paper", description="paper: InfoNCE and the settings of Table 7 come first"
     )
+    sampler: Literal["tpe", "gp"] = Field(
+        "tpe",
+        description="what proposes values after the start: tpe: a tree of Parzen estimators; gp: "
+        "a Gaussian process, for spaces without conditions and without search.asha",
+    )
     n_startup_trials: int = Field(10, ge=1, description="trials before the fitted sampler proposes")
     infonce_share: Share = Field(
         0.2, description="least share of trials for InfoNCE, when it has dimensions of its own"
@@ -55,6 +64,15 @@ class SearchSection(Section):
         description="training seed of InfoNCE's second run, which shows the noise",
     )
     keep_top: int = Field(3, ge=1, description="trials whose weights are kept")
+
+    @model_validator(mode="after")
+    def _sampler_sees_all_trials(self) -> "SearchSection":
+        if self.sampler == "gp" and self.asha.enabled:
+            raise ValueError(
+                "search.sampler: gp learns from complete trials only, so those that ASHA stops "
+                "would teach it nothing: set search.asha.enabled to false, or search.sampler to tpe"
+            )
+        return self
 
 
 class ResourcesSection(Section):

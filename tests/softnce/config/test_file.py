@@ -65,6 +65,10 @@ def test_a_key_like_no_other_gets_no_suggestion(fault):
         ("loss: {temperature: .inf}\n", "loss.temperature: input should be"),
         ("loss: {name: triplet}\n", "'top-k' or 'dynamic-threshold', found 'triplet'"),
         ("search: {name: ../up}\n", "search.name: String should match"),
+        (
+            "search: {sampler: gp}\n",
+            "gp learns from complete trials only, so those that ASHA",
+        ),
         ("encoder: {kind: transformer}\n", "encoder.kind: transformer needs encoder.model"),
         ("encoder: {model: bert}\n", "the static encoder is trained from scratch"),
         ("1: 3\n", "c.yaml:2: 1: Keys should be strings"),

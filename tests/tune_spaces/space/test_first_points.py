@@ -1,6 +1,7 @@
 import pytest
 
 from softnce.config.file import validated
+from softnce.errors import ConfigError
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
 
@@ -47,6 +48,32 @@ def test_infonce_comes_twice_with_two_seeds_then_the_paper():
 def test_only_the_estimators_of_the_space_are_tried(space, sections, estimators):
     found = configs(space, **sections)[2:]
     assert [one.weights.estimator for one in found] == estimators
+
+
+GP = {"sampler": "gp", "asha": {"enabled": False}}
+
+
+@pytest.mark.parametrize(
+    ("space", "always_try", "said"),
+    [
+        (
+            {"weights/temperature": {"real": [0.05, 5]}},
+            "paper",
+            "weights/temperature: the first point paper has a value outside of it.*"
+            "set search.always_try to infonce, or search.sampler to tpe",
+        ),
+        (
+            {"loss/temperature": {"real": [0.5, 5]}},
+            "infonce",
+            "loss/temperature: the first point infonce.*set the range to hold it",
+        ),
+    ],
+)
+def test_a_point_that_would_blind_a_gaussian_process_is_refused(space, always_try, said):
+    settings = {"data": {"path": "x"}, "search": {"space": space, **GP}}
+    made = search_space(validated(settings))
+    with pytest.raises(ConfigError, match=said):
+        first_points(made, always_try, 4321)
 
 
 def test_infonce_alone_can_be_asked_for():

@@ -63,6 +63,14 @@ def test_conditions_are_heeded():
     assert len({values["loss/name"] for values in drawn}) == 2
 
 
+def test_a_condition_is_refused_where_the_sampler_would_never_learn_it():
+    search = {"sampler": "gp", "asha": {"enabled": False}}
+    space = {"weights/alpha": {"real": [0.2, 1.9], "when": SOFT}}
+    config = validated({"data": {"path": "x"}, "search": {"space": space, **search}})
+    with pytest.raises(ConfigError, match=r"weights/alpha: has a condition, and gp draws.*tpe"):
+        search_space(config)
+
+
 def test_a_condition_on_a_setting_outside_the_space_looks_at_the_configuration():
     space = {"weights/alpha": {"real": [0, 1], "when": {"weights/estimator": "teacher"}}}
     assert draws(made(space), 3) == [{}, {}, {}]

@@ -211,6 +211,21 @@ def test_the_sampler_takes_over_after_the_start(opened):
     assert {one.proposed_by for one in proposals[7:]} == {"tpe"}
 
 
+PLAIN = {
+    "loss/temperature": {"real": [0.02, 0.2], "log": True},
+    "optim/learning_rate": {"real": [1e-4, 1e-2], "log": True},
+}
+
+
+def test_a_gaussian_process_takes_over_after_the_start(opened):
+    settings = {"sampler": "gp", "asha": {"enabled": False}, "always_try": "infonce"}
+    proposals = asked(opened(n_startup_trials=4, space=PLAIN, **settings), 7)
+    by = [one.proposed_by for one in proposals]
+    assert by == ["first"] * 3 + ["random"] + ["gp"] * 3
+    again = asked(opened("b", n_startup_trials=4, space=PLAIN, **settings), 7)
+    assert [one.values for one in again] == [one.values for one in proposals]
+
+
 def test_another_seed_asks_otherwise(opened):
     first, other = (asked(opened(str(seed), seed=seed), 5)[3:] for seed in (0, 1))
     assert [one.values for one in first] != [one.values for one in other]
