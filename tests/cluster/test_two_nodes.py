@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from tune_spaces.tracking.tracking import own_uri
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow]
 
 REPOSITORY = Path(__file__).parents[2]
 

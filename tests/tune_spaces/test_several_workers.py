@@ -15,7 +15,7 @@ from softnce.config.file import validated
 from tests.clusters import LEFT_BEHIND, head_node, left_running, run_python
 from tune_spaces.search import search
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow]
 
 SEARCH = "from softnce.__main__ import main; main()"
 HOG = """

@@ -14,7 +14,7 @@ from tests.faults import begun, ended, in_mid_epoch, members, outcomes, survivor
 from tests.faults import family as family_of
 from tune_spaces.tracking.tracking import own_uri
 
-pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.long, pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
 
 EPOCHS = 12
 

@@ -16,7 +16,7 @@ from softnce.training.resource_errors import explained
 from tests.faults import begun, ended, in_mid_epoch, members, outcomes, softnce, wait_for_one
 from tests.servers import free_port, started_server, stop
 
-pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.long, pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
 
 EPOCHS = 12
 AWAY_S = 30

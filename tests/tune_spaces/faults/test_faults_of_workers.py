@@ -7,7 +7,7 @@ import yaml
 
 from tests.faults import begun, ended, in_mid_epoch, members, outcomes, wait_for_one
 
-pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.long, pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
 
 EPOCHS = 16
 
