@@ -4,13 +4,13 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from softnce.errors import EXIT_STOPPED, ConfigError
+from tune_spaces.config_source import config_path, source_name
 
 if TYPE_CHECKING:
     from softnce.config.config import Config
@@ -161,29 +161,6 @@ def clean(
         return
     cleaning.remove(items)
     typer.echo(f"{total} freed")
-
-
-def config_path(config: str | None) -> Path:
-    """Find the configuration: a file, or the preset of that name.
-
-    Raises:
-        ConfigError: it is neither.
-    """
-    if config is not None and (config.endswith((".yaml", ".yml")) or Path(config).is_file()):
-        return Path(config)
-    presets = files("tune_spaces.space") / "presets"
-    name = config or "quick"
-    with as_file(presets / f"{name}.yaml") as path:
-        if path.exists():
-            return path
-    known = ", ".join(sorted(Path(one.name).stem for one in presets.iterdir()))
-    raise ConfigError(f"{name}: neither a YAML file nor a preset; the presets are: {known}")
-
-
-def source_name(path: Path, data: str | None) -> str:
-    """Name a study after its configuration file; with a preset, after its data too."""
-    is_preset = path.parent.name == "presets"
-    return f"{path.stem}-{Path(data).stem}" if is_preset and data else path.stem
 
 
 def seconds(text: str) -> float:

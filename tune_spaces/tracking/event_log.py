@@ -8,6 +8,7 @@ import logging
 import re
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,12 +40,20 @@ class EventLog:
         Torn parts are left out, with one warning; an end without its newline is torn only once
         something follows it, for it may be in the writing.
         """
+        return self._read(self._start)
+
+    def all(self) -> list[Event]:
+        """Return all events in order, those that have arrived too; an epoch may be there twice."""
+        return [event for event, _ in self._read(lambda _: 0)]
+
+    def _read(self, start: Callable[[int], int]) -> list[tuple[Event, int]]:
+        """Return the events from where a function of the log's size tells."""
         if not self._path.exists():
             return []
         events, torn = [], []
         with self._lock, self._path.open("rb") as file:
             size = file.seek(0, 2)
-            at = file.seek(self._start(size))
+            at = file.seek(start(size))
             for part in (part for line in file for part in _START.split(line)):
                 after = at + len(part)
                 event = _parsed(part)

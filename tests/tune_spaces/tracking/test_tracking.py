@@ -268,6 +268,7 @@ def test_an_event_that_lacks_only_its_newline_is_not_lost(tmp_path):
     log.append({"kind": "report", "epoch": 2})
     log.arrived(cursor)
     assert [event["epoch"] for event, _ in log.pending()] == [2]
+    assert [event["epoch"] for event in log.all()] == [1, 2]
 
 
 @pytest.mark.parametrize("cursor", [b"abc", b"-5", b"99999999", b"\xff\0", b"1e3"])
