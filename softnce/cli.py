@@ -162,6 +162,7 @@ def _show(report: "MiningReport", out: Path) -> None:
         table.add_row(f"{split} pairs", str(count))
     for reason, count in [*report.dropped.items(), *report.skipped.items()]:
         table.add_row(f"dropped: {reason}", str(count))
+    table.add_row(f"packages (splits are by {report.split_by})", str(report.packages))
     if report.unreadable:
         table.add_row("files with faults", str(len(report.unreadable)))
     Console().print(table)

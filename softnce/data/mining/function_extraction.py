@@ -9,14 +9,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tree_sitter import Node, QueryCursor
+from tree_sitter import Node
 
 from softnce.data.dedup import Shingles, code_tokens, shingles
-from softnce.data.source_code.docstrings import occurs, query_fault, summary
-from softnce.data.source_code.languages import LANGUAGES, Language, compiled, parser
-from softnce.data.source_code.stripping import edited, without_query
+from softnce.data.mining.source_text import (
+    SECONDS,
+    Deadline,
+    UnreadableError,
+    functions,
+    parsed,
+    read_source,
+)
+from softnce.data.source_code.docstrings import occurring, occurs, query_fault, summary
+from softnce.data.source_code.languages import LANGUAGES, Language
+from softnce.data.source_code.stripping import (
+    edited,
+    string_holds,
+    without_comments,
+    without_query,
+)
 
-MAX_BYTES = 1_000_000
 MIN_LINES = 3
 
 _GENERATED = re.compile(
@@ -26,10 +38,18 @@ _GENERATED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to mine: where it is, and its name below the folder given, the same on any machine."""
+    r"""A file to mine.
+
+    Attributes:
+        path: where it is.
+        name: below the folder given, the same on any machine; bytes that are no UTF-8 stand as
+            ``\xe9`` in it.
+        package: the repository or package that it belongs to, named in the same way.
+    """
 
     path: Path
     name: str
+    package: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +69,7 @@ class Function:
 class Harvest:
     """What one file gave: functions, what was dropped and why, what made it unreadable."""
 
-    name: str
+    source: Source
     functions: list[Function] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     seen: int = 0
@@ -62,41 +82,38 @@ def harvest_all(sources: Sequence[Source], language: str) -> list[Harvest]:
     return [harvest(source, LANGUAGES[language]) for source in sources]
 
 
-def harvest(source: Source, language: Language) -> Harvest:
-    """Harvest one file; whatever is wrong with it is named, never raised."""
-    result = Harvest(source.name)
+def harvest(source: Source, language: Language, *, seconds: float = SECONDS) -> Harvest:
+    """Harvest one file; whatever is wrong with it is named, never raised.
+
+    Args:
+        source: the file.
+        language: its language.
+        seconds: of the processor, after which the functions found so far must do.
+    """
+    result = Harvest(source)
     try:
-        content = _read(source.path)
+        _fill(result, language, Deadline(seconds))
     except OSError as error:
         result.fault = error.strerror or type(error).__name__
-        return result
-    except ValueError as error:
+    except UnreadableError as error:
         result.fault = str(error)
-        return result
+    return result
+
+
+def _fill(result: Harvest, language: Language, deadline: Deadline) -> None:
+    content = read_source(result.source.path)
     result.skipped = _skipped(content)
     if result.skipped:
-        return result
-    root = parser(language.name).parse(content).root_node
+        return
+    root = parsed(content, language, deadline).root_node
     if root.has_error:
         result.fault = "syntax errors; its sound functions were used"
-    for node in _outermost(root, language):
+    for node in _outermost(functions(root, language)):
+        deadline.check()
         result.seen += 1
         reason = _unwanted(node, language) or _take(node, language, content, result.functions)
         if reason:
             result.dropped[reason] += 1
-    return result
-
-
-def _read(path: Path) -> bytes:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise ValueError(f"larger than {MAX_BYTES // 1_000_000} MB")
-    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8 (byte {error.start})") from error
-    return content
 
 
 def _skipped(content: bytes) -> str:
@@ -105,11 +122,10 @@ def _skipped(content: bytes) -> str:
     return "generated file" if _GENERATED.search(content[:600]) else ""
 
 
-def _outermost(root: Node, language: Language) -> Iterator[Node]:
+def _outermost(definitions: Sequence[Node]) -> Iterator[Node]:
     """Leave out functions inside functions: the outer one's code holds them already."""
-    nodes = QueryCursor(compiled(language.name, language.functions)).captures(root)
     end = -1
-    for node in sorted(nodes.get("function", []), key=lambda node: node.start_byte):
+    for node in definitions:
         if node.start_byte >= end:
             end = node.end_byte
             yield node
@@ -137,9 +153,12 @@ def _take(node: Node, language: Language, content: bytes, into: list[Function]) 
     docstring = language.doc_text((documentation[0].text or b"").decode())
     query = summary(docstring)
     code = _code(node, documentation, content)
-    if occurs(query, code):
-        code = without_query(code, [query], language.name)
-    fault = _fault(query, code)
+    fault = _shortness(code) or query_fault(query)
+    told = [] if fault else occurring([query, *docstring.splitlines()], code)
+    if told:
+        code = without_query(code, told[:1] if told[0] == query else [], language.name)
+        code = without_comments(code, told, language.name)
+        fault = _shortness(code) or _telling(code, query, told, language)
     if fault is None:
         tokens = code_tokens(code)
         lines = (node.start_point.row + 1, node.end_point.row + 1)
@@ -149,10 +168,18 @@ def _take(node: Node, language: Language, content: bytes, into: list[Function]) 
     return fault
 
 
-def _fault(query: str, code: str) -> str | None:
-    if sum(bool(line.strip()) for line in code.splitlines()) < MIN_LINES:
-        return f"fewer than {MIN_LINES} lines of code"
-    return query_fault(query) or ("query repeated in the code" if occurs(query, code) else None)
+def _shortness(code: str) -> str | None:
+    is_short = sum(bool(line.strip()) for line in code.splitlines()) < MIN_LINES
+    return f"fewer than {MIN_LINES} lines of code" if is_short else None
+
+
+def _telling(code: str, query: str, told: Sequence[str], language: Language) -> str | None:
+    """Name what a code still says of its docstring, where no comment says it."""
+    if occurs(query, code):
+        return "query repeated in the code"
+    if string_holds(code, told, language.name):
+        return "docstring repeated in the code"
+    return None
 
 
 def _code(node: Node, documentation: Sequence[Node], content: bytes) -> str:

@@ -24,7 +24,9 @@ from softnce.data.splitting import splits
 from softnce.errors import DataError
 
 Progress = Callable[[str, int, int], None]  # phase, done, total
+_Taken = tuple[Source, Function]
 
+MIN_PACKAGES = 20  # with fewer, a division by package would leave the held-out parts to chance
 _CHUNK = 32  # files a worker takes at a time
 _AHEAD = 3  # chunks in flight for each worker: more would be wasted once the cap is reached
 
@@ -40,6 +42,8 @@ class MiningReport:
         dropped: functions, by reason.
         skipped: files left out unread, by reason.
         unreadable: files with what is wrong with them.
+        packages: repositories or packages that the pairs come from.
+        split_by: "package" or "file": what the splits keep whole.
         digest: of the texts, ids and splits; equal to that of the set read back.
         seconds: it took.
     """
@@ -50,18 +54,20 @@ class MiningReport:
     dropped: Mapping[str, int]
     skipped: Mapping[str, int]
     unreadable: tuple[tuple[str, str], ...]
+    packages: int
+    split_by: str
     digest: str
     seconds: float
 
 
 @dataclass(slots=True)
 class _Catch:
-    """The functions taken so far, in order, each with the name of its file."""
+    """The functions taken so far, in order, each with its file."""
 
     skipped: Counter[str]
     cap: int | None
     progress: Progress
-    taken: list[tuple[str, Function]] = field(default_factory=list)
+    taken: list[_Taken] = field(default_factory=list)
     keys: set[bytes] = field(default_factory=set)
     dropped: Counter[str] = field(default_factory=Counter)
     faults: list[tuple[str, str]] = field(default_factory=list)
@@ -85,11 +91,11 @@ class _Catch:
         self.functions += harvest.seen
         self.dropped.update(harvest.dropped)
         self.skipped.update([harvest.skipped] if harvest.skipped else [])
-        self.faults += [(harvest.name, harvest.fault)] if harvest.fault else []
+        self.faults += [(harvest.source.name, harvest.fault)] if harvest.fault else []
         for function in harvest.functions:
-            self._take(harvest.name, function)
+            self._take(harvest.source, function)
 
-    def _take(self, name: str, function: Function) -> None:
+    def _take(self, source: Source, function: Function) -> None:
         key = hashlib.sha256(function.tokens.encode()).digest()
         if key in self.keys:
             self.dropped["duplicate of another function"] += 1
@@ -97,7 +103,7 @@ class _Catch:
             self.dropped["beyond the cap"] += 1
         else:
             self.keys.add(key)
-            self.taken.append((name, function))
+            self.taken.append((source, function))
 
 
 def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user types
@@ -113,7 +119,8 @@ def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user t
     """Mine source folders into a set in the GraphCodeBERT layout.
 
     The same files, seed and cap give the same bytes, on any machine, with any number of workers,
-    wherever the folders lie. A file never has functions in two splits, nor do near-duplicates.
+    wherever the folders lie. A package never has functions in two splits where there are enough of
+    them, a file never; nor have near-duplicates.
 
     Args:
         paths: folders or files of code; vendored folders below them are left out.
@@ -132,17 +139,23 @@ def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user t
         raise DataError(f"max_pairs={max_pairs} leaves nothing to mine: ask for 1 or more")
     spoken = language_named(language)
     check_writable(out)
-    files, skipped = sources(paths, spoken, seed=seed)
-    catch = _Catch(skipped, max_pairs, progress or (lambda _phase, _done, _total: None))
-    catch.fill(_harvests(files, spoken.name, workers or os.cpu_count() or 1), len(files))
+    found = sources(paths, spoken, seed=seed)
+    catch = _Catch(found.skipped, max_pairs, progress or _say_nothing, faults=found.faults)
+    harvests = _harvests(found.files, spoken.name, workers or os.cpu_count() or 1)
+    catch.fill(harvests, len(found.files))
     kept = _without_near_duplicates(catch)
     if not kept:
         raise DataError(_nothing(paths, catch))
     catch.progress("writing", 0, len(kept))
-    parts = _parts(kept, spoken.name, seed)
-    report = _report(catch, parts, time.monotonic() - started)
+    unit = _unit(kept)
+    parts = _parts(kept, unit, spoken.name, seed)
+    report = _report(catch, parts, unit, time.monotonic() - started)
     write_set(out, parts, {**asdict(report), "language": spoken.name, "seed": seed})
     return report
+
+
+def _say_nothing(_phase: str, _done: int, _total: int) -> None:
+    """Serve as a progress that is not shown."""
 
 
 def _harvests(files: Sequence[Source], language: str, workers: int) -> Generator[Harvest]:
@@ -182,7 +195,7 @@ def _pooled(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _without_near_duplicates(catch: _Catch) -> list[tuple[str, Function]]:
+def _without_near_duplicates(catch: _Catch) -> list[_Taken]:
     catch.progress("removing near-duplicates", 0, len(catch.taken))
     firsts = near_duplicates([function.shingles for _, function in catch.taken])
     kept = [item for index, item in enumerate(catch.taken) if firsts[index] == index]
@@ -191,33 +204,42 @@ def _without_near_duplicates(catch: _Catch) -> list[tuple[str, Function]]:
     return kept
 
 
+def _unit(kept: Sequence[_Taken]) -> str:
+    """Say what the splits keep whole: a package where there are enough of them, or a file."""
+    packages = {source.package for source, _ in kept}
+    files = {source.name for source, _ in kept}
+    return "package" if MIN_PACKAGES <= len(packages) < len(files) else "file"
+
+
 def _parts(
-    kept: Sequence[tuple[str, Function]], language: str, seed: int
+    kept: Sequence[_Taken], unit: str, language: str, seed: int
 ) -> dict[str, list[dict[str, Any]]]:
     parts: dict[str, list[dict[str, Any]]] = {"train": [], "valid": [], "test": []}
-    chosen = splits([name for name, _ in kept], seed=seed)
-    for (name, function), split in zip(kept, chosen, strict=True):
-        parts[split].append(_record(name, function, language, split))
+    by_package = unit == "package"
+    groups = [source.package if by_package else source.name for source, _ in kept]
+    chosen = splits(groups, seed=seed)
+    for (source, function), split in zip(kept, chosen, strict=True):
+        parts[split].append(_record(source, function, language, split))
     return {**parts, "codebase": parts["valid"] + parts["test"]}
 
 
-def _record(name: str, function: Function, language: str, split: str) -> dict[str, Any]:
+def _record(source: Source, function: Function, language: str, split: str) -> dict[str, Any]:
     return {
-        "repo": name.split("/", 1)[0] if "/" in name else "",
-        "path": name,
+        "repo": source.package,
+        "path": source.name,
         "func_name": function.name,
         "language": language,
         "code": function.code,
         "code_tokens": function.tokens.split(" "),
         "docstring": function.docstring,
         "docstring_tokens": function.query.split(),
-        "url": f"{name}#L{function.lines[0]}-L{function.lines[1]}",
+        "url": f"{source.name}#L{function.lines[0]}-L{function.lines[1]}",
         "partition": split,
     }
 
 
 def _report(
-    catch: _Catch, parts: Mapping[str, Sequence[Mapping[str, Any]]], seconds: float
+    catch: _Catch, parts: Mapping[str, Sequence[Mapping[str, Any]]], unit: str, seconds: float
 ) -> MiningReport:
     return MiningReport(
         files=catch.files,
@@ -226,6 +248,8 @@ def _report(
         dropped=dict(catch.dropped.most_common()),
         skipped=dict(catch.skipped.most_common()),
         unreadable=tuple(sorted(catch.faults)),
+        packages=len({one["repo"] for records in parts.values() for one in records}),
+        split_by=unit,
         digest=digest({part: _entries(part, records) for part, records in parts.items()}),
         seconds=round(seconds, 2),
     )

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Iterable
 
 MIN_WORDS = 3  # the rule of the GraphCodeBERT-filtered set, and the least that proves a leak
 MAX_WORDS = 256
@@ -15,7 +16,14 @@ _FIELD = re.compile(
     re.MULTILINE,
 )
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|\bhttps?:|\bftp:|\bwww\.")
-_LITERAL = re.compile(r"([a-zA-Z]*)('''|\"\"\"|'|\")(.*?)\2", re.DOTALL)
+_BREAKS_OFF = re.compile(r":[\s`*_]*$")
+_PARAMETER = re.compile(
+    r"[`*]*[a-zA-Z_]\w*[`*]*\s*\((?:[^()]|\([^()]*\))*\)\s*(?::|--?\s)"  # x (int): the size
+    r"|[`*]*[a-z_]\w*[`*]*\s?:"  # x: the size
+    r"|[-*+•]\s"  # - x
+)
+_INSIDE_A_LIST = re.compile(r"-{4}|={4}|~{4}|\s:(?:param|type|rtype|returns?|raises?)\b[^:]*:\s")
+_LITERAL = re.compile(r"('''|\"\"\"|'|\")(.*?)\1", re.DOTALL)
 _GUTTER = re.compile(
     r"^[^\S\n]*(?:/\*+|\*+/|\*(?!\w)|//[/!]?|#+)[^\S\n]?|\*+/[^\S\n]*$", re.MULTILINE
 )
@@ -48,7 +56,7 @@ def summary(docstring: str) -> str:
 
 def unquoted(literal: str) -> str:
     """Read the text inside a Python string literal, adjacent literals joined."""
-    parts = [match.group(3) for match in _LITERAL.finditer(literal)]
+    parts = [match.group(2) for match in _LITERAL.finditer(literal)]
     return inspect.cleandoc("".join(parts).replace("\\\n", "").expandtabs())
 
 
@@ -72,6 +80,13 @@ def occurs(query: str, code: str) -> bool:
     return words.count(" ") + 1 >= MIN_WORDS and f" {words} " in f" {squeezed(code)} "
 
 
+def occurring(texts: Iterable[str], code: str) -> list[str]:
+    """Keep the texts that a code gives away word for word."""
+    held = f" {squeezed(code)} "
+    words = ((text, squeezed(text)) for text in dict.fromkeys(texts))
+    return [text for text, own in words if own.count(" ") + 1 >= MIN_WORDS and f" {own} " in held]
+
+
 def wording(query: str) -> re.Pattern[str]:
     """Compile the search for a query's own words in a raw text, whatever stands between them."""
     return re.compile(r"\W+".join(map(re.escape, _WORD.findall(query))) + r"\.?", re.IGNORECASE)
@@ -80,6 +95,15 @@ def wording(query: str) -> re.Pattern[str]:
 def has_markup(text: str) -> bool:
     """Tell whether a docstring holds tags or addresses, which no one types as a query."""
     return _MARKUP.search(text) is not None
+
+
+def lists_parameters(text: str) -> bool:
+    """Tell whether a docstring's opening describes parameters instead of what the function does.
+
+    >>> lists_parameters("labels (list of int, *optional*): The classes."), lists_parameters("Sort")
+    (True, False)
+    """
+    return _PARAMETER.match(text) is not None or _INSIDE_A_LIST.search(text) is not None
 
 
 def is_english(text: str) -> bool:
@@ -105,4 +129,8 @@ def query_fault(query: str) -> str | None:
         return f"docstring longer than {MAX_WORDS} words"
     if has_markup(query):
         return "docstring holds markup or an address"
+    if lists_parameters(query):
+        return "docstring opens with a list of parameters"
+    if _BREAKS_OFF.search(query):
+        return "docstring breaks off at a colon"
     return None if is_english(query) else "docstring does not look English"

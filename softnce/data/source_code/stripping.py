@@ -54,6 +54,34 @@ def without_query(code: str, queries: Sequence[str], language: str) -> str:
     return stripped
 
 
+def without_comments(code: str, texts: Sequence[str], language: str) -> str:
+    """Cut the comments and bare strings that hold one of the texts; all else stays as it is.
+
+    Args:
+        code: a function's source, without its docstring.
+        texts: of three words and more.
+        language: its name.
+    """
+    source = code.encode()
+    spans = (
+        _python_carriers(source)[1] if language == PYTHON.name else comment_runs(source, language)
+    )
+    held = [
+        (start, end, b"")
+        for start, end in spans
+        if any(occurs(text, source[start:end].decode()) for text in texts)
+    ]
+    return edited(source, held).decode()
+
+
+def string_holds(code: str, texts: Sequence[str], language: str) -> bool:
+    """Tell whether a string that the code uses holds one of the texts."""
+    root = parser(language).parse(code.encode()).root_node
+    pattern = "(string) @string (concatenated_string) @string"
+    strings = QueryCursor(compiled(language, pattern)).captures(root).get("string", [])
+    return any(occurs(text, (string.text or b"").decode()) for string in strings for text in texts)
+
+
 def _without_carriers(code: str, query: str, spans: list[Span], *, is_broken: bool) -> str:
     source = code.encode()
     held = [(start, end, b"") for start, end in spans if occurs(query, source[start:end].decode())]

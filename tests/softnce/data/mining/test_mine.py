@@ -75,6 +75,15 @@ def test_no_file_straddles_splits(mined):
     assert not train & {name.split("#")[0] for name in found.candidate_ids}
 
 
+def test_no_package_straddles_splits_where_there_are_enough(mined):
+    report, found = mined
+    train = {pair.id.split("#")[0].split("/")[0] for pair in found.train}
+    held = {name.split("#")[0].split("/")[0] for name in found.candidate_ids}
+    assert report.split_by == "package"
+    assert report.packages == len(train | held) > 50
+    assert not train & held
+
+
 def test_no_near_duplicate_straddles_splits(mined):
     _, found = mined
     train = [shingles(code_tokens(pair.code)) for pair in found.train[:600]]

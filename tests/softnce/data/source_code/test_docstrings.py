@@ -71,3 +71,34 @@ def test_what_is_no_query_is_named(query, word):
 def test_plain_english_is_a_query(query):
     assert query_fault(query) is None
     assert is_english(query)
+
+
+@pytest.mark.parametrize(
+    "docstring",
+    [
+        "labels (`torch.LongTensor` of shape `(batch_size, n)`, *optional*): The true classes.",
+        "images: B x 3 x H x W, at most max_crops",
+        "*rows* (list of str) - what the table shows",
+        "- rows: what the table shows to people",
+        "Options ------- maxiter : int Most iterations to perform.",
+        "Show the table now :param rows: what it shows to people",
+    ],
+)
+def test_a_list_of_parameters_is_no_query(docstring):
+    assert "parameters" in query_fault(docstring)
+
+
+@pytest.mark.parametrize(
+    "docstring",
+    ["Loads a checkpoint into a model::", "Break it into lists of length *n*:", "Do this `way:`"],
+)
+def test_what_breaks_off_at_a_colon_is_no_query(docstring):
+    assert "colon" in query_fault(docstring)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["Note: sort the names in place", "Convert (x, y) to polar - fast", "Map key:value to a pair"],
+)
+def test_a_colon_or_a_bracket_in_a_sentence_is_no_list(query):
+    assert query_fault(query) is None
