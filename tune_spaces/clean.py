@@ -15,6 +15,7 @@ from softnce.config.file import load_config
 from softnce.errors import ConfigError, SoftnceError
 from softnce.export import torn_exports
 from softnce.training.checkpoint import best_checkpoint
+from softnce.weights.table import ESTIMATORS
 from tune_spaces.study import caches
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import stored_folder
@@ -22,11 +23,11 @@ from tune_spaces.study.folder import DEFAULT_ROOT, StudyFolder
 from tune_spaces.study.study_lock import require_free
 from tune_spaces.study.trial_store import TrialStore
 
-_RUNS_OF_TRAIN = ("trials/*/train", "teacher/train", "simcse/train")
+_FROZEN = tuple(name for name, spec in ESTIMATORS.items() if spec.training)
+_RUNS_OF_TRAIN = ("trials/*/train", *(f"{name}/train" for name in _FROZEN))
 _LEFTOVERS = (
     "trials/*/.building-*",
-    "teacher/.building-*",
-    "simcse/.building-*",
+    *(f"{name}/.building-*" for name in _FROZEN),
 )
 _STUDIES = ("study.json", "*/study.json", "studies/*/study.json")
 _OF_A_CACHE = "tokens and vectors, made anew when the study goes on"

@@ -127,13 +127,13 @@ def results_table(table: Sequence[Row], best: Row | None, metric: str) -> Table:
 
 def _cells(row: Row) -> list[str]:
     score = "-" if row.value is None else f"{row.value:.4f}"
-    if row.config.loss.name == "infonce":
-        return [row.key, "infonce", "-", "-", "-", "-", score]
-    weights = row.config.weights
+    loss, weights = row.config.loss, row.config.weights
+    if not loss.spec.has_estimator:
+        return [row.key, loss.name, "-", "-", "-", "-", score]
     numbers = ["-", "-", f"{weights.temperature:.3g}"]
-    if row.config.loss.name == "soft-infonce":
+    if loss.spec.has_weights:
         numbers[:2] = [f"{weights.alpha:.2f}", f"{weights.beta:.2f}"]
-    return [row.key, row.config.loss.name, weights.estimator, *numbers, score]
+    return [row.key, loss.name, weights.estimator, *numbers, score]
 
 
 def headline(config: Config, name: str) -> str:

@@ -10,6 +10,7 @@ from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.config.sections.section import Section
 from softnce.config.sections.study import ResourcesSection, SearchSection, TrackingSection
 from softnce.config.sections.training import DataSection, EncoderSection, OptimSection
+from softnce.formula import settings_of
 from softnce.weight_domain import has_domain
 
 
@@ -31,7 +32,7 @@ class Config(Section):
 
         InfoNCE asks no estimator.
         """
-        asked = self.weights.parts if self.loss.name != "infonce" else ()
+        asked = self.weights.parts if self.loss.spec.has_estimator else ()
         return frozenset(asked) | ({"teacher"} if self.optim.init_from_teacher else set())
 
     @property
@@ -42,7 +43,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _weights_have_a_domain(self) -> "Config":
         alpha, beta, negatives = self.weights.alpha, self.weights.beta, self.negatives
-        is_eq_4 = self.loss.name == "soft-infonce" and self.weights.estimator != "duplicates"
+        is_eq_4 = self.loss.spec.has_weights and self.weights.spec.weights is None
         if is_eq_4 and not has_domain(negatives, alpha=alpha, beta=beta):
             raise ValueError(
                 f"alpha={alpha:g} with beta={beta:g} needs more than {alpha / beta:g} negatives "
@@ -53,18 +54,27 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _negatives_are_left(self) -> "Config":
-        negatives = self.negatives
-        if self.loss.name == "top-k" and self.loss.top_k >= negatives:
+        path, negatives = self.loss.spec.drops, self.negatives
+        dropped = settings_of(self)(path) if path else 0
+        if dropped >= negatives:
+            name = path.replace("/", ".")
             raise ValueError(
-                f"loss.top_k={self.loss.top_k} leaves none of {negatives} negatives: lower "
-                "loss.top_k, or raise optim.batch_size"
-            )
-        is_over_negatives = self.loss.name == "bce" and self.loss.bce_negatives == "negatives"
-        if is_over_negatives and negatives < 2:
-            raise ValueError(
-                "loss.bce_negatives: negatives needs 2 negatives a query, the batch has 1: raise "
+                f"{name}={dropped} leaves none of {negatives} negatives: lower {name}, or raise "
                 "optim.batch_size"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _negatives_are_enough(self) -> "Config":
+        settings, negatives = settings_of(self), self.negatives
+        for variant in self.loss.spec.formula.variants:
+            is_chosen = settings(variant.setting) == variant.value
+            if is_chosen and negatives < variant.fewest_negatives:
+                name = variant.setting.replace("/", ".")
+                raise ValueError(
+                    f"{name}: {variant.value} needs {variant.fewest_negatives} negatives a query, "
+                    f"the batch has {negatives}: raise optim.batch_size"
+                )
         return self
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -97,15 +97,20 @@ def value_at(config: Config, path: str) -> Any:  # noqa: ANN401  (any field's ty
 
 def can_be(path: str, value: object) -> bool:
     """Tell whether a value is of the type of ``section/field``; bounds are not looked at."""
-    *sections, name = path.split("/")
-    model: type[BaseModel] = Config
-    for section in sections:
-        model = model.model_fields[section].annotation  # type: ignore[assignment]
     try:
-        TypeAdapter(model.model_fields[name].annotation).validate_python(value)  # type: ignore[arg-type]
+        TypeAdapter(_type_at(path.split("/"))).validate_python(value)
     except ValidationError:
         return False
     return True
+
+
+def _type_at(location: Sequence[str]) -> Any:  # noqa: ANN401  (any field's type)
+    """Return the type of a setting that exists."""
+    *sections, name = location
+    model: Any = Config
+    for section in sections:
+        model = model.model_fields[section].annotation
+    return model.model_fields[name].annotation
 
 
 def all_paths(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
@@ -240,7 +245,16 @@ def _sentence(error: ErrorDetails, nested: Mapping[str, Any], where: Lines | Non
     message = error["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:] if message.startswith("Input") else message
     found = _found(nested, location)
+    if error["type"] == "literal_error":
+        found += _near_word(error["input"], location)
     return f"{place}{key + ': ' if key else ''}{message}{found}"
+
+
+def _near_word(found: object, location: Sequence[str]) -> str:
+    """Offer the word that a wrong one is nearest to."""
+    words = [word for word in get_args(_type_at(location)) if isinstance(word, str)]
+    near = difflib.get_close_matches(str(found), words, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _found(nested: Mapping[str, Any], location: Sequence[str]) -> str:

@@ -8,11 +8,14 @@ import torch
 
 from softnce.diagnostics.trained_models import TrainedModel
 from softnce.errors import ConfigError
+from softnce.formula import resolved
+from softnce.inputs.frozen_models import FROZEN_MODELS
 from softnce.shapes import CandidateRows, QueryRows, Relevance
 from softnce.weights.bm25 import BM25Estimator, VariantName, terms
 from softnce.weights.duplicates import DuplicatesEstimator, duplicate_groups
 from softnce.weights.mixture import MixtureEstimator
 from softnce.weights.neural import VectorEstimator
+from softnce.weights.table import ESTIMATORS, MIXTURE
 from softnce.weights.weighting import Estimator
 
 VARIANTS: dict[str, VariantName] = {
@@ -20,8 +23,9 @@ VARIANTS: dict[str, VariantName] = {
     "bm25-official": "official",
     "bm25-lucene": "lucene",
 }
-ALONE = (*VARIANTS, "duplicates")
-WORDS = (*ALONE, "mixture")
+SHOWN = {word: spec for spec in ESTIMATORS.values() for word in spec.words}
+ALONE = tuple(SHOWN)
+WORDS = (*ALONE, MIXTURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,8 @@ def check(asked: Requested) -> None:
             raise ConfigError(
                 f"--estimator {word}: give {', '.join(WORDS)}, or a model's folder with --model"
             )
-    others = [*(word for word in asked.words if word != "mixture"), *asked.models, *asked.trained]
-    if "mixture" in asked.words and len(others) < 2:
+    others = [*(word for word in asked.words if word != MIXTURE), *asked.models, *asked.trained]
+    if MIXTURE in asked.words and len(others) < 2:
         raise ConfigError(
             "--estimator mixture: it mixes what else is asked, which is fewer than two: add "
             "--estimator, --model or --study"
@@ -84,23 +88,23 @@ def estimators(asked: Requested, texts: Texts) -> Iterator[Estimator]:
     for built in _alone(asked, texts):
         parts[f"{len(parts)} {built.name}"] = built
         yield built
-    if "mixture" in asked.words:
+    if MIXTURE in asked.words:
         yield MixtureEstimator(parts, dict.fromkeys(parts, 1.0))
 
 
 def _alone(asked: Requested, texts: Texts) -> Iterator[Estimator]:
     for word in asked.words:
-        if word in VARIANTS:
-            yield _bm25(word, texts)
-        elif word == "duplicates":
-            yield _duplicates(texts)
+        if word in SHOWN:
+            built: Estimator = resolved(SHOWN[word].from_texts)(word, texts)
+            yield built
     for model in asked.models:
         yield _pretrained(model, texts)
     for one in asked.trained:
         yield _trained(one, texts)
 
 
-def _bm25(word: str, texts: Texts) -> BM25Estimator:
+def bm25(word: str, texts: Texts) -> BM25Estimator:
+    """Score the texts by the variant of BM25 that a word of ``VARIANTS`` stands for."""
     documents = None if texts.documents is None else [terms(text) for text in texts.documents]
     asked = [terms(text) for text in texts.queries]
     built = BM25Estimator(asked, documents=documents, variant=VARIANTS[word])
@@ -108,7 +112,9 @@ def _bm25(word: str, texts: Texts) -> BM25Estimator:
     return built
 
 
-def _duplicates(texts: Texts) -> Estimator:
+def duplicates(word: str, texts: Texts) -> Estimator:
+    """Mark the duplicates among the texts."""
+    del word
     if texts.documents is None:
         queries, codes = (duplicate_groups(side) for side in (texts.queries, texts.codes))
         return DuplicatesEstimator(torch.tensor(queries), torch.tensor(codes))
@@ -140,7 +146,8 @@ def _pretrained(model: str, texts: Texts) -> VectorEstimator:
 
 def _trained(model: TrainedModel, texts: Texts) -> VectorEstimator:
     """Compare queries with codes for the teacher, with queries for SimCSE (section 3.2)."""
-    return _compared(model, texts, texts.codes if model.name == "teacher" else texts.queries)
+    compared = FROZEN_MODELS[model.name].compared
+    return _compared(model, texts, texts.codes if compared == "codes" else texts.queries)
 
 
 def _compared(model: TrainedModel, texts: Texts, own: Sequence[str]) -> VectorEstimator:

@@ -13,13 +13,10 @@ from softnce.errors import ConfigError
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
 from softnce.inputs.prepare import (
     Prepared,
-    TableKind,
     build_encoder,
     token_tables_name,
     tokenizer_name,
 )
-
-_TABLES: dict[str, TableKind] = {"teacher": "token-tables", "simcse": "simcse-tokens"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +63,21 @@ def trained_models(study: Path) -> list[TrainedModel]:
 
 def _trained(model: str, study: _Remembered) -> TrainedModel | None:
     """Build a model from its study's configuration; its weights lie where vectors_key says."""
-    if model == "simcse" and "simcse" not in study.weights:
+    frozen = FROZEN_MODELS[model]
+    section = frozen.configured(study.config).encoder
+    if section.model and frozen.starts_at not in study.weights:
         return None  # no trial asks for it
-    section = FROZEN_MODELS[model].configured(study.config).encoder
     tokenizer = tokenizer_name(section, study.data) if section.kind == "static" else ""
     if tokenizer and not (study.cache / f"{tokenizer}.json").exists():
         return None
     encoder = build_encoder(section, study.cache / f"{tokenizer}.json", seed=0)
-    tokens = token_tables_name(encoder, study.data, kind=_TABLES[model])
+    tokens = token_tables_name(encoder, study.data, kind=frozen.tokens)
     prepared = _named(study, tokens)
     prepared = replace(prepared, vectors={model: vectors_key(model, study.config, prepared)})
     if not is_cached(model, prepared):
         return None
     encoder.model.load_state_dict(prepared.frozen_weights(model))
-    score = study.config.weights.teacher.score if model == "teacher" else "cosine"
-    return TrainedModel(model, encoder, score)
+    return TrainedModel(model, encoder, frozen.score(study.config))
 
 
 def _named(study: _Remembered, tokens: str) -> Prepared:

@@ -155,7 +155,7 @@ def _masked(relevance: Relevance) -> tuple[Shares, Weights]:
     """Leave duplicates out, as a search does: known, not estimated, they do without Eq. 4."""
     marked = (relevance > 0).float().fill_diagonal_(0.0)
     shares = marked / marked.sum(dim=1, keepdim=True).clamp(min=1.0)
-    return shares, duplicate_weights(marked, weight=0.0, answers=torch.arange(len(marked)))
+    return shares, duplicate_weights(marked, torch.arange(len(marked)), weight=0.0)
 
 
 def _suspects(

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from softnce.config.sections.method import BM25Section, WeightsSection
+from softnce.formula import resolved
 from softnce.inputs.prepare import Prepared
 from softnce.ragged import Ragged
 from softnce.weights.bm25 import BM25Estimator
@@ -14,42 +15,46 @@ from softnce.weights.docstrings import ThroughDocstrings
 from softnce.weights.duplicates import DuplicatesEstimator
 from softnce.weights.mixture import MixtureEstimator
 from softnce.weights.neural import VectorEstimator
+from softnce.weights.table import ESTIMATORS
 from softnce.weights.weighting import Estimator
 
 Build = Callable[[WeightsSection, Prepared, torch.device], Estimator]
 
 
-def _bm25(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+def bm25(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    """Count the terms of docstrings, or of docstrings and code."""
     del device  # term counts stay on the CPU
-    bm25 = section.bm25
-    asked = _rows(prepared.term_table("queries", bm25.terms))
-    average = _official_length(bm25, prepared)
-    if bm25.documents == "queries":
-        built = BM25Estimator(asked, variant=bm25.variant, average_length=average)
+    own = section.bm25
+    asked = _rows(prepared.term_table("queries", own.terms))
+    average = _official_length(own, prepared)
+    if own.documents == "queries":
+        built = BM25Estimator(asked, variant=own.variant, average_length=average)
         return _through_docstrings(built, prepared)
     names = ("codes", "negatives") if prepared.negatives else ("codes",)
-    found = [row for name in names for row in _rows(prepared.term_table(name, bm25.terms))]
-    return BM25Estimator(asked, documents=found, variant=bm25.variant, average_length=average)
+    found = [row for name in names for row in _rows(prepared.term_table(name, own.terms))]
+    return BM25Estimator(asked, documents=found, variant=own.variant, average_length=average)
 
 
-def _official_length(bm25: BM25Section, prepared: Prepared) -> float | None:
+def _official_length(section: BM25Section, prepared: Prepared) -> float | None:
     """Average the lengths as the paper's code does: with the marks of begin and end.
 
     Source: its BM25 counts them in the mean of the training set but not in the length of a text.
     """
-    if bm25.variant != "official" or bm25.terms != "subwords":
+    if section.variant != "official" or section.terms != "subwords":
         return None
-    return float(prepared.table(f"train_{bm25.documents}").lengths.mean()) or None
+    return float(prepared.table(f"train_{section.documents}").lengths.mean()) or None
 
 
-def _teacher(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+def teacher(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    """Compare the teacher's vectors of queries with those of code."""
     queries, codes = (prepared.frozen_vectors("teacher", name) for name in ("queries", "codes"))
     if prepared.negatives:
         codes = np.concatenate([codes, prepared.frozen_vectors("teacher", "negatives")])
     return VectorEstimator("teacher", queries, codes, score=section.teacher.score, device=device)
 
 
-def _simcse(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+def simcse(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    """Compare SimCSE's vectors of docstrings."""
     del section
     queries = prepared.frozen_vectors("simcse", "queries")
     built = VectorEstimator("simcse", queries, queries, score="cosine", device=device)
@@ -62,29 +67,29 @@ def _through_docstrings(estimator: Estimator, prepared: Prepared) -> Estimator:
     return ThroughDocstrings(estimator, prepared.docstring_rows())
 
 
-def _duplicates(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+def duplicates(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    """Look up the groups of duplicates."""
     del section, device  # group numbers stay on the CPU
     queries, codes = (prepared.duplicate_groups(table) for table in ("queries", "codes"))
     return DuplicatesEstimator(queries, codes, prepared.negatives)
 
 
-def _mixture(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
-    parts = {name: ESTIMATORS[name](section, prepared, device) for name in section.prepared_parts}
+def mixture(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
+    """Build the parts, and mix what they find."""
+    parts = {name: _built(name, section, prepared, device) for name in section.prepared_parts}
     return MixtureEstimator(parts, section.mixture.model_dump(), pairs=prepared.train)
-
-
-ESTIMATORS: dict[str, Build] = {  # not self: its vectors exist within a step only
-    "bm25": _bm25,
-    "teacher": _teacher,
-    "simcse": _simcse,
-    "duplicates": _duplicates,
-    "mixture": _mixture,
-}
 
 
 def build_estimator(section: WeightsSection, prepared: Prepared, device: torch.device) -> Estimator:
     """Build the estimator that the section names, which must not be self alone."""
-    return ESTIMATORS[section.estimator](section, prepared, device)
+    return _built(section.estimator, section, prepared, device)
+
+
+def _built(
+    name: str, section: WeightsSection, prepared: Prepared, device: torch.device
+) -> Estimator:
+    build: Build = resolved(ESTIMATORS[name].build)
+    return build(section, prepared, device)
 
 
 def _rows(table: Ragged) -> list[list[int]]:

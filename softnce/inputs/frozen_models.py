@@ -9,12 +9,16 @@ forwarded twice, so that dropout is all that tells the two apart.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.config.sections.method import LossSection
-from softnce.inputs.prepare import Prepared, simcse_encoder
+from softnce.formula import resolved
+from softnce.inputs.prepare import Prepared, TokenKind, simcse_encoder
+from softnce.losses.table import BASELINE
 from softnce.weights.cache import cache_key
+from softnce.weights.table import ESTIMATORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +29,25 @@ class FrozenModel:
         configured: turns the study's configuration into the model's own.
         inputs: turns the study's inputs into the model's own.
         tables: of the training set, whose vectors are cached; hard negatives where there are some.
+        score: how its vectors are compared, in a configuration of a study.
+        compared: what queries are compared with.
+        starts_at: key in ``Prepared.weights`` of the pretrained weights that it starts at.
+        tokens: kind of its token tables.
     """
 
     configured: Callable[[Config], Config]
     inputs: Callable[[Prepared], Prepared]
     tables: tuple[str, ...]
+    score: Callable[[Config], Literal["dot", "cosine"]]
+    compared: Literal["codes", "queries"]
+    starts_at: str = "encoder"
+    tokens: TokenKind = "token-tables"
 
 
 def teacher_config(config: Config) -> Config:
     """Return the teacher's configuration: the study's own, with InfoNCE."""
     epochs = config.weights.teacher.epochs or config.optim.epochs
-    loss = LossSection(name="infonce", temperature=config.loss.temperature)
+    loss = LossSection(name=BASELINE, temperature=config.loss.temperature)
     return with_overrides(
         config,
         {"loss": loss.model_dump(), "optim/epochs": epochs, "optim/init_from_teacher": False},
@@ -48,7 +60,7 @@ def simcse_config(config: Config) -> Config:
     Source: section 3.2 and appendix C of the paper; ``recipe`` tells whose numbers.
     """
     section = config.weights.simcse
-    loss = LossSection(name="infonce", temperature=section.setting("temperature"))
+    loss = LossSection(name=BASELINE, temperature=section.setting("temperature"))
     optim = {
         **{name: section.setting(name) for name in ("epochs", "batch_size", "learning_rate")},
         "max_steps": section.max_steps,
@@ -72,9 +84,24 @@ def _queries_with_themselves(prepared: Prepared) -> Prepared:
     return replace(bare, valid=0, candidates=0, negatives=0)
 
 
+TEACHER = FrozenModel(
+    configured=teacher_config,
+    inputs=_as_they_are,
+    tables=("queries", "codes", "negatives"),
+    score=lambda config: config.weights.teacher.score,
+    compared="codes",
+)
+SIMCSE = FrozenModel(
+    configured=simcse_config,
+    inputs=_queries_with_themselves,
+    tables=("queries",),
+    score=lambda _: "cosine",
+    compared="queries",
+    starts_at="simcse",
+    tokens="simcse-tokens",
+)
 FROZEN_MODELS: dict[str, FrozenModel] = {
-    "teacher": FrozenModel(teacher_config, _as_they_are, ("queries", "codes", "negatives")),
-    "simcse": FrozenModel(simcse_config, _queries_with_themselves, ("queries",)),
+    name: resolved(spec.training) for name, spec in ESTIMATORS.items() if spec.training
 }
 
 
@@ -89,7 +116,7 @@ def vectors_key(model: str, config: Config, prepared: Prepared) -> str:
     frozen = FROZEN_MODELS[model]
     own, tokens = frozen.configured(config), frozen.inputs(prepared).tokens
     sections = {name: getattr(own, name).model_dump() for name in ("encoder", "loss", "optim")}
-    weights = prepared.weights.get("simcse" if model == "simcse" else "encoder", "")
+    weights = prepared.weights.get(frozen.starts_at, "")
     return cache_key(model, tokens=tokens, weights=weights, metric=config.search.metric, **sections)
 
 

@@ -32,10 +32,11 @@ from softnce.inputs.tables import (
 )
 from softnce.ragged import Ragged, open_array, save_arrays
 from softnce.weights.cache import cache_key
+from softnce.weights.table import ESTIMATORS
 from softnce.whole_files import write_text
 
 Tell = Callable[[str], None]
-TableKind = Literal["token-tables", "simcse-tokens"]
+TokenKind = Literal["token-tables", "simcse-tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +192,14 @@ def prepare(
         SetupError: the model that SimCSE starts at is out of reach.
     """
     _require_enough(config, pairs)
-    wanted = {*models, *config.models}
+    asked = {*models, *config.models}
+    wanted = {kind for name in asked for kind in ESTIMATORS[name].inputs}
     cache.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(config, pairs, cache, tell)
     encoder = build_encoder(config.encoder, cache / f"{tokenizer}.json", seed=0)
     weights = {"encoder": encoder.weights_digest()} if config.encoder.model else {}
     simcse = ""
-    if "simcse" in wanted:
+    if "simcse-tokens" in wanted:
         simcse, weights["simcse"] = _simcse_tokens(config, pairs, cache, tell)
     return Prepared(
         cache=str(cache),
@@ -210,7 +212,7 @@ def prepare(
         candidates=len(pairs.candidates),
         negatives=config.data.negatives,
         simcse=simcse,
-        groups=duplicate_tables(pairs, cache, tell) if "duplicates" in wanted else "",
+        groups=duplicate_tables(pairs, cache, tell) if "groups" in wanted else "",
         weights=weights,
     )
 
@@ -244,7 +246,7 @@ def tokenizer_name(section: EncoderSection, data: str) -> str:
     return cache_key("tokenizer", data=data, size=section.vocabulary, length=section.max_length)
 
 
-def token_tables_name(encoder: Encoder, data: str, *, kind: TableKind = "token-tables") -> str:
+def token_tables_name(encoder: Encoder, data: str, *, kind: TokenKind = "token-tables") -> str:
     """Name the token tables that an encoder makes of the data of this digest."""
     return cache_key(kind, data=data, tokenizer=encoder.tokenizer_digest())
 

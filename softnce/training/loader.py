@@ -27,7 +27,7 @@ class Loader:
         self._config, self._prepared, self._objective = config, prepared, objective
         self._device = device
         self._estimator: Estimator | None = None
-        if config.loss.name != "infonce" and config.weights.prepared_parts:
+        if config.loss.spec.has_estimator and config.weights.prepared_parts:
             self._estimator = build_estimator(config.weights, prepared, device)
 
     def drawn(self, epoch: int) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from softnce.config.sections.training import OptimSection
 from softnce.encoders.encoder import Encoder
 from softnce.errors import DataError, RunError
 from softnce.inputs.prepare import Prepared
+from softnce.losses.table import BASELINE
 from softnce.ragged import ragged
 from softnce.training.checkpoint import (
     Checkpoint,
@@ -226,7 +227,7 @@ def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Re
     }
     if spreads:
         report["weight_spread"] = float(run.workers.mean(torch.stack(spreads)).mean())
-    elif run.config.loss.name == "infonce":
+    elif run.config.loss.name == BASELINE:
         report["weight_spread"] = 0.0
     return report
 
@@ -278,7 +279,7 @@ def _require_finite(run: Run, losses: list[torch.Tensor], step: int) -> None:
     weights = run.config.weights
     hint = (
         "give weights.floor a value above 0, "
-        if weights.floor is None and run.config.loss.name == "soft-infonce"
+        if weights.floor is None and run.config.loss.spec.has_weights
         else ""
     )
     raise RunError(

@@ -78,7 +78,7 @@ class Objective:
     @property
     def asks_encoder(self) -> bool:
         """Tell whether the encoder in training has a say in the relevance."""
-        return self.loss.name != "infonce" and self.weights.own_share > 0
+        return self.loss.spec.has_estimator and self.weights.own_share > 0
 
     def scored(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows whose queries this worker scores: its share, or all if symmetric.
@@ -134,7 +134,7 @@ class Objective:
         estimator = SelfEstimator(everyone, candidates, kind=self.similarity)
         rows = torch.arange(len(candidates), device=candidates.device)
         relevance = estimator.relevance(rows[: len(everyone)], rows)
-        if self.weights.estimator == "mixture":
+        if self.weights.spec.combines:
             relevance = with_own(batch.relevance, relevance, share=self.weights.own_share)
         if self.weights.scale == "standardised":
             relevance = standardised(relevance, judged=batch.judged)

@@ -56,13 +56,13 @@ def duplicate_groups(texts: Sequence[str]) -> list[int]:
     return near_duplicates([shingles(code_tokens(text.lower())) for text in texts])
 
 
-def duplicate_weights(relevance: Relevance, *, weight: Number, answers: Answers) -> Weights:
+def duplicate_weights(relevance: Relevance, answers: Answers, *, weight: Number) -> Weights:
     """Give the marked negatives one weight, and all other pairs 1.
 
     Args:
         relevance: (q, c) above 0 where a pair is marked.
-        weight: of a marked negative, 0 to 1; 0 removes it.
         answers: (q,) column of each query's own snippet.
+        weight: of a marked negative, 0 to 1; 0 removes it.
     """
     weights = torch.where(relevance > 0, float(weight), 1.0)
     return weights.scatter(1, answers.long().unsqueeze(1), 1.0)

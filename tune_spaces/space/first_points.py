@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from softnce.config.file import value_at
 from softnce.errors import ConfigError
-from tune_spaces.space.space import SearchSpace, Value
+from softnce.losses.table import BASELINE
+from tune_spaces.space.dimension import Value
+from tune_spaces.space.space import SearchSpace
 
-INFONCE = {"loss/name": "infonce"}
+INFONCE = {"loss/name": BASELINE}
 
 # Table 7. The temperature belongs to raw scores: those of the paper's BM25, SimCSE's cosines, and
 # dot products of the trained model.

@@ -7,66 +7,31 @@ configuration's own value.
 """
 
 import graphlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel
 
 from softnce.config.config import Config
 from softnce.config.file import can_be, value_at, with_overrides
 from softnce.errors import ConfigError
+from softnce.formula import Formula
+from softnce.losses.table import LOSSES
+from softnce.weights.table import ESTIMATORS, MIXTURE_SHARES
+from tune_spaces.space.dimension import Dimension, Value, dimension_of
 from tune_spaces.space.expressions import Expression, parse_expression
+from tune_spaces.space.settings_read import in_effect
 
-Value = str | int | float | bool | None
-_WholeRange = tuple[int, int]  # inside Dimension, int is the field
 _DRAWS = 200
 _FIXED = (  # what is prepared once for all trials, or would make them unfit to be compared
     "data/", "search/", "resources/", "tracking/", "optim/epochs", "optim/seed",
     "encoder/kind", "encoder/model", "encoder/max_length", "encoder/vocabulary",
-    "weights/teacher/epochs", "weights/simcse/", "optim/init_from_teacher",
+    "optim/init_from_teacher", *(path for spec in ESTIMATORS.values() for path in spec.trained_by),
 )  # fmt: skip
 
 _SHAPES = ("encoder/dimensions", "encoder/pooling")  # what a teacher's weights must fit
-
-
-class Dimension(BaseModel):
-    """One searched setting."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    choice: tuple[Value, ...] | None = Field(None, min_length=1)
-    real: tuple[float, float] | None = None
-    int: _WholeRange | None = None
-    tie: str | None = None
-    log: bool = False
-    when: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> "Dimension":
-        kinds = [
-            kind for kind in ("choice", "real", "int", "tie") if getattr(self, kind) is not None
-        ]
-        if len(kinds) != 1:
-            raise ValueError("a dimension is exactly one of choice, real, int and tie")
-        bounds = self.real or self.int
-        if bounds is not None and bounds[0] > bounds[1]:
-            raise ValueError(
-                f"the lower bound {bounds[0]:g} is above the upper bound {bounds[1]:g}"
-            )
-        if self.log and (bounds is None or bounds[0] <= 0):
-            raise ValueError("log: true needs a real or int range above 0")
-        return self
-
-    def holds(self, value: Value) -> bool:
-        """Tell whether a value can be drawn from this dimension."""
-        if self.choice is not None:
-            return value in self.choice
-        bounds = self.real or self.int
-        if bounds is None or isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        return bounds[0] <= value <= bounds[1] and (self.int is None or value == int(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +68,7 @@ class SearchSpace:
             if tie is not None:
                 values[path] = tie.value(lambda other: self._number(other, values))
             else:
-                values[path] = _drawn(trial, path, dimension)
+                values[path] = dimension.drawn(trial, path)
         return values
 
     def config(self, values: Mapping[str, Value]) -> Config:
@@ -117,10 +82,9 @@ class SearchSpace:
     def trained(self, values: Mapping[str, Value]) -> dict[str, Any]:
         """Return all that a draw's training depends on: equal draws give equal metrics."""
         try:
-            nested = self.config(values).model_dump(include={"encoder", "loss", "weights", "optim"})
+            return in_effect(self.config(values))
         except ConfigError:
             return dict(values)
-        return _in_effect(nested)
 
     def models(self) -> set[str]:
         """Return the names of all estimators and frozen models that some trial may ask.
@@ -129,13 +93,13 @@ class SearchSpace:
         """
         base = self.base
         needed = {"teacher"} if base.optim.init_from_teacher else set()
-        if not self.possible("loss/name") - {"infonce"}:
+        if not self._losses_with_estimator():
             return needed
-        names = self.possible("weights/estimator")
-        if "mixture" in names:
-            shares = type(base.weights.mixture).model_fields
-            names |= {name for name in shares if self._may_be_above_zero(f"weights/mixture/{name}")}
-        return needed | {str(name) for name in names - {"mixture"}}
+        names = {str(name) for name in self.possible("weights/estimator")} & ESTIMATORS.keys()
+        if any(ESTIMATORS[name].combines for name in names):
+            shares = {name: f"weights/mixture/{name}" for name in MIXTURE_SHARES}
+            names |= {name for name, path in shares.items() if self._may_be_above_zero(path)}
+        return needed | {name for name in names if not ESTIMATORS[name].combines}
 
     def possible(self, path: str) -> set[Value]:
         """Return the values that a setting with choices may have in a trial."""
@@ -144,12 +108,16 @@ class SearchSpace:
             return {own}
         return {*dimension.choice} | (set() if self._is_always_active(dimension) else {own})
 
+    def _losses_with_estimator(self) -> set[Value]:
+        known = {name for name, spec in LOSSES.items() if spec.has_estimator}
+        return self.possible("loss/name") & known
+
     def _is_always_active(self, dimension: Dimension) -> bool:
-        """Tell whether a dimension is drawn in every trial whose loss is not InfoNCE."""
+        """Tell whether a dimension is drawn in every trial whose loss has an estimator."""
         for path, wanted in dimension.when.items():
             values = self.possible(path)
             if path == "loss/name":
-                values -= {"infonce"}
+                values &= self._losses_with_estimator()
             if not values <= {*(wanted if isinstance(wanted, list) else [wanted])}:
                 return False
         return True
@@ -196,7 +164,7 @@ def search_space(base: Config) -> SearchSpace:
         ConfigError: an unknown path, a malformed dimension, a circle of conditions, or draws that
             no configuration allows.
     """
-    dimensions = {path: _dimension(path, raw) for path, raw in base.search.space.items()}
+    dimensions = {path: dimension_of(path, raw) for path, raw in base.search.space.items()}
     ties = {
         path: parse_expression(one.tie, path)
         for path, one in dimensions.items()
@@ -216,94 +184,27 @@ def search_space(base: Config) -> SearchSpace:
 
 
 def both_alpha_and_beta_are_free(space: SearchSpace) -> bool:
-    """Tell whether alpha and beta are both drawn, though only their ratio matters.
+    """Tell whether alpha and beta are both drawn, though only their ratio matters in Eq. 4.
 
-    As the coefficients of kl-infonce (``loss.kl_coefficients: official``) both matter.
+    A loss may read one of them for itself: both matter as the coefficients of kl-infonce
+    (``loss.kl_coefficients: official``).
     """
-    drawn = {path for path in space.dimensions if path not in space.ties}
-    may_be_kl = "kl-infonce" in space.possible("loss/name")
-    if may_be_kl and "official" in space.possible("loss/kl_coefficients"):
-        return False
-    return {"weights/alpha", "weights/beta"} <= drawn
+    both = {"weights/alpha", "weights/beta"}
+    for name in space.possible("loss/name"):
+        spec = LOSSES.get(str(name))
+        if spec is not None and _possibly_read(space, spec.formula) & both:
+            return False
+    return both <= {path for path in space.dimensions if path not in space.ties}
 
 
-# What only some losses or estimators read; under another one it makes no difference.
-_READ_BY_LOSSES = {
-    "loss": {
-        "symmetric": {"infonce", "soft-infonce"},
-        "kl_coefficients": {"kl-infonce"},
-        "infonce_weight": {"kl-infonce"},
-        "kl_weight": {"kl-infonce"},
-        "top_k": {"top-k"},
-        "ratio": {"dynamic-threshold"},
-        "normalize_target": {"weighted-infonce"},
-        "bce_negatives": {"bce"},
-    },
-    "weights": {
-        "alpha": {"soft-infonce", "kl-infonce"},
-        "beta": {"soft-infonce", "kl-infonce"},
-        "floor": {"soft-infonce"},
-        "renormalise": {"soft-infonce"},
-        "scale": {"soft-infonce", "bce", "weighted-infonce", "kl-infonce"},
-        "temperature": {"soft-infonce", "bce", "weighted-infonce", "kl-infonce"},
-    },
-}
-_ESTIMATOR_SECTIONS = ("bm25", "teacher", "simcse", "duplicates", "mixture")
-
-
-def _in_effect(nested: dict[str, Any]) -> dict[str, Any]:
-    """Drop the settings that this loss and this estimator do not read."""
-    loss, weights = nested["loss"]["name"], nested["weights"]
-    for section, readers in _READ_BY_LOSSES.items():
-        for field, losses in readers.items():
-            if loss not in losses:
-                nested[section].pop(field)
-    if loss == "infonce":
-        nested.pop("weights")
-        return nested
-    if loss == "kl-infonce":
-        _drop_the_other_coefficients(nested["loss"], weights)
-    if loss == "soft-infonce" and weights["estimator"] == "duplicates":
-        _drop_eq_4(weights)
-    _drop_unasked(weights)
-    return nested
-
-
-def _drop_unasked(weights: dict[str, Any]) -> None:
-    """Drop the settings of estimators that have no say."""
-    asked = {weights["estimator"]}
-    if asked == {"mixture"}:
-        asked |= {name for name, share in weights["mixture"].items() if share > 0}
-    for name in _ESTIMATOR_SECTIONS:
-        if name not in asked:
-            weights.pop(name)
-
-
-def _drop_the_other_coefficients(loss: dict[str, Any], weights: dict[str, Any]) -> None:
-    is_official = loss["kl_coefficients"] == "official"
-    section, names = (
-        (loss, ("infonce_weight", "kl_weight")) if is_official else (weights, ("alpha", "beta"))
-    )
-    for name in names:
-        section.pop(name)
-
-
-def _drop_eq_4(weights: dict[str, Any]) -> None:
-    """Drop what Soft-InfoNCE does not read where duplicates have a weight of their own."""
-    is_floored = weights["duplicates"]["weight"] == "floor"
-    unread = ("alpha", "beta", "temperature", "scale", "renormalise")
-    for name in unread if is_floored else (*unread, "floor"):
-        weights.pop(name)
-
-
-def _dimension(path: str, raw: object) -> Dimension:
-    try:
-        return Dimension.model_validate(raw)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"search.space {path}: {key + ': ' if key else ''}{message}") from error
+def _possibly_read(space: SearchSpace, formula: Formula) -> set[str]:
+    """Return the settings that a formula's arguments come from in some trial."""
+    possible = [
+        _possibly_read(space, variant.formula)
+        for variant in formula.variants
+        if variant.value in space.possible(variant.setting)
+    ]
+    return formula.own_settings.union(*possible)
 
 
 def _require_searchable(base: Config, path: str) -> None:
@@ -371,17 +272,3 @@ def _require_valid_draws(space: SearchSpace) -> None:
             f"search.space: {len(faults)} of {_DRAWS} random draws are no valid configuration; "
             f"narrow the ranges. For example: {faults[0]}"
         )
-
-
-def _drawn(trial: optuna.trial.BaseTrial, path: str, dimension: Dimension) -> Value:
-    if dimension.choice is not None:
-        drawn: Value = trial.suggest_categorical(path, _plain(dimension.choice))
-        return drawn
-    if dimension.real is not None:
-        return trial.suggest_float(path, *dimension.real, log=dimension.log)
-    assert dimension.int is not None  # noqa: S101
-    return trial.suggest_int(path, *dimension.int, log=dimension.log)
-
-
-def _plain(choice: Sequence[Value]) -> list[Value]:
-    return list(choice)

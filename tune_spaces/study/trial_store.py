@@ -15,8 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from softnce.config.sections.study import SearchSection
 from softnce.errors import ConfigError
+from softnce.losses.table import BASELINE
+from tune_spaces.space.dimension import Value
 from tune_spaces.space.first_points import Point
-from tune_spaces.space.space import SearchSpace, Value
+from tune_spaces.space.space import SearchSpace
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 _MOST_REPEATS = 50
@@ -167,10 +169,10 @@ class TrialStore:
         if dimension is None or any(one.state == TrialState.WAITING for one in trials):
             return
         names = [one.user_attrs["values"].get("loss/name") for one in self._searched()]
-        plain = names.count("infonce")
-        weighted = [name for name in dimension.choice or () if name != "infonce"]
-        if self._falls_short(plain, len(names), self._search.infonce_share, "infonce"):
-            self._fix_loss("infonce")
+        plain = names.count(BASELINE)
+        weighted = [name for name in dimension.choice or () if name != BASELINE]
+        if self._falls_short(plain, len(names), self._search.infonce_share, BASELINE):
+            self._fix_loss(BASELINE)
         elif weighted:
             rarest = min(weighted, key=names.count)
             count, share = len(names) - plain, self._search.weighted_share

@@ -9,18 +9,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from softnce.config.config import Config
 from softnce.errors import ConfigError
+from softnce.losses.table import BASELINE
 from tune_spaces.space.space import SearchSpace
 
 IN_DISGUISE = "~InfoNCE"  # effectively InfoNCE: all weights are near 1
-_LOSSES = {
-    "infonce": "InfoNCE",
-    "soft-infonce": "Soft-InfoNCE",
-    "bce": "BCE",
-    "weighted-infonce": "weighted InfoNCE",
-    "kl-infonce": "InfoNCE + KL",
-    "top-k": "InfoNCE without the top k",
-    "dynamic-threshold": "InfoNCE below a threshold",
-}
 _DISGUISED = 0.01  # weights this close to 1 make Soft-InfoNCE act like InfoNCE
 
 
@@ -60,7 +52,7 @@ def champion(table: Sequence[Row]) -> Row | None:
 
 def best_infonce(table: Sequence[Row]) -> Row | None:
     """Return the best complete InfoNCE trial of the search's seed."""
-    plain = [row for row in table if row.config.loss.name == "infonce"]
+    plain = [row for row in table if row.config.loss.name == BASELINE]
     return champion(plain)
 
 
@@ -117,17 +109,15 @@ def _infonce_wins(best: Row, other: Row | None, metric: str, floor: str) -> str:
 
 
 def _weighted(table: Sequence[Row]) -> list[Row]:
-    return [row for row in table if row.config.loss.name != "infonce"]
+    return [row for row in table if row.config.loss.name != BASELINE]
 
 
 def described(config: Config) -> str:
     """Name a configuration's loss in a few words."""
-    weights, name = config.weights, _LOSSES[config.loss.name]
-    if config.loss.name == "infonce":
-        return name
-    if config.loss.name != "soft-infonce":
-        return f"{name}, {weights.estimator}"
-    return f"{name}, {weights.estimator}, alpha {weights.alpha:.2f}, beta {weights.beta:.2f}"
+    spec = config.loss.spec
+    words = [spec.label, config.weights.estimator if spec.has_estimator else "", spec.details]
+    listed = ", ".join(word for word in words if word)
+    return listed.format(loss=config.loss, weights=config.weights)
 
 
 def _row(one: FrozenTrial, space: SearchSpace) -> Row:
@@ -179,7 +169,7 @@ def _note(one: FrozenTrial, config: Config) -> str:
     if "error" in one.user_attrs:
         return str(one.user_attrs["error"])
     spread = one.user_attrs.get("weight_spread")
-    if config.loss.name != "infonce" and spread is not None and spread < _DISGUISED:
+    if config.loss.name != BASELINE and spread is not None and spread < _DISGUISED:
         return IN_DISGUISE
     names = {"infonce": "baseline", "noise": "other seed", "paper": "paper"}
     return names.get(one.user_attrs["role"], "")

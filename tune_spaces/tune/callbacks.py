@@ -108,28 +108,22 @@ class Tidier(Watcher):
 
 def run_name(key: str, config: Config) -> str:
     """Name a trial's run: t0007-bm25-a1.50-b0.50-t1.00, t0000-infonce or t0009-top-k-bm25."""
-    loss, weights = config.loss.name, config.weights
-    if loss == "infonce":
-        return f"{key}-infonce"
-    if loss != "soft-infonce":
-        return f"{key}-{loss}-{weights.estimator}"
-    return (
-        f"{key}-{weights.estimator}-a{weights.alpha:.2f}-b{weights.beta:.2f}"
-        f"-t{weights.temperature:.2f}"
-    )
+    spec = config.loss.spec
+    usual = "{loss.name}-{weights.estimator}" if spec.has_estimator else "{loss.name}"
+    return f"{key}-" + (spec.run_name or usual).format(loss=config.loss, weights=config.weights)
 
 
 def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a trial's parameters as columns; those that are inactive are absent."""
     params: dict[str, Any] = {"loss": config.loss.name}
-    weights = config.weights
-    if config.loss.name != "infonce":
+    spec, weights = config.loss.spec, config.weights
+    if spec.has_estimator:
         params |= {
             "estimator": weights.estimator,
             "temperature": weights.temperature,
             "scale": weights.scale,
         }
-    if config.loss.name == "soft-infonce":
+    if spec.has_weights:
         params |= {
             "alpha": weights.alpha,
             "beta": weights.beta,

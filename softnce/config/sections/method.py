@@ -1,15 +1,20 @@
 """Loss and weights: the method of the paper, and what its texts and its code left open."""
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
 from softnce.config.sections.section import Section
+from softnce.losses.spec import LossSpec
+from softnce.losses.table import LOSSES
+from softnce.weights.spec import EstimatorSpec
+from softnce.weights.table import ESTIMATORS, MIXTURE_SHARES, OWN
 
-LossName = Literal[
-    "infonce", "soft-infonce", "bce", "weighted-infonce", "kl-infonce", "top-k", "dynamic-threshold"
-]
-EstimatorName = Literal["bm25", "teacher", "simcse", "self", "duplicates", "mixture"]
+if TYPE_CHECKING:
+    LossName = str
+    EstimatorName = str
+else:  # the tables tell which
+    LossName, EstimatorName = Literal[tuple(LOSSES)], Literal[tuple(ESTIMATORS)]
 
 
 class LossSection(Section):
@@ -17,8 +22,7 @@ class LossSection(Section):
 
     name: LossName = Field(
         "soft-infonce",
-        description="infonce: Eq. 1; soft-infonce: Eq. 3; weighted-infonce: Eq. 13; bce; "
-        "kl-infonce: section 6; top-k, dynamic-threshold: false-negative cancellation, section 4",
+        description="; ".join(f"{name}: {spec.source}" for name, spec in LOSSES.items()),
     )
     temperature: float = Field(0.05, gt=0, le=100, description="logits = similarity / temperature")
     symmetric: bool = Field(
@@ -57,12 +61,18 @@ class LossSection(Section):
         "negatives: over the negatives alone (its appendix B.2)",
     )
 
+    @property
+    def spec(self) -> LossSpec:
+        """The loss's row of the table."""
+        return LOSSES[self.name]
+
     @model_validator(mode="after")
     def _symmetric_where_defined(self) -> "LossSection":
-        if self.symmetric and self.name not in ("infonce", "soft-infonce"):
+        able = [name for name, spec in LOSSES.items() if "loss/symmetric" in spec.every_setting()]
+        if self.symmetric and self.name not in able:
             raise ValueError(
-                f"loss.symmetric is for infonce and soft-infonce, loss.name is {self.name}: "
-                "set loss.symmetric to false"
+                f"loss.symmetric is for {', '.join(able[:-1])} and {able[-1]}, loss.name is "
+                f"{self.name}: set loss.symmetric to false"
             )
         return self
 
@@ -149,15 +159,24 @@ class DuplicatesSection(Section):
     )
 
 
-class MixtureSection(Section):
+class _Shares(Section):
     """Shares of the estimators in a mixture; only their ratios matter."""
 
-    bm25: float = Field(1.0, ge=0, le=1000, description="share of BM25")
-    teacher: float = Field(1.0, ge=0, le=1000, description="share of the teacher")
-    simcse: float = Field(0.0, ge=0, le=1000, description="share of SimCSE")
-    duplicates: float = Field(0.0, ge=0, le=1000, description="share of the duplicates")
-    self: float = Field(
-        0.0, ge=0, le=1000, description="share of the trained encoder's own similarities"
+
+if TYPE_CHECKING:
+    MixtureSection = _Shares
+else:  # the table tells who can be mixed
+    MixtureSection = create_model(
+        "MixtureSection",
+        __base__=_Shares,
+        __doc__=_Shares.__doc__,
+        **{
+            name: (
+                float,
+                Field(share, ge=0, le=1000, description=f"share of {ESTIMATORS[name].label}"),
+            )
+            for name, share in MIXTURE_SHARES.items()
+        },
     )
 
 
@@ -166,8 +185,8 @@ class WeightsSection(Section):
 
     estimator: EstimatorName = Field(
         "bm25",
-        description="what estimates that a negative is relevant; teacher: a frozen model, as the "
-        "paper says; self: the trained encoder's own similarities, as its code does",
+        description="what tells that a negative is relevant; "
+        + "; ".join(f"{name}: {spec.summary}" for name, spec in ESTIMATORS.items()),
     )
     alpha: float = Field(
         1.0, ge=0, le=100, description="strength of the correction; 0 leaves InfoNCE"
@@ -199,28 +218,33 @@ class WeightsSection(Section):
     mixture: MixtureSection = MixtureSection()
 
     @property
+    def spec(self) -> EstimatorSpec:
+        """The estimator's row of the table."""
+        return ESTIMATORS[self.estimator]
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """Names of the estimators that are asked: one, or those with a share in the mixture."""
-        if self.estimator != "mixture":
+        if not self.spec.combines:
             return (self.estimator,)
         return tuple(name for name, share in self.mixture.model_dump().items() if share > 0)
 
     @property
     def prepared_parts(self) -> tuple[str, ...]:
         """Those parts that a batch can be judged by before the encoder has seen it."""
-        return tuple(name for name in self.parts if name != "self")
+        return tuple(name for name in self.parts if name != OWN)
 
     @property
     def own_share(self) -> float:
         """The say of the encoder in training, 0 to 1."""
-        if self.estimator != "mixture":
-            return float(self.estimator == "self")
+        if not self.spec.combines:
+            return float(self.estimator == OWN)
         shares: dict[str, float] = self.mixture.model_dump()
-        return shares["self"] / sum(shares.values())
+        return shares[OWN] / sum(shares.values())
 
     @model_validator(mode="after")
     def _mixture_of_something(self) -> "WeightsSection":
-        if self.estimator == "mixture" and not any(self.mixture.model_dump().values()):
+        if self.spec.combines and not any(self.mixture.model_dump().values()):
             raise ValueError(
                 "weights.mixture: all shares are 0: give one estimator a share above 0"
             )

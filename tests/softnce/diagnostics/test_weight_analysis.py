@@ -22,7 +22,7 @@ from softnce.diagnostics.trained_models import trained_models
 from softnce.diagnostics.weight_analysis import Coefficients, views
 from softnce.diagnostics.weight_page import write_page
 from softnce.errors import ConfigError, DataError
-from softnce.inputs.estimators import ESTIMATORS
+from softnce.inputs.estimators import build_estimator
 from softnce.inputs.frozen_models import FROZEN_MODELS, vectors_key
 from softnce.inputs.prepare import prepare
 from softnce.training.frozen_vectors import cache_vectors
@@ -217,9 +217,9 @@ def test_a_teacher_compares_queries_with_codes_and_simcse_queries_with_queries(s
     pairs = made_pairs_of(data)
     texts = Texts([pair.query for pair in pairs], [pair.code for pair in pairs])
     rows = torch.arange(len(pairs))
-    section = WeightsSection(teacher={"score": "dot"})
     for built in estimators(Requested(trained=trained_models(study)), texts):
-        wanted = ESTIMATORS[built.name](section, prepared, torch.device("cpu"))
+        section = WeightsSection(estimator=built.name, teacher={"score": "dot"})
+        wanted = build_estimator(section, prepared, torch.device("cpu"))
         torch.testing.assert_close(built.relevance(rows, rows), wanted.relevance(rows, rows))
 
 

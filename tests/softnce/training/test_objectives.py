@@ -16,13 +16,15 @@ from softnce.config.sections.method import EstimatorName, LossName
 from softnce.data.pairs import read_pairs
 from softnce.encoders.encoder import Encoder
 from softnce.errors import ConfigError, DataError, RunError, SetupError
-from softnce.inputs.estimators import ESTIMATORS, build_estimator
+from softnce.inputs import estimators
+from softnce.inputs.estimators import build_estimator
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
 from softnce.inputs.prepare import prepare
+from softnce.losses.table import LOSSES
 from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.gather import Workers
 from softnce.training.loop import _started, epochs
-from softnce.training.objectives import LOSSES
+from softnce.weights.table import ESTIMATORS
 from softnce.weights.weighting import Estimator
 
 MODELS = ("teacher", "simcse", "duplicates")
@@ -77,7 +79,7 @@ def trained(config, prepared, folder):
 
 def test_every_configured_name_has_its_loss_and_estimator():
     assert set(LOSSES) == set(get_args(LossName))
-    assert {*ESTIMATORS, "self"} == set(get_args(EstimatorName))
+    assert set(ESTIMATORS) == set(get_args(EstimatorName))
 
 
 OPTIONS = [
@@ -272,7 +274,7 @@ def test_scores_that_are_no_numbers_end_the_run(minilm, prepared, tmp_path, monk
         def relevance(self, queries, candidates):
             return torch.full((len(queries), len(candidates)), float("nan"))
 
-    monkeypatch.setitem(ESTIMATORS, "bm25", lambda *_: Broken())
+    monkeypatch.setattr(estimators, "bm25", lambda *_: Broken())
     with pytest.raises(RunError, match="bm25: 256 of 256 scores are NaN or infinite"):
         trained(config_with(minilm), prepared, tmp_path)
 

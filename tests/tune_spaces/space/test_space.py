@@ -7,7 +7,8 @@ import yaml
 from softnce.config.config import Config
 from softnce.config.file import validated
 from softnce.errors import ConfigError
-from tune_spaces.space.space import Dimension, both_alpha_and_beta_are_free, search_space
+from tune_spaces.space.dimension import Dimension
+from tune_spaces.space.space import both_alpha_and_beta_are_free, search_space
 
 PRESETS = sorted((files("tune_spaces.space") / "presets").iterdir(), key=lambda path: path.name)
 SOFT = {"loss/name": "soft-infonce"}

@@ -1,0 +1,89 @@
+"""What one row of the table of losses says."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from softnce.formula import Formula, Settings
+
+
+class Need(Enum):
+    """What a loss is told of the negatives besides the logits: the tensor that follows these."""
+
+    NOTHING = "nothing"
+    RELEVANCE = "relevance"  # (q, c) scores of the estimator
+    SHARES = "shares"  # (q, c) s of Eq. 4
+    WEIGHTS = "weights"  # (q, c) w of Eq. 4, or the estimator's own
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The settings that the tensor follows from, besides the estimator's own section."""
+        return _READ_BY_NEEDS[self]
+
+
+_SHARES = ("weights/scale", "weights/temperature")
+_EQ_4 = (*_SHARES, "weights/alpha", "weights/beta", "weights/floor", "weights/renormalise")
+_READ_BY_NEEDS: Mapping[Need, tuple[str, ...]] = {
+    Need.NOTHING: (),
+    Need.RELEVANCE: ("weights/scale",),
+    Need.SHARES: _SHARES,
+    Need.WEIGHTS: _EQ_4,
+}
+READ_BY_ALL = ("loss/name", "loss/temperature", "loss/clamp_logits_min")
+
+
+@dataclass(frozen=True, slots=True)
+class LossSpec:
+    """A contrastive loss.
+
+    Its function takes the logits (q, c), then what it needs (q, c), then the answers (q,), then
+    settings by keyword, and returns the mean loss in nats.
+
+    Attributes:
+        name: the word for ``loss.name``.
+        label: how a sentence calls it.
+        source: where it comes from, for the reference.
+        formula: its function, the settings that it reads, and its variants.
+        needs: what it is told of the negatives.
+        ignores: settings that what it needs follows from, but that make no difference to it.
+        drops: setting that tells how many negatives of each query it leaves out; empty: none.
+        run_name: how a trial's run is called, a format of ``loss`` and ``weights``; empty: by the
+            loss, and by the estimator where it has one.
+        details: what a sentence adds to label and estimator, such a format too.
+    """
+
+    name: str
+    label: str
+    source: str
+    formula: Formula
+    needs: Need = Need.NOTHING
+    ignores: tuple[str, ...] = ()
+    drops: str = ""
+    run_name: str = ""
+    details: str = ""
+
+    @property
+    def has_estimator(self) -> bool:
+        """Tell whether it reads what ``weights.estimator`` finds relevant."""
+        return self.needs is not Need.NOTHING
+
+    @property
+    def has_weights(self) -> bool:
+        """Tell whether it weighs each negative, by Eq. 4 unless the estimator knows better."""
+        return self.needs is Need.WEIGHTS
+
+    def reads(self, settings: Settings) -> set[str]:
+        """Return the paths in ``loss`` and ``weights`` that make a difference to it.
+
+        The estimator's own section is not among them.
+        """
+        needed = set(self.needs.reads) - set(self.ignores)
+        return {*READ_BY_ALL, *needed, *self.formula.reads(settings)}
+
+    def every_setting(self) -> Iterator[str]:
+        """Yield the paths that it may read under some settings."""
+        yield from READ_BY_ALL
+        yield from self.needs.reads
+        for formula in self.formula.every():
+            yield from formula.own_settings
+            yield from (variant.setting for variant in formula.variants)

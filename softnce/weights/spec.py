@@ -1,0 +1,54 @@
+"""What one row of the table of estimators says."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from softnce.formula import Formula
+
+InputKind = Literal["terms", "groups", "simcse-tokens"]
+Cost = Literal[
+    "none", "a comparison of numbers", "a sparse product", "a product of vectors", "its parts"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorSpec:
+    """What tells how relevant a negative is.
+
+    Attributes:
+        name: the word for ``weights.estimator``.
+        label: how a sentence calls it.
+        summary: what it takes for relevant, for the reference.
+        build: address of the function that makes it over the prepared training set, from section
+            ``weights``, the prepared inputs and a device; empty where the encoder in training is
+            the estimator.
+        section: its own settings, ``weights/<section>``; empty: it has none.
+        inputs: what is prepared for it, once for all trials, besides tokens.
+        training: address of the ``FrozenModel`` that is trained for it, once for all trials; empty:
+            it has none.
+        trained_by: settings that its frozen model follows from, equal in all trials of a study; a
+            name that ends in / is all of a section.
+        weights: how its relevance becomes weights, where Eq. 4 does not apply: a function of the
+            relevance (q, c) and the answers (q,).
+        share: in a mixture, unless the configuration says otherwise; None: it cannot be mixed.
+        combines: whether it mixes the others.
+        words: what ``softnce weights`` calls it and its variants, where texts are all it takes.
+        from_texts: address of the function that makes it for ``softnce weights``, from one of the
+            words and the ``Texts`` there; empty: it takes more than texts.
+        cost: of a training step.
+    """
+
+    name: str
+    label: str
+    summary: str
+    build: str = ""
+    section: str = ""
+    inputs: tuple[InputKind, ...] = ()
+    training: str = ""
+    trained_by: tuple[str, ...] = ()
+    weights: Formula | None = None
+    share: float | None = 0.0
+    combines: bool = False
+    words: tuple[str, ...] = ()
+    from_texts: str = ""
+    cost: Cost = "none"
