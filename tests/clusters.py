@@ -41,13 +41,13 @@ def head_node(*, cpus: int, has_dashboard: bool, environment: Mapping[str, str])
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(timeout=20)
+                process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait_until_it_answers(port: int, process: subprocess.Popen, log: Path) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while "Ray runtime started" not in log.read_text():
         if time.monotonic() > until or process.poll() is not None:
             raise RuntimeError(f"the head node on {port} did not start: {log.read_text()}")
@@ -61,7 +61,7 @@ def run_python(script: str, *arguments: str, environment: Mapping[str, str]) -> 
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
         env=dict(environment),
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -81,7 +81,7 @@ LEFT_BEHIND = """
 import json, time, ray
 from ray.util.placement_group import placement_group_table
 ray.init(address="auto", log_to_driver=False, logging_level=40)
-until = time.monotonic() + 20
+until = time.monotonic() + 120
 while True:
     groups = [one for one in placement_group_table().values() if one["state"] != "REMOVED"]
     busy = ray.cluster_resources()["CPU"] - ray.available_resources().get("CPU", 0)

@@ -17,7 +17,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
+settings.register_profile(
+    "at any load", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("at any load")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -39,13 +39,13 @@ def softnce(
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
         cwd=cwd,
         env={**os.environ, **(environment or {})},
     )
 
 
-def wait_for_one(look: Callable[[], Any], search: subprocess.Popen, timeout_s: float = 240) -> Any:
+def wait_for_one(look: Callable[[], Any], search: subprocess.Popen, timeout_s: float = 600) -> Any:
     """Wait until a look at a living search finds something, and return that."""
     until = time.monotonic() + timeout_s
     while not (found := look()):
@@ -80,7 +80,7 @@ def members(search: subprocess.Popen, title: str) -> list[psutil.Process]:
     return [one for one in family(search) if title in " ".join(one.cmdline())]
 
 
-def survivors(processes: Sequence[psutil.Process], *, within_s: float = 90) -> list[str]:
+def survivors(processes: Sequence[psutil.Process], *, within_s: float = 300) -> list[str]:
     """Return the titles of the processes that are still there after a while.
 
     Ray's agents look every few seconds, several times, whether their raylet lives.
@@ -89,7 +89,7 @@ def survivors(processes: Sequence[psutil.Process], *, within_s: float = 90) -> l
     return [" ".join(one.cmdline())[:80] for one in alive if one.is_running()]
 
 
-def ended(search: subprocess.Popen, *, timeout_s: float = 300) -> tuple[int, str]:
+def ended(search: subprocess.Popen, *, timeout_s: float = 900) -> tuple[int, str]:
     """Wait for a search to end, and return its exit code and what it said."""
     said, _ = search.communicate(timeout=timeout_s)
     return search.returncode, said

@@ -30,10 +30,10 @@ def started_server(folder, port):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    until = time.monotonic() + 90
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30):
                 return process
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
@@ -44,4 +44,4 @@ def started_server(folder, port):
 def stop(process):
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)

@@ -108,13 +108,13 @@ class Running:
         """
         while True:
             is_over = not self._thread.is_alive()  # before the look, so that no report is missed
+            if should_stop():  # also where a report is always there already
+                self.ask_to_stop()
             report: Report | None = ray.get(self._mailbox.take.remote())
             if report is not None:
                 return report
             if is_over:
                 break
-            if should_stop():
-                self.ask_to_stop()
             time.sleep(_LOOK_EVERY_S)
         if self._error is not None:
             raise RunError(f"{self._assignment.name}: {self._error}") from self._error

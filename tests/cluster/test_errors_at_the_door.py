@@ -24,7 +24,7 @@ FILES = {
 }
 
 
-def typed(folder, *words, timeout=60):
+def typed(folder, *words, timeout=300):
     """Run the command as a person would, in a folder with the files above."""
     for name, text in FILES.items():
         (folder / name).write_text(text)

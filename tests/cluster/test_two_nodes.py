@@ -31,7 +31,7 @@ def project(tmp_path_factory, made_pairs):
         "data": {"path": "pairs.jsonl"},
         "encoder": {"vocabulary": 400, "dimensions": 16},
         "loss": {"name": "infonce"},
-        "optim": {"epochs": 2, "batch_size": 32, "learning_rate": 0.01},
+        "optim": {"epochs": 12, "batch_size": 32, "learning_rate": 0.01},  # a stop comes in time
         "resources": {"max_concurrent": 1},
         "search": {
             "trials": 3,
@@ -86,11 +86,11 @@ def stopped(two_nodes, project):
             "MLFLOW_TRACKING_PASSWORD": "secret-password",
         },
     )
-    until = time.monotonic() + 240
+    until = time.monotonic() + 600
     while not list(study.glob("trials/t0000/epoch-*")) and time.monotonic() < until:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=240)
+    said, _ = process.communicate(timeout=600)
     return said, process.returncode
 
 
@@ -156,7 +156,7 @@ def told_by(two_nodes, path):
         f"{two_nodes.address}/{path}",
         headers={"Authorization": f"Bearer {two_nodes.token.read_text()}"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 

@@ -43,7 +43,7 @@ def asked(port, path, body):
         data=json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -60,10 +60,10 @@ def test_the_ui_shows_the_trials_of_the_study(study):
         env={**os.environ, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"},
     )
     try:
-        until = time.monotonic() + 90
+        until = time.monotonic() + 300
         while time.monotonic() < until:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30).close()
                 break
             except (urllib.error.URLError, OSError):
                 time.sleep(0.3)
@@ -113,7 +113,7 @@ def test_a_taken_port_is_refused_with_a_way_out(study):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
     assert ended.returncode == 3
     assert "--port" in ended.stderr

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import optuna
 import pytest
@@ -14,7 +13,7 @@ from rich.console import Console
 
 from softnce.config.file import validated
 from softnce.errors import ConfigError, SetupError
-from tests.faults import begun, ended, in_mid_epoch
+from tests.faults import begun, ended, in_mid_epoch, wait_for_one
 from tune_spaces.search import search
 from tune_spaces.study.study_lock import held
 
@@ -75,9 +74,12 @@ def undisturbed(made_pairs, tmp_path_factory):
 
 
 def half_a_trial(folder):
-    """Return half the seconds of a study's first trial: too few for the study at any load."""
+    """Return half the seconds of a study's first trial: too few for the study at any load.
+
+    No more than one, in which no process of a trial even starts: the load may have gone since.
+    """
     first = next(t for t in optuna_trials(folder, "study") if "key" in t.user_attrs)
-    return first.duration.total_seconds() / 2
+    return min(first.duration.total_seconds() / 2, 1.0)
 
 
 def test_a_study_stopped_by_its_budget_goes_on_to_the_same_end(made_pairs, tmp_path, undisturbed):
@@ -108,16 +110,14 @@ def test_ctrl_c_keeps_the_study_and_the_same_command_ends_it(made_pairs, tmp_pat
         cwd=tmp_path,
         start_new_session=True,
     )
-    until = time.monotonic() + 120
-    while not list(out.glob("trials/t0001/epoch-*")) and time.monotonic() < until:
-        time.sleep(0.1)
+    wait_for_one(lambda: list(out.glob("trials/t0001/epoch-*")), process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 4, said
     assert "Traceback" not in said
     assert "the same command continues" in said
     ended = subprocess.run(
-        command, capture_output=True, text=True, cwd=tmp_path, timeout=240, check=False
+        command, capture_output=True, text=True, cwd=tmp_path, timeout=600, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     states = {t.state for t in optuna_trials(out, "study")}
@@ -141,7 +141,7 @@ def test_a_search_whose_study_was_taken_over_ends_with_code_3_and_all_kept(made_
     holder = study.user_attrs["softnce.holder"]
     study.set_user_attr("softnce.holder", {**holder, "host": "elsewhere", "at": 0})
     with held(study):
-        code, said = ended(process, timeout_s=120)
+        code, said = ended(process)
     assert code == 3, said
     assert f"study lost: process {os.getpid()} on " in " ".join(said.split())
     assert "Traceback" not in said

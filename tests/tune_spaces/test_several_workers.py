@@ -24,7 +24,7 @@ ray.init(address="auto", log_to_driver=False, logging_level=40)
 
 @ray.remote(num_cpus=1)
 def hold(log):
-    until = time.monotonic() + 200
+    until = time.monotonic() + 600
     while time.monotonic() < until:
         if log.exists() and "has waited" in log.read_text():
             return
@@ -47,7 +47,7 @@ def settings(pairs, *, workers):
             "always_try": "infonce",
             "trials": 3,
         },
-        "resources": {"workers": workers, "max_concurrent": 1, "wait_timeout_s": 4},
+        "resources": {"workers": workers, "max_concurrent": 1, "wait_timeout_s": 10},
     }
 
 
@@ -84,10 +84,10 @@ def ended(request, made_pairs, tmp_path_factory):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=500,
+            timeout=900,
             check=False,
         )
-        hog.wait(timeout=60)
+        hog.wait(timeout=300)
         left = json.loads(run_python(LEFT_BEHIND, environment=environment).splitlines()[-1])
         left["processes"] = left_running()
     return folder / "out", run, left

@@ -76,7 +76,7 @@ def test_odd_tokens_and_addresses_are_faults_and_not_the_end_of_it(home, words, 
     assert f"fault    token: {token} holds no token" in ended.stdout
     assert "fault    Ray: " in ended.stdout
     assert ended.stdout.splitlines()[-1].startswith("unfit: 2 faults")
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 200  # no retries of minutes
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def test_a_submission_that_cannot_start_ends_in_a_sentence(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
         cwd=tmp_path,
         env=environment,
     )

@@ -140,7 +140,7 @@ def two(tmp_path_factory):
         port = probe.getsockname()[1]
     command = [sys.executable, __file__, str(port), str(folder)]
     workers = [subprocess.Popen([*command, rank]) for rank in "01"]
-    assert [worker.wait(300) for worker in workers] == [0, 0]
+    assert [worker.wait(600) for worker in workers] == [0, 0]
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 

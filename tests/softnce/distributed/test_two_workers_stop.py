@@ -48,7 +48,7 @@ def be_a_worker(port: str, folder: Path, rank: int) -> None:
     """Stop in mid-epoch when worker 0 alone is told to, go on, and train it all undisturbed."""
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=rank, world_size=2, timeout=timedelta(seconds=30))
+    dist.init_process_group("gloo", rank=rank, world_size=2, timeout=timedelta(seconds=600))
     config, workers = config_of(str(folder / "model")), Workers(rank, 2)
     pairs = read_pairs(folder / "pairs.jsonl")
     prepared = prepare(config, pairs, folder / f"cache{rank}", tell=lambda _: None)
@@ -87,7 +87,7 @@ def two(tmp_path_factory):
         port = probe.getsockname()[1]
     command = [sys.executable, __file__, str(port), str(folder)]
     workers = [subprocess.Popen([*command, rank]) for rank in "01"]
-    assert [worker.wait(300) for worker in workers] == [0, 0]
+    assert [worker.wait(600) for worker in workers] == [0, 0]
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)], folder
 
 

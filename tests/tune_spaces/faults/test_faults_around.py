@@ -4,7 +4,6 @@ import contextlib
 import re
 import resource
 import subprocess
-import time
 
 import pytest
 import yaml
@@ -19,7 +18,7 @@ from tests.servers import free_port, started_server, stop
 pytestmark = [pytest.mark.long, pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
 
 EPOCHS = 12
-AWAY_S = 30
+AWAY_EPOCHS = 20
 LONG = 100  # epochs of a trial in a study that must outlast the outage
 
 
@@ -63,12 +62,11 @@ def outage(made_pairs, tmp_path_factory):
         in_mid_epoch(out, search, more=1)
         stop(server)
         before = epochs_done(out)
-        time.sleep(AWAY_S)
-        told["while away"] = epochs_done(out) - before
+        told["while away"] = wait_for_one(lambda: epochs_done(out) >= before + AWAY_EPOCHS, search)
         server = started_server(folder, port)
         wait_for_one(lambda: is_sent(out), search)
         stop(server)
-        told["search"] = ended(search, timeout_s=900)
+        told["search"] = ended(search, timeout_s=1200)
         told["reported"] = softnce("report", str(out), environment=environment)
         told["pushed in vain"] = softnce("report", str(out), "--push", environment=environment)
         server = started_server(folder, port)
@@ -103,7 +101,7 @@ def runs_of(client):
 
 
 def test_training_goes_on_while_the_server_is_away(outage):
-    assert outage["while away"] >= 5
+    assert outage["while away"]
 
 
 def test_a_study_whose_server_never_returns_ends_and_says_what_waits(outage):

@@ -41,7 +41,7 @@ def test_a_local_cluster_has_our_token_unless_ray_was_imported_before(tmp_path, 
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
         env=environment,
     )
     assert ended.returncode == 0, ended.stderr

@@ -94,16 +94,18 @@ def test_a_champion_told_later_leaves_its_ended_run_ended(store, tmp_path):
 def test_runs_that_a_dead_search_left_open_are_closed(store):
     tracker = opened(store)
     tracker.begin("t0000", "t0000-infonce", {}, {})
-    while not tracker_is_idle(tracker):
-        time.sleep(0.05)
+    wait_until(lambda: not tracker.waiting())
     assert runs_of(store)["t0000"].info.status == "RUNNING"
     opened(store)  # the process that held the first tracker is taken for dead
     assert runs_of(store)["t0000"].info.status == "KILLED"
     assert runs_of(store)["t0000"].data.tags["trial.state"] == "INTERRUPTED"
 
 
-def tracker_is_idle(tracker):
-    return not tracker._events.pending()
+def wait_until(look):
+    until = time.monotonic() + 300
+    while not look():
+        assert time.monotonic() < until, "what was waited for has not come"
+        time.sleep(0.05)
 
 
 def test_the_former_champion_keeps_the_alias_previous(store, tmp_path):
@@ -160,7 +162,7 @@ def test_a_uri_without_password_is_shown_as_it_is():
 
 
 @pytest.mark.slow
-def test_a_server_that_is_away_loses_no_metric(tmp_path):
+def test_a_server_that_is_away_loses_no_metric(tmp_path, caplog):
     port = free_port()
     server = started_server(tmp_path, port)
     store = Store(f"http://127.0.0.1:{port}", "softnce/made", tmp_path)
@@ -168,12 +170,11 @@ def test_a_server_that_is_away_loses_no_metric(tmp_path):
         tracker = opened(store)
         one_trial(tracker, "t0000")
         stop(server)
-        began = time.monotonic()
         one_trial(tracker, "t0001")
-        assert time.monotonic() - began < 1  # nobody who trains waits for the server
-        time.sleep(3)
+        assert tracker.waiting() >= 4  # who trains has not waited until they arrived
+        wait_until(lambda: "trying again" in caplog.text)
         server = started_server(tmp_path, port)
-        assert tracker.close("complete", "note", timeout_s=60.0) == 0
+        assert tracker.close("complete", "note", timeout_s=300.0) == 0
         runs = runs_of(store)
         assert {key: run.info.status for key, run in runs.items()} == {
             "t0000": "FINISHED",
@@ -184,6 +185,7 @@ def test_a_server_that_is_away_loses_no_metric(tmp_path):
         stop(server)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_events_for_a_server_that_never_returns_wait_in_the_folder(tmp_path):
     port = free_port()
@@ -199,7 +201,7 @@ def test_events_for_a_server_that_never_returns_wait_in_the_folder(tmp_path):
         assert [json.loads(line)["kind"] for line in lines][:2] == ["begin", "report"]
         server = started_server(tmp_path, port)
         again = opened(store)
-        assert again.close("complete", "note", timeout_s=60.0) == 0
+        assert again.close("complete", "note", timeout_s=300.0) == 0
         assert runs_of(store)["t0000"].data.metrics["mrr"] == 0.5
     finally:
         stop(server)

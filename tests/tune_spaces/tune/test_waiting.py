@@ -28,16 +28,17 @@ ray.get([one.ready() for one in groups])
 told, begun = [], list(trials())
 room = WaitingRoom(ResourcesSection(wait_timeout_s=1, executor="inline"), told.append)
 
-def look(seconds):
+def look(seconds, is_enough=lambda: False):
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    while time.monotonic() < until and not is_enough():
         room.on_step_begin(0, begun)
         time.sleep(0.1)
 
 look(4)
 begun_only = list(told)
 groups.append(placement_group([{"CPU": 1}]))
-look(5)
+look(300, lambda: told)
+look(2)
 print(begun_only)
 print(*told, sep="|")
 """
