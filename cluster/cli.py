@@ -13,7 +13,7 @@ def ui(
     study: Annotated[
         str | None, typer.Argument(help="A study's folder or name; the newest without it.")
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 5000,
 ) -> None:
     """Open the MLflow UI of a study on 127.0.0.1."""
     from cluster.ui import require_free, serve, store_uri
@@ -32,21 +32,30 @@ def submit(  # noqa: PLR0913  (what a user may set)
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(help="Dashboard of the cluster: http://HEAD:8265; or RAY_API_SERVER_ADDRESS."),
+        typer.Option(
+            help="The cluster's dashboard, http://HEAD:8265; RAY_API_SERVER_ADDRESS without it."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="a.b=c", help="Change a setting; may be repeated."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the study, below resources.storage_path.")
+        Path | None, typer.Option(help="The study's folder, below resources.storage_path.")
     ] = None,
-    working_dir: Annotated[Path, typer.Option(help="The code that travels.")] = Path(),
+    working_dir: Annotated[
+        Path, typer.Option(help="The folder with the code that is sent to the cluster.")
+    ] = Path(),
     exclude: Annotated[
-        list[str] | None, typer.Option(metavar="PATTERN", help="Leave it out; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Files that are not sent; may be repeated."),
     ] = None,
     runner: Annotated[
-        str, typer.Option(help="image: the cluster's softnce; uv: uv run softnce; or auto.")
+        str,
+        typer.Option(
+            help="How the job starts softnce: image (the cluster's own), uv (uv run softnce), or "
+            "auto (the first of them that is there)."
+        ),
     ] = "auto",
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not follow the job.")] = False,  # noqa: FBT002
 ) -> None:
@@ -62,7 +71,7 @@ def submit(  # noqa: PLR0913  (what a user may set)
         source=source_name(path, resolved.data.path),
         address=address,
         out=out,
-        baggage=SubmitOptions(working_dir, exclude or (), runner_named(runner), waits=not no_wait),
+        options=SubmitOptions(working_dir, exclude or (), runner_named(runner), waits=not no_wait),
         write=_write,
     )
     raise typer.Exit(code)
@@ -74,14 +83,16 @@ def doctor(
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(help="Dashboard of a cluster: http://HEAD:8265; or RAY_API_SERVER_ADDRESS."),
+        typer.Option(
+            help="A cluster's dashboard, http://HEAD:8265; RAY_API_SERVER_ADDRESS without it."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="a.b=c", help="Change a setting; may be repeated."),
     ] = None,
 ) -> None:
-    """Say whether this machine, or a cluster, is ready for a search; each fault with its cure."""
+    """Check whether this machine, or a cluster, is ready for a search; name each fault's cure."""
     from cluster.doctor.check_results import is_fit, line, summary
     from cluster.doctor.examine import examine
     from cluster.jobs import known_address
@@ -89,12 +100,12 @@ def doctor(
     from tune_spaces.config_source import config_path
 
     wanted = load_config(config_path(config), list(settings or [])) if config or settings else None
-    found = []
-    for one in examine(wanted, known_address(address)):
-        found.append(one)
-        _write(f"{line(one)}\n")
-    _write(f"\n{summary(found)}\n")
-    raise typer.Exit(0 if is_fit(found) else SetupError.exit_code)
+    results = []
+    for result in examine(wanted, known_address(address)):
+        results.append(result)
+        _write(f"{line(result)}\n")
+    _write(f"\n{summary(results)}\n")
+    raise typer.Exit(0 if is_fit(results) else SetupError.exit_code)
 
 
 def _write(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Ray's job server: connect, follow a job's log, know how the job truly ended."""
+"""Ray's job server: connect, follow a job's log, and return the job's own exit code."""
 
 import asyncio
 import os
@@ -33,7 +33,8 @@ def connect(address: str | None) -> Any:  # noqa: ANN401  (Ray's JobSubmissionCl
     address = known_address(address)
     if not address:
         raise SetupError(
-            "no cluster: give --address http://HEAD:8265 or set RAY_API_SERVER_ADDRESS"
+            "no cluster",
+            "give --address http://HEAD:8265 or set RAY_API_SERVER_ADDRESS",
         )
     _require_dashboard(address)
     os.environ["RAY_API_SERVER_ADDRESS"] = address  # Ray lets the environment win over arguments
@@ -41,49 +42,54 @@ def connect(address: str | None) -> Any:  # noqa: ANN401  (Ray's JobSubmissionCl
     from ray.exceptions import AuthenticationError, RpcError
     from ray.job_submission import JobSubmissionClient
 
-    _hush()
+    _silence_ray_logs()
     try:
         return JobSubmissionClient(address)
     except AuthenticationError as error:
         raise SetupError(
-            f"{address} refuses this user: {_first_line(error)}; put the cluster's token into a "
-            "file (chmod 600) and set RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=FILE"
+            f"{address} refuses this user: {_first_line(error)}",
+            "put the cluster's token into a file (chmod 600) and set RAY_AUTH_MODE=token "
+            "RAY_AUTH_TOKEN_PATH=FILE",
         ) from error
     except (OSError, RuntimeError, ValueError, RpcError) as error:
         raise SetupError(
-            f"{address}: no job server answers there ({_first_line(error)}); check the address of "
-            "the dashboard, and that it can be reached from here (kubectl port-forward, ssh -L)"
+            f"{address}: no job server answers there ({_first_line(error)})",
+            "check the address of the dashboard, and that it can be reached from here "
+            "(kubectl port-forward, ssh -L)",
         ) from error
 
 
 def _require_dashboard(address: str) -> None:
-    """Refuse what Ray would follow for long, and explain badly: it takes host:port for its GCS."""
-    wanted = "--address wants the dashboard of the cluster, http://HEAD:8265"
+    """Refuse what Ray would try for long and explain badly: it takes host:port for its GCS."""
+    cure = "give --address the dashboard of the cluster, http://HEAD:8265"
     if address.startswith("ray://"):
-        raise SetupError(f"{address} is no job server's address but one for Ray's client; {wanted}")
+        raise SetupError(f"{address} is not the address of a job server but of Ray's client", cure)
     found = re.fullmatch(r"\[?([^\[\]/]+?)\]?:(\d{1,5})", address)
     if found is None:
         return
     try:
         answer = _answer(found[1], int(found[2]))
     except (OSError, OverflowError) as error:
-        raise SetupError(f"{address}: nothing answers there ({error}); {wanted}") from error
+        raise SetupError(f"{address}: nothing answers there ({error})", cure) from error
     if answer.startswith(b"HTTP/"):
-        raise SetupError(f"{address}: a web server answers there; write it as http://{address}")
+        raise SetupError(
+            f"{address}: a web server answers there",
+            f"write it as http://{address}",
+        )
 
 
 def _answer(host: str, port: int) -> bytes:
-    """Return how the answer to a web browser's question begins; nothing from who does not speak."""
-    with socket.create_connection((host, port), timeout=_CONNECT_S) as asked:
-        asked.sendall(b"GET /api/version HTTP/1.0\r\n\r\n")
+    """Return how the answer to an HTTP request begins; nothing where the server stays silent."""
+    with socket.create_connection((host, port), timeout=_CONNECT_S) as connection:
+        connection.sendall(b"GET /api/version HTTP/1.0\r\n\r\n")
         try:
-            return asked.recv(16)
+            return connection.recv(16)
         except (TimeoutError, ConnectionResetError):
             return b""
 
 
 def known_address(given: str | None) -> str | None:
-    """Return the address asked for, or that of the environment."""
+    """Return the address that was given, or that of the environment."""
     names = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
     return given or next((os.environ[name] for name in names if os.environ.get(name)), None)
 
@@ -103,7 +109,7 @@ def token_fault(path: Path) -> str | None:
     if not text:
         return f"{path} is empty"
     is_token = text.isascii() and text.isprintable()
-    return None if is_token else f"{path} holds no token, which is one line of plain characters"
+    return None if is_token else f"{path} holds no token: a token is one line of plain characters"
 
 
 def require_token() -> None:
@@ -117,7 +123,10 @@ def require_token() -> None:
         return
     found = token_fault(path)
     if found:
-        raise SetupError(f"{found}; write the cluster's token into it")
+        raise SetupError(
+            f"{found}",
+            "write the cluster's token into it",
+        )
 
 
 def dashboard_link(client: Any, job: str) -> str:  # noqa: ANN401
@@ -131,8 +140,8 @@ def server_version(client: Any) -> str:  # noqa: ANN401
 
 
 @final
-class Job:
-    """A submitted job, followed from here.
+class SubmittedJob:
+    """A job of the cluster, followed from here.
 
     The cluster runs it whether or not anybody follows.
     """
@@ -143,7 +152,7 @@ class Job:
         self._started: float | None = time.monotonic()
 
     def follow(self) -> int:
-        """Show the job's log until it ends, and return its true exit code.
+        """Show the job's log until it ends, and return its own exit code.
 
         Raises:
             SetupError: the job server cannot be reached any more.
@@ -158,11 +167,12 @@ class Job:
                 else:
                     asyncio.run(self._tail())
                     status = self._status()
-            except _lost() as error:
+            except _connection_errors() as error:
                 if time.monotonic() - heard > _LOST_AFTER_S:
                     raise SetupError(
                         f"{self._client.get_address()} has not answered for {_LOST_AFTER_S:.0f} s; "
-                        f"job {self.name} may go on: ray job status {self.name}"
+                        f"job {self.name} may go on",
+                        f"ask for it with ray job status {self.name}",
                     ) from error
                 status = "UNKNOWN"
             if status in _ENDED:
@@ -221,7 +231,7 @@ def _use_token_at_hand() -> None:
     require_token()
 
 
-def _hush() -> None:
+def _silence_ray_logs() -> None:
     import logging
 
     for name in ("ray", "ray.dashboard", "ray._private.runtime_env.packaging"):
@@ -230,7 +240,7 @@ def _hush() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _lost() -> tuple[type[BaseException], ...]:
+def _connection_errors() -> tuple[type[BaseException], ...]:
     import aiohttp
     import requests
 

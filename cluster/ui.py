@@ -23,7 +23,8 @@ def store_uri(study: str | None) -> str:
     if uri:
         return uri
     raise ConfigError(
-        f"{folder}: no mlflow.db in it; set MLFLOW_TRACKING_URI to the server it was logged to"
+        f"{folder}: no mlflow.db in it",
+        "set MLFLOW_TRACKING_URI to the server it was logged to",
     )
 
 
@@ -38,13 +39,19 @@ def require_free(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise SetupError(f"port {port} is taken: choose another with --port") from error
+            raise SetupError(
+                f"port {port} is taken",
+                "choose another with --port",
+            ) from error
 
 
 def serve(uri: str, port: int) -> None:
     """Become the MLflow server, on the loopback address only."""
     if uri.startswith(("http://", "https://")):
-        raise SetupError(f"this study is logged to a server: open {uri} in a browser")
+        raise SetupError(
+            "this study is logged to a server",
+            f"open {uri} in a browser",
+        )
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
     command += ["--registry-store-uri", uri, "--host", "127.0.0.1", "--port", str(port)]
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"

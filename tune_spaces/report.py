@@ -53,7 +53,8 @@ def push(job: StudyContext, tracker: Tracker) -> int:
     if left:
         raise SetupError(
             f"{job.folder.root}: {left} events still wait; MLflow did not take them within "
-            f"{_PUSH_TIMEOUT_S:g} s. See softnce logs, then push again"
+            f"{_PUSH_TIMEOUT_S:g} s",
+            "see softnce logs, then push again",
         )
     return waiting
 

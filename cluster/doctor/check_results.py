@@ -1,62 +1,69 @@
-"""What the doctor finds: one line each, and for what is not well, its cure."""
+"""The results of the doctor's checks: one line each, and for every fault its cure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from softnce.errors import SoftnceError
+
 Level = Literal["ok", "warning", "fault"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One result of an examination.
+class CheckResult:
+    """The result of one check.
 
     Attributes:
         level: a warning leaves the set-up fit, a fault does not.
-        subject: what was looked at.
-        said: what was found.
+        subject: what was checked.
+        found: what the check found.
         cure: what to do; empty where all is well.
     """
 
     level: Level
     subject: str
-    said: str
+    found: str
     cure: str = ""
 
 
-def ok(subject: str, said: str) -> Finding:
+def ok(subject: str, found: str) -> CheckResult:
     """All is well."""
-    return Finding("ok", subject, said)
+    return CheckResult("ok", subject, found)
 
 
-def warning(subject: str, said: str, cure: str) -> Finding:
+def warning(subject: str, found: str, cure: str) -> CheckResult:
     """It works, but may not do so well, or not for long."""
-    return Finding("warning", subject, said, cure)
+    return CheckResult("warning", subject, found, cure)
 
 
-def fault(subject: str, said: str, cure: str) -> Finding:
+def fault(subject: str, found: str, cure: str) -> CheckResult:
     """It cannot work like this."""
-    return Finding("fault", subject, said, cure)
+    return CheckResult("fault", subject, found, cure)
 
 
-def line(finding: Finding) -> str:
-    """Return a finding as one line.
+def error_result(subject: str, error: SoftnceError, cure: str) -> CheckResult:
+    """Return the fault that an error tells; ``cure`` is for an error that knows none."""
+    return fault(subject, error.found, error.cure or cure)
+
+
+def line(result: CheckResult) -> str:
+    """Return a result as one line.
 
     >>> line(fault("token", "can be read by others", "chmod 600 FILE"))
     'fault    token: can be read by others -> chmod 600 FILE'
     """
-    cure = f" -> {finding.cure}" if finding.cure else ""
-    return f"{finding.level:<8} {finding.subject}: {finding.said}{cure}"
+    cure = f" -> {result.cure}" if result.cure else ""
+    return f"{result.level:<8} {result.subject}: {result.found}{cure}"
 
 
-def summary(findings: Sequence[Finding]) -> str:
+def summary(results: Sequence[CheckResult]) -> str:
     """Return the last line: fit or not, and the counts."""
-    counts = {level: sum(one.level == level for one in findings) for level in ("fault", "warning")}
-    told = ", ".join(f"{n} {level}{'s' if n > 1 else ''}" for level, n in counts.items() if n)
+    counts = {level: sum(one.level == level for one in results) for level in ("fault", "warning")}
+    counted = ", ".join(f"{n} {level}{'s' if n > 1 else ''}" for level, n in counts.items() if n)
     word = "unfit" if counts["fault"] else "fit"
-    return f"{word}: {told or 'nothing to mend'}"
+    return f"{word}: {counted or 'nothing to mend'}"
 
 
-def is_fit(findings: Sequence[Finding]) -> bool:
+def is_fit(results: Sequence[CheckResult]) -> bool:
     """Tell whether nothing is at fault."""
-    return all(one.level != "fault" for one in findings)
+    return all(one.level != "fault" for one in results)

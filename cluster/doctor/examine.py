@@ -1,6 +1,7 @@
-"""Is this machine, or that cluster, ready for a search? One line a finding, each fault with a cure.
+"""Is this machine, or that cluster, ready for a search? One line per check, each fault with a cure.
 
-Without an address a local cluster is started and left again; with one, a small job asks every node.
+Without an address a local cluster is started and stopped again; with one, a small job asks every
+node.
 """
 
 import json
@@ -14,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.doctor import machine_checks, node_probe
-from cluster.doctor.check_results import Finding, fault, ok
-from cluster.doctor.node_checks import judged
+from cluster.doctor.check_results import CheckResult, error_result, ok
+from cluster.doctor.node_checks import node_results
 from cluster.jobs import connect, require_token, server_version
 from softnce.config.config import Config
 from softnce.errors import SetupError
@@ -24,8 +25,8 @@ _PROBE_S = 300.0
 _LOOK_EVERY_S = 0.5
 
 
-def examine(config: Config | None, address: str | None) -> Iterator[Finding]:
-    """Yield what is found, as it is found.
+def examine(config: Config | None, address: str | None) -> Iterator[CheckResult]:
+    """Yield the result of each check as soon as it is known.
 
     Args:
         config: what is to run; without it, what any search needs.
@@ -42,7 +43,7 @@ def examine(config: Config | None, address: str | None) -> Iterator[Finding]:
     )
 
 
-def _local(config: Config | None) -> Iterator[Finding]:
+def _local(config: Config | None) -> Iterator[CheckResult]:
     """Start a local cluster as a search would, ask it, and stop it."""
     from tune_spaces.ray_session import session
 
@@ -52,34 +53,34 @@ def _local(config: Config | None) -> Iterator[Finding]:
             session.start_ray(Path(folder) / "ray.log")
         except SetupError as error:
             cure = "free memory, disk or ports; ray's logs lie in /tmp/ray/session_latest/logs"
-            yield fault("Ray", str(error), cure)
+            yield error_result("Ray", error, cure)
             return
         try:
             yield ok("Ray", "a local cluster starts")
             report = node_probe.gather(_storage(config), None)
         finally:
             session.stop_ray()
-    yield from judged(report, config, is_ours=True)
+    yield from node_results(report, config, is_ours=True)
 
 
-def _cluster(config: Config | None, address: str) -> Iterator[Finding]:
+def _cluster(config: Config | None, address: str) -> Iterator[CheckResult]:
     try:
         client = connect(address)
     except SetupError as error:
-        said, _, cure = str(error).rpartition("; ")
-        yield fault("Ray", said, cure)
+        yield error_result("Ray", error, "look at ray status on the head node")
         return
     yield ok("Ray", f"the job server at {address} answers (Ray {server_version(client)})")
     try:
-        report = _asked(client, config)
+        report = _probed(client, config)
     except SetupError as error:
-        yield fault("jobs", str(error), "look at the job in the dashboard, and at ray status")
+        cure = "look at the job in the dashboard, and at ray status"
+        yield error_result("jobs", error, cure)
         return
     yield ok("jobs", "a job runs and its log arrives")
-    yield from judged(report, config, is_ours=False)
+    yield from node_results(report, config, is_ours=False)
 
 
-def _asked(client: Any, config: Config | None) -> dict[str, Any]:  # noqa: ANN401
+def _probed(client: Any, config: Config | None) -> dict[str, Any]:  # noqa: ANN401
     """Send the probe as a job and read its report.
 
     Raises:

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from cluster.doctor.check_results import Finding, fault, ok, warning
+from cluster.doctor.check_results import CheckResult, error_result, fault, ok, warning
 from cluster.doctor.node_probe import free_gb, versions
 from cluster.jobs import token_fault, token_file
 from softnce.config.config import Config
@@ -22,14 +22,14 @@ _OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "fuse.sshfs")
 
 
-def this_python() -> Iterator[Finding]:
+def this_python() -> Iterator[CheckResult]:
     """Name the interpreter and the packages."""
     found = versions()
-    told = ", ".join(f"{name} {version}" for name, version in found.items())
-    yield ok("packages", f"python {platform.python_version()}, {told}")
+    listed = ", ".join(f"{name} {version}" for name, version in found.items())
+    yield ok("packages", f"python {platform.python_version()}, {listed}")
 
 
-def token(*, needed: bool) -> Iterator[Finding]:
+def token(*, needed: bool) -> Iterator[CheckResult]:
     """Check that Ray's token is at hand and that nobody else can read it; it is never shown.
 
     Args:
@@ -40,7 +40,7 @@ def token(*, needed: bool) -> Iterator[Finding]:
     if os.environ.get("RAY_AUTH_TOKEN"):
         yield ok("token", "in RAY_AUTH_TOKEN (never shown)")
     elif path.is_file():
-        yield _judged(path, is_used=needed or is_named)
+        yield _token_file_result(path, is_used=needed or is_named)
     elif is_named:
         cure = "write the cluster's token there and chmod 600 it, or correct RAY_AUTH_TOKEN_PATH"
         yield fault("token", f"{path} is not there", cure)
@@ -54,20 +54,20 @@ def token(*, needed: bool) -> Iterator[Finding]:
         yield ok("token", "none needed: a local cluster gets one of its own")
 
 
-def _judged(path: Path, *, is_used: bool) -> Finding:
-    """Judge a token file; one that is not used is no fault: Ray itself leaves such, open to all."""
-    mode, judge = stat.S_IMODE(path.stat().st_mode), fault if is_used else warning
+def _token_file_result(path: Path, *, is_used: bool) -> CheckResult:
+    """Check a token file; one that is not used is no fault: Ray itself leaves such, open to all."""
+    mode, result = stat.S_IMODE(path.stat().st_mode), fault if is_used else warning
     if mode & _OPEN_TO_OTHERS:
-        return judge(
+        return result(
             "token", f"{path} has mode {mode:04o}, others may read it", f"chmod 600 {path}"
         )
-    said = token_fault(path)
-    if said:
-        return judge("token", said, "write the cluster's token into it")
+    found = token_fault(path)
+    if found:
+        return result("token", found, "write the cluster's token into it")
     return ok("token", f"{path}, mode {mode:04o} (never shown)")
 
 
-def disks(config: Config | None) -> Iterator[Finding]:
+def disks(config: Config | None) -> Iterator[CheckResult]:
     """Check the space for studies, Ray's sessions and its object store."""
     storage = config.resources.storage_path if config else None
     cache = config.resources.cache if config else None
@@ -81,25 +81,25 @@ def disks(config: Config | None) -> Iterator[Finding]:
         yield shared_memory(free_gb("/dev/shm"))  # noqa: S108
 
 
-def space(subject: str, path: str, free: float) -> Finding:
+def space(subject: str, path: str, free: float) -> CheckResult:
     """Judge the free space of a place."""
-    said = f"{free:.1f} GB free at {path}"
+    found = f"{free:.1f} GB free at {path}"
     cure = "make room, or move it (resources.storage_path, --out, TMPDIR)"
     if free < LITTLE_GB:
-        return fault(subject, said, cure)
-    return warning(subject, said, cure) if free < SOME_GB else ok(subject, said)
+        return fault(subject, found, cure)
+    return warning(subject, found, cure) if free < SOME_GB else ok(subject, found)
 
 
-def shared_memory(free: float, where: str = "") -> Finding:
+def shared_memory(free: float, where: str = "") -> CheckResult:
     """Judge /dev/shm, where Ray keeps its objects."""
-    subject, said = f"shared memory{where}", f"{free:.1f} GB free at /dev/shm"
+    subject, found = f"shared memory{where}", f"{free:.1f} GB free at /dev/shm"
     if free < LITTLE_GB:
         cure = "docker run --shm-size=2g, or an emptyDir of medium Memory at /dev/shm"
-        return warning(subject, f"{said}: Ray falls back to the disk", cure)
-    return ok(subject, said)
+        return warning(subject, f"{found}: Ray falls back to the disk", cure)
+    return ok(subject, found)
 
 
-def storage(config: Config | None, *, needed: bool) -> Iterator[Finding]:
+def storage(config: Config | None, *, needed: bool) -> Iterator[CheckResult]:
     """Check the shared folder as this machine sees it."""
     path = config.resources.storage_path if config else None
     subject = "storage"
@@ -139,7 +139,7 @@ def _file_system(path: Path) -> str:
     return kind
 
 
-def mlflow(config: Config | None) -> Iterator[Finding]:
+def mlflow(config: Config | None) -> Iterator[CheckResult]:
     """Check that the tracking server answers, takes what is written, and has our version."""
     uri = tracking_uri(config)
     if uri is None:
@@ -155,8 +155,7 @@ def mlflow(config: Config | None) -> Iterator[Finding]:
             tracker.open({"softnce.doctor": "this run proves that the server can be written"})
             waiting = tracker.close("complete", "written by softnce doctor")
         except SetupError as error:
-            said, _, cure = str(error).rpartition(". ")
-            yield fault("MLflow", said.removeprefix("MLflow at "), cure)
+            yield error_result("MLflow", error, "look at the server's log")
             return
     if waiting:
         cure = "look at the server's log and its rights"
@@ -166,7 +165,7 @@ def mlflow(config: Config | None) -> Iterator[Finding]:
     yield from _mlflow_version(uri)
 
 
-def _mlflow_version(uri: str) -> Iterator[Finding]:
+def _mlflow_version(uri: str) -> Iterator[CheckResult]:
     ours = versions().get("mlflow", "")
     if not uri.startswith(("http://", "https://")):
         return

@@ -1,9 +1,9 @@
-"""What the nodes of a cluster said of themselves, judged."""
+"""Checks of what the nodes of a cluster reported of themselves."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cluster.doctor.check_results import Finding, fault, ok, warning
+from cluster.doctor.check_results import CheckResult, fault, ok, warning
 from cluster.doctor.machine_checks import shared_memory, space
 from cluster.doctor.node_probe import versions
 from softnce.config.config import Config
@@ -13,8 +13,10 @@ Node = Mapping[str, Any]
 _MUST_AGREE = ("ray", "softnce", "torch", "optuna")
 
 
-def judged(report: Mapping[str, Any], config: Config | None, *, is_ours: bool) -> Iterator[Finding]:
-    """Turn the probe's report into findings.
+def node_results(
+    report: Mapping[str, Any], config: Config | None, *, is_ours: bool
+) -> Iterator[CheckResult]:
+    """Turn the probe's report into check results.
 
     Args:
         report: what ``probe.gather`` returned.
@@ -26,7 +28,7 @@ def judged(report: Mapping[str, Any], config: Config | None, *, is_ours: bool) -
     if not nodes:
         return
     yield from _resources(report["resources"], config, has_driver=not is_ours)
-    yield from _agreement(nodes)
+    yield from _version_agreement(nodes)
     if is_ours:
         return
     yield from _runner(nodes)
@@ -38,7 +40,7 @@ def judged(report: Mapping[str, Any], config: Config | None, *, is_ours: bool) -
         yield fault("MLflow", "the nodes cannot reach the server", cure)
 
 
-def _answering(nodes: Sequence[Node]) -> Iterator[Finding]:
+def _answering(nodes: Sequence[Node]) -> Iterator[CheckResult]:
     silent = [node["ip"] for node in nodes if not node["answers"]]
     if silent:
         cure = "look at ray status and at that node's raylet log"
@@ -49,7 +51,7 @@ def _answering(nodes: Sequence[Node]) -> Iterator[Finding]:
 
 def _resources(
     has: Mapping[str, float], config: Config | None, *, has_driver: bool
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     need = config.resources if config else ResourcesSection()
     driver = need.driver_cpus if has_driver else 0
     wanted = {
@@ -57,17 +59,17 @@ def _resources(
         "GPU": (need.workers * need.gpus_per_worker, has.get("GPU", 0)),
         "GB of memory": (need.memory_gb_per_trial, has.get("memory", 0) / 1e9),
     }
-    for name, (asked, there) in wanted.items():
-        askers = "one trial and the search ask" if name == "CPU" and driver else "one trial asks"
-        said = f"{there:g} {name} in all, {askers} {asked:g}"
-        if asked > there:
+    for name, (needed, there) in wanted.items():
+        users = "one trial and the search need" if name == "CPU" and driver else "one trial needs"
+        found = f"{there:g} {name} in all, {users} {needed:g}"
+        if needed > there:
             cure = "add nodes, or lower resources.workers, .cpus_per_worker, .gpus_per_worker"
-            yield fault("resources", said, cure)
-        elif asked > 0 and name != "GB of memory":
-            yield ok("resources", said)
+            yield fault("resources", found, cure)
+        elif needed > 0 and name != "GB of memory":
+            yield ok("resources", found)
 
 
-def _agreement(nodes: Sequence[Node]) -> Iterator[Finding]:
+def _version_agreement(nodes: Sequence[Node]) -> Iterator[CheckResult]:
     """Name what differs from node to node."""
     pythons = {node["python"] for node in nodes}
     differing = [f"python {', '.join(sorted(pythons))}"] if len(pythons) > 1 else []
@@ -82,7 +84,7 @@ def _agreement(nodes: Sequence[Node]) -> Iterator[Finding]:
         yield ok("versions", f"the nodes agree (python {pythons.pop()})")
 
 
-def _from_here(node: Node) -> Iterator[Finding]:
+def _from_here(node: Node) -> Iterator[CheckResult]:
     here = versions()
     theirs = node["versions"]
     differing = [
@@ -95,45 +97,45 @@ def _from_here(node: Node) -> Iterator[Finding]:
         yield warning("versions", "; ".join(differing), cure)
 
 
-def _runner(nodes: Sequence[Node]) -> Iterator[Finding]:
+def _runner(nodes: Sequence[Node]) -> Iterator[CheckResult]:
     """Tell by which command a job starts."""
     holds = [node["ip"] for node in nodes if node["softnce"]]
     if len(holds) == len(nodes):
         yield ok("softnce", "on all nodes: ray job submit ... -- softnce search CONFIG")
     elif all(node["uv"] for node in nodes):
-        said = "not on all nodes, uv is: ray job submit ... -- uv run softnce search CONFIG"
-        yield ok("softnce", said)
+        found = "not on all nodes, uv is: ray job submit ... -- uv run softnce search CONFIG"
+        yield ok("softnce", found)
     else:
         lacking = ", ".join(sorted({node["ip"] for node in nodes if not node["softnce"]}))
         cure = "put softnce (cluster/Dockerfile) or uv into the image of all nodes"
         yield fault("softnce", f"neither it nor uv is on {lacking}", cure)
 
 
-def _shared(nodes: Sequence[Node], config: Config | None) -> Iterator[Finding]:
+def _shared(nodes: Sequence[Node], config: Config | None) -> Iterator[CheckResult]:
     path = config.resources.storage_path if config else None
     if path is None:
         return
     blind = [node["ip"] for node in nodes if not node["sees"]]
-    mute = [node["ip"] for node in nodes if node["sees"] and not node["writes"]]
+    read_only = [node["ip"] for node in nodes if node["sees"] and not node["writes"]]
     if blind:
-        said = f"{path} is not shared: {', '.join(blind)} did not see a file left there"
-        yield fault("storage", said, "mount one shared folder under this path on every node")
-    elif mute:
-        said = f"{path} cannot be written on {', '.join(mute)}"
-        yield fault("storage", said, "give the user that runs Ray there the right to write")
+        found = f"{path} is not shared: {', '.join(blind)} did not see a file left there"
+        yield fault("storage", found, "mount one shared folder under this path on every node")
+    elif read_only:
+        found = f"{path} cannot be written on {', '.join(read_only)}"
+        yield fault("storage", found, "give the user that runs Ray there the right to write")
     else:
         yield ok("storage", f"{path} is shared by all {len(nodes)} nodes")
 
 
-def _space(nodes: Sequence[Node]) -> Iterator[Finding]:
+def _space(nodes: Sequence[Node]) -> Iterator[CheckResult]:
     """Name only what is short."""
     for node in nodes:
         for path, free in node["free_gb"].items():
             where = f" on {node['ip']}"
-            found = (
+            result = (
                 shared_memory(free, where)
                 if path == "/dev/shm"  # noqa: S108
                 else space(f"disk{where}", path, free)
             )
-            if found.level != "ok":
-                yield found
+            if result.level != "ok":
+                yield result

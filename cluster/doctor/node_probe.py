@@ -36,16 +36,16 @@ def gather(storage: str | None, mlflow: str | None) -> dict[str, Any]:
 
     marker = _left_marker(storage)
     living = [node for node in ray.nodes() if node["Alive"]]
-    ask = ray.remote(num_cpus=0, max_retries=0)(look)
-    asked = {
-        ask.options(
+    remote_look = ray.remote(num_cpus=0, max_retries=0)(look)
+    requested = {
+        remote_look.options(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
         ).remote(storage, marker): node
         for node in living
     }
-    ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_WAIT_S)
+    ready, _ = ray.wait(list(requested), num_returns=len(requested), timeout=_WAIT_S)
     nodes = []
-    for reference, node in asked.items():
+    for reference, node in requested.items():
         answer: dict[str, Any] = {}
         if reference in ready:
             with contextlib.suppress(ray.exceptions.RayError):

@@ -55,8 +55,9 @@ def pack(project: Path, into: Path, *, excludes: Sequence[str] = ()) -> Package:
     if total > LIMIT_MB:
         raise SetupError(
             f"{project}: {total:,.0f} MB would travel with the job, the limit is {LIMIT_MB:.0f}; "
-            f"the largest are {_largest(sizes)}. Leave them out with --exclude PATTERN, or submit "
-            "from a folder that holds the code only (--working-dir)"
+            f"the largest are {_largest(sizes)}",
+            "leave them out with --exclude PATTERN, or submit from a folder that holds the "
+            "code only (--working-dir)",
         )
     for path in sizes:
         (into / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""``ray job submit`` for a study: what it needs is brought along, and its end is told truly."""
+"""``ray job submit`` for a study: what it needs travels with it, and its exit code comes back."""
 
 import os
 import re
@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from cluster.jobs import Job, Write, connect, dashboard_link, server_version, token_file
+from cluster.jobs import (
+    SubmittedJob,
+    Write,
+    connect,
+    dashboard_link,
+    server_version,
+    token_file,
+)
 from cluster.submit.package import Package, pack
 from cluster.submit.upload import Upload, storage, uploaded
 from softnce.config.config import Config
@@ -54,7 +61,7 @@ def submit(
     source: str,
     address: str | None,
     out: Path | None,
-    baggage: SubmitOptions,
+    options: SubmitOptions,
     write: Write,
 ) -> int:
     """Run or continue a study as a job of a Ray cluster.
@@ -64,7 +71,7 @@ def submit(
         source: names the study where ``search.name`` does not.
         address: of the cluster's dashboard.
         out: the study's folder, below the storage.
-        baggage: what travels.
+        options: what travels.
         write: takes text for the terminal.
 
     Returns:
@@ -74,24 +81,28 @@ def submit(
         ConfigError: a setting cannot work on a cluster.
         SetupError: the cluster or the storage is out of reach, or the package is too large.
     """
-    _require_fit(config, baggage)
+    _require_fit(config, options)
     root = storage(config)
     client = connect(address)
-    _require_same_ray(client, baggage.runner)
+    _require_same_ray(client, options.runner)
     folder = _study(config, source, out, root)
     config, uploads = uploaded(with_overrides(config, {"search/name": folder.name}))
-    write("".join(_told(one) for one in uploads))
-    stays = _inside(baggage.project, [token_file(), *(one.source for one in uploads)])
+    write("".join(_upload_line(one) for one in uploads))
+    stays = _inside(options.project, [token_file(), *(one.source for one in uploads)])
     with tempfile.TemporaryDirectory(prefix="softnce-job-") as building:
-        package = pack(baggage.project, Path(building), excludes=[*baggage.excludes, *stays])
-        write(_packed(package, baggage.project))
-        job = Job(client, _sent(client, config, package, folder, baggage.runner), write)
+        package = pack(options.project, Path(building), excludes=[*options.excludes, *stays])
+        write(_packed(package, options.project))
+        name = _sent(client, config, package, folder, options.runner)
+    job = SubmittedJob(client, name, write)
     write(f"job {job.name} submitted: {dashboard_link(client, job.name)}\n")
     write(f"study {folder.name}: {folder.root}\n")
-    if baggage.waits:
-        write("Ctrl-C stops the job with everything kept (--no-wait leaves it running)\n")
+    if options.waits:
+        write("Ctrl-C stops the job and keeps the study (with --no-wait the job runs on)\n")
         return _ended(job, write)
-    write(f"ray job logs --follow {job.name} shows it; ray job stop {job.name} stops it, kept\n")
+    write(
+        f"ray job logs --follow {job.name} shows its log; ray job stop {job.name} stops it and "
+        "keeps the study\n"
+    )
     return EXIT_OK
 
 
@@ -125,7 +136,10 @@ def runner_named(name: str) -> Runner:
     for known in get_args(Runner):
         if known == name:
             return cast("Runner", known)
-    raise ConfigError(f"--runner {name}: it is one of {', '.join(get_args(Runner))}")
+    raise ConfigError(
+        f"--runner {name}: unknown",
+        f"choose one of {', '.join(get_args(Runner))}",
+    )
 
 
 def entrypoint(runner: Runner, settings: str, folder: Path) -> str:
@@ -140,17 +154,19 @@ def entrypoint(runner: Runner, settings: str, folder: Path) -> str:
     return f"{'softnce' if runner == 'image' else _UV} {search}"
 
 
-def _ended(job: Job, write: Write) -> int:
+def _ended(job: SubmittedJob, write: Write) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
     try:
         code = job.follow()
     except KeyboardInterrupt:
-        write(f"\nstopping {job.name}, which keeps its study; Ctrl-C again leaves it alone\n")
+        write(
+            f"\nstopping {job.name}; the study is kept. Press Ctrl-C again to stop waiting for it\n"
+        )
         try:
             job.stop()
             code = job.follow()
         except KeyboardInterrupt:
-            write(f"\nleft {job.name} stopping: ray job status {job.name}\n")
+            write(f"\n{job.name} is still stopping: see ray job status {job.name}\n")
             return EXIT_KILLED
     words = {
         EXIT_OK: "done",
@@ -165,8 +181,9 @@ def _study(config: Config, source: str, out: Path | None, root: Path) -> StudyFo
     folder = study_folder(config, source, out)
     if not folder.root.is_relative_to(root.resolve()):
         raise ConfigError(
-            f"--out {folder.root} is not below resources.storage_path {root}, so the nodes do not "
-            "share it: leave --out away, or name a folder there"
+            f"--out {folder.root} is not below resources.storage_path {root}, so the nodes do "
+            "not share it",
+            "leave --out away, or name a folder there",
         )
     return folder
 
@@ -182,7 +199,7 @@ def _variables(config: Config) -> dict[str, str]:
     }
 
 
-def _told(upload: Upload) -> str:
+def _upload_line(upload: Upload) -> str:
     how = "uploaded to" if upload.is_new else "is already in"
     return f"{upload.source} ({upload.size_mb:.1f} MB) {how} {upload.target}\n"
 
@@ -191,7 +208,7 @@ def _packed(package: Package, project: Path) -> str:
     kept = [name for name in _SECRETS if name in os.environ]
     text = f"packed {package.files} files of {project.resolve()} ({package.size_mb:.1f} MB)\n"
     if kept:
-        text += f"{', '.join(kept)} stay here: the cluster's own environment must have them\n"
+        text += f"{', '.join(kept)} are not sent: set them in the cluster's own environment\n"
     return text
 
 
@@ -204,14 +221,17 @@ def _inside(project: Path, sources: Sequence[Path]) -> list[str]:
     ]
 
 
-def _require_fit(config: Config, baggage: SubmitOptions) -> None:
+def _require_fit(config: Config, options: SubmitOptions) -> None:
     """Check what needs neither the cluster nor the storage."""
-    if not baggage.project.is_dir():
-        raise ConfigError(f"--working-dir {baggage.project}: no such folder")
-    if baggage.runner == "uv" and not (baggage.project / "pyproject.toml").is_file():
+    if not options.project.is_dir():
         raise ConfigError(
-            f"--runner uv: {baggage.project} has no pyproject.toml that uv could install from; "
-            "submit from the project's folder, or use an image with softnce (--runner image)"
+            f"--working-dir {options.project}: there is no such folder",
+            "name the folder with the project's code",
+        )
+    if options.runner == "uv" and not (options.project / "pyproject.toml").is_file():
+        raise ConfigError(
+            f"--runner uv: {options.project} has no pyproject.toml that uv could install from",
+            "submit from the project's folder, or use an image with softnce (--runner image)",
         )
     _require_shared_store(config)
 
@@ -221,14 +241,15 @@ def _require_shared_store(config: Config) -> None:
     for name, uri in stores.items():
         if uri and re.search(r"://[^/@\s]+@", uri):
             raise ConfigError(
-                f"{name} holds a password, which a job would show to everyone who sees the "
-                "cluster: give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to the "
-                "cluster's own environment instead"
+                f"{name} holds a password, which a job would show to everyone who sees the cluster",
+                "give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to the "
+                "cluster's own environment instead",
             )
         if uri and not uri.startswith(("http://", "https://")):
             raise ConfigError(
-                f"{name} {uri}: on a cluster MLflow must be a server (http or https), or left "
-                "out: then the search, alone, writes mlflow.db in the study's folder"
+                f"{name} {uri}: on a cluster MLflow must be a server (http or https)",
+                "give a server's address, or leave the setting out: then the search writes "
+                "mlflow.db in the study's folder",
             )
 
 
@@ -238,6 +259,6 @@ def _require_same_ray(client: Any, runner: Runner) -> None:  # noqa: ANN401
     theirs = server_version(client)
     if runner == "uv" and theirs != ray.__version__:
         raise SetupError(
-            f"the cluster runs Ray {theirs}, the job's environment would bring {ray.__version__}: "
-            "start the cluster with the same version"
+            f"the cluster runs Ray {theirs}, the job's environment would bring {ray.__version__}",
+            "start the cluster with the same version",
         )

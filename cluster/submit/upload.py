@@ -44,16 +44,20 @@ def storage(config: Config) -> Path:
     path = config.resources.storage_path
     if path is None:
         raise ConfigError(
-            "resources.storage_path is not set: name a folder that this machine and all nodes of "
-            "the cluster see, for example --set resources.storage_path=/mnt/shared/softnce"
+            "resources.storage_path is not set",
+            "name a folder that this machine and all nodes of the cluster see, for example "
+            "--set resources.storage_path=/mnt/shared/softnce",
         )
     if not Path(path).is_dir():
         raise SetupError(
-            f"resources.storage_path {path}: this machine has no such folder; mount the shared "
-            "storage here under the same path, or create the folder"
+            f"resources.storage_path {path}: this machine has no such folder",
+            "mount the shared storage here under the same path, or create the folder",
         )
     if not os.access(path, os.W_OK | os.X_OK):
-        raise SetupError(f"resources.storage_path {path} cannot be written by this user")
+        raise SetupError(
+            f"resources.storage_path {path} cannot be written by this user",
+            "give this user the right to write there, or name another folder",
+        )
     return Path(path)
 
 
@@ -92,14 +96,16 @@ def _require_portable(config: Config, root: Path) -> None:
     for path in config.data.mine:
         if path != ENVIRONMENT and not Path(path).resolve().is_relative_to(root.resolve()):
             raise ConfigError(
-                f"data.mine {path}: the cluster does not see this folder; mine it here (softnce "
-                f"data mine {path} --out pairs) and submit with --set data.path=pairs"
+                f"data.mine {path}: the cluster does not see this folder",
+                f"mine it here (softnce data mine {path} --out pairs) and submit with --set "
+                "data.path=pairs",
             )
     cache = config.resources.cache
     if cache and not Path(cache).resolve().is_relative_to(root.resolve()):
         raise ConfigError(
-            f"resources.cache {cache} is not below resources.storage_path {root}, so the nodes do "
-            "not share it: leave it out, or name a folder there"
+            f"resources.cache {cache} is not below resources.storage_path {root}, so the nodes "
+            "do not share it",
+            "leave it out, or name a folder there",
         )
     for key in _MODEL_PATHS:
         dimension = config.search.space.get(key)
@@ -107,14 +113,17 @@ def _require_portable(config: Config, root: Path) -> None:
         local = [one for one in choices if Path(str(one)).expanduser().is_dir()]
         if local:
             raise ConfigError(
-                f"search.space.{key}: {local[0]} is a folder of this machine; copy it below "
-                f"resources.storage_path {root} and name it there"
+                f"search.space.{key}: {local[0]} is a folder of this machine",
+                f"copy it below resources.storage_path {root} and name it there",
             )
 
 
 def _parts(path: Path) -> list[Path]:
     if not path.exists():
-        raise DataError(f"{path} does not exist: check the path")
+        raise DataError(
+            f"{path} does not exist",
+            "check the path",
+        )
     if path.is_file():
         return [path]
     return sorted(file for files in part_files(path).values() for file in files)
@@ -146,8 +155,8 @@ def _copy(base: Path, files: Sequence[Path], folder: Path) -> None:
     except OSError as error:
         if not folder.exists():  # another submission was first
             raise SetupError(
-                f"{folder} cannot be written: {error.strerror or error}; check the space and the "
-                "rights on resources.storage_path"
+                f"{folder} cannot be written: {error.strerror or error}",
+                "check the space and the rights on resources.storage_path",
             ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)

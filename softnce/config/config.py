@@ -10,6 +10,7 @@ from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.config.sections.section import Section
 from softnce.config.sections.study import ResourcesSection, SearchSection, TrackingSection
 from softnce.config.sections.training import DataSection, EncoderSection, OptimSection
+from softnce.errors import InvalidSettingError
 from softnce.formula import settings_of
 from softnce.weight_domain import has_domain
 
@@ -30,10 +31,10 @@ class Config(Section):
     def models(self) -> frozenset[str]:
         """Names of what must be prepared for this one run: estimators, and a teacher to start at.
 
-        InfoNCE asks no estimator.
+        InfoNCE needs no estimator.
         """
-        asked = self.weights.parts if self.loss.spec.has_estimator else ()
-        return frozenset(asked) | ({"teacher"} if self.optim.init_from_teacher else set())
+        needed = self.weights.parts if self.loss.spec.has_estimator else ()
+        return frozenset(needed) | ({"teacher"} if self.optim.init_from_teacher else set())
 
     @property
     def negatives(self) -> int:
@@ -45,10 +46,10 @@ class Config(Section):
         alpha, beta, negatives = self.weights.alpha, self.weights.beta, self.negatives
         is_eq_4 = self.loss.spec.has_weights and self.weights.spec.weights is None
         if is_eq_4 and not has_domain(negatives, alpha=alpha, beta=beta):
-            raise ValueError(
+            raise InvalidSettingError(
                 f"alpha={alpha:g} with beta={beta:g} needs more than {alpha / beta:g} negatives "
-                f"a query, the batch has {negatives}: raise optim.batch_size, or lower "
-                "weights.alpha"
+                f"per query, the batch has {negatives}",
+                "raise optim.batch_size, or lower weights.alpha",
             )
         return self
 
@@ -58,9 +59,9 @@ class Config(Section):
         dropped = settings_of(self)(path) if path else 0
         if dropped >= negatives:
             name = path.replace("/", ".")
-            raise ValueError(
-                f"{name}={dropped} leaves none of {negatives} negatives: lower {name}, or raise "
-                "optim.batch_size"
+            raise InvalidSettingError(
+                f"{name}={dropped} leaves none of {negatives} negatives",
+                f"lower {name}, or raise optim.batch_size",
             )
         return self
 
@@ -71,9 +72,10 @@ class Config(Section):
             is_chosen = settings(variant.setting) == variant.value
             if is_chosen and negatives < variant.fewest_negatives:
                 name = variant.setting.replace("/", ".")
-                raise ValueError(
-                    f"{name}: {variant.value} needs {variant.fewest_negatives} negatives a query, "
-                    f"the batch has {negatives}: raise optim.batch_size"
+                raise InvalidSettingError(
+                    f"{name}: {variant.value} needs {variant.fewest_negatives} negatives per "
+                    f"query, the batch has {negatives}",
+                    "raise optim.batch_size",
                 )
         return self
 
@@ -81,15 +83,18 @@ class Config(Section):
     def _workers_fit(self) -> "Config":
         workers, gpus = self.resources.workers, self.resources.gpus_per_worker
         if workers > 1 and 0 < gpus < 1:
-            raise ValueError(
-                "resources.gpus_per_worker: a fraction of a GPU needs resources.workers: 1"
+            raise InvalidSettingError(
+                f"resources.gpus_per_worker: a fraction of a GPU with {workers} workers",
+                "set resources.workers to 1, or give each worker a whole GPU",
             )
         if self.resources.executor == "inline" and workers > 1:
-            raise ValueError(
-                "resources.executor: inline trains in one process; use train for several workers"
+            raise InvalidSettingError(
+                "resources.executor: inline trains in one process",
+                "use train for several workers",
             )
         if self.optim.batch_size % workers:
-            raise ValueError(
-                f"optim.batch_size {self.optim.batch_size} does not divide among {workers} workers"
+            raise InvalidSettingError(
+                f"optim.batch_size {self.optim.batch_size} does not divide among {workers} workers",
+                "give a multiple of resources.workers",
             )
         return self

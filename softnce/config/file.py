@@ -11,10 +11,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from softnce.config.config import Config
-from softnce.errors import ConfigError
+from softnce.errors import ConfigError, InvalidSettingError
 
 Nested = dict[str, Any]
 _LONGEST_FOUND = 80  # characters of a wrong value that a message repeats
+FORMER_NAMES = {"optim.tokens_a_pass": "optim.max_tokens_per_pass"}
 _EXPONENT = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$")  # YAML 1.1 reads 1e-3 as text
 
 
@@ -26,7 +27,7 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                problem = f"{key.value} is there twice"
+                problem = f"the key {key.value} is there twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
@@ -61,12 +62,15 @@ def validated(nested: Mapping[str, Any], *, where: "Lines | None" = None) -> Con
     """Turn a nested mapping into a Config.
 
     Raises:
-        ConfigError: one line a fault, with the near miss of an unknown key.
+        ConfigError: one line per fault, with the near miss of an unknown key.
     """
     try:
         return Config.model_validate(nested)
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentences(error.errors(), nested, where))) from error
+        faults = [_fault(one, nested, where) for one in error.errors()]
+        if len(faults) == 1:
+            raise faults[0] from error
+        raise ConfigError("\n".join(map(str, faults))) from error
 
 
 def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
@@ -90,7 +94,7 @@ def value_at(config: Config, path: str) -> Any:  # noqa: ANN401  (any field's ty
     node: Any = config
     for part in path.split("/"):
         if not isinstance(node, BaseModel) or part not in type(node).model_fields:
-            raise ConfigError(f"{path}: no such setting{_near(path, all_paths())}")
+            raise ConfigError(f"{path}: no such setting", _near(path, all_paths()))
         node = getattr(node, part)
     return node
 
@@ -166,7 +170,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such configuration file") from None
+        raise ConfigError(f"{path}: no such configuration file", "check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as text: {error}") from error
 
@@ -194,7 +198,8 @@ def _split_setting(setting: str) -> tuple[list[str], Any]:
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
         raise ConfigError(
-            f"--set {setting}: write it as section.field=value, for example optim.epochs=2"
+            f"--set {setting}: not of the form section.field=value",
+            "write, for example, --set optim.epochs=2",
         )
     try:
         value = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
@@ -227,37 +232,41 @@ def _apply(nested: Nested, parts: Sequence[str], value: object) -> None:
     nested[last] = value
 
 
-def _sentences(
-    errors: Sequence[ErrorDetails], nested: Mapping[str, Any], where: Lines | None
-) -> list[str]:
-    return [_sentence(error, nested, where) for error in errors]
+def found_and_cure(error: ErrorDetails) -> tuple[str, str | None]:
+    """Return what pydantic found, and how to cure it where a validator of ours says so."""
+    raised = error.get("ctx", {}).get("error")
+    if isinstance(raised, InvalidSettingError):
+        return raised.found, raised.cure
+    message = error["msg"].removeprefix("Value error, ")
+    return message[0].lower() + message[1:] if message.startswith("Input") else message, None
 
 
-def _sentence(error: ErrorDetails, nested: Mapping[str, Any], where: Lines | None) -> str:
+def _fault(error: ErrorDetails, nested: Mapping[str, Any], where: Lines | None) -> ConfigError:
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
     place = where.of(location) if where else ""
     if error["type"] == "extra_forbidden":
         known = [path.replace("/", ".") for path in all_paths()] + list(Config.model_fields)
-        return f"{place}{key}: unknown key{_near(key, known)}"
+        return ConfigError(f"{place}{key}: unknown key", _near(key, known))
     if error["type"] == "missing" and location == ["data"]:
-        return f"{place}data: missing; say where the pairs are, for example data: {{path: ./pairs}}"
-    message = error["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:] if message.startswith("Input") else message
-    found = _found(nested, location)
+        return ConfigError(
+            f"{place}data: missing", "say where the pairs are, for example data: {path: ./pairs}"
+        )
+    found, cure = found_and_cure(error)
     if error["type"] == "literal_error":
-        found += _near_word(error["input"], location)
-    return f"{place}{key + ': ' if key else ''}{message}{found}"
+        cure = _near_word(error["input"], location)
+    return ConfigError(f"{place}{key + ': ' if key else ''}{found}{_value(nested, location)}", cure)
 
 
-def _near_word(found: object, location: Sequence[str]) -> str:
+def _near_word(found: object, location: Sequence[str]) -> str | None:
     """Offer the word that a wrong one is nearest to."""
     words = [word for word in get_args(_type_at(location)) if isinstance(word, str)]
     near = difflib.get_close_matches(str(found), words, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f"did you mean {near[0]}?" if near else None
 
 
-def _found(nested: Mapping[str, Any], location: Sequence[str]) -> str:
+def _value(nested: Mapping[str, Any], location: Sequence[str]) -> str:
+
     node: Any = nested
     for part in location:
         if not isinstance(node, Mapping) or part not in node:
@@ -269,10 +278,12 @@ def _found(nested: Mapping[str, Any], location: Sequence[str]) -> str:
     return f", found {text if len(text) <= _LONGEST_FOUND else text[:_LONGEST_FOUND] + '...'}"
 
 
-def _near(key: str, known: Sequence[str]) -> str:
+def _near(key: str, known: Sequence[str]) -> str | None:
+    if key in FORMER_NAMES:
+        return f"did you mean {FORMER_NAMES[key]}?"
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     if not near:  # perhaps the section is missing or wrong
         ends = {re.split("[./]", one)[-1]: one for one in known}
         last = re.split("[./]", key)[-1]
         near = [ends[one] for one in difflib.get_close_matches(last, ends, n=1, cutoff=0.8)]
-    return f"; did you mean {near[0]}?" if near else ""
+    return f"did you mean {near[0]}?" if near else None

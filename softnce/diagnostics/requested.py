@@ -68,13 +68,14 @@ def check(asked: Requested) -> None:
     for word in asked.words:
         if word not in WORDS:
             raise ConfigError(
-                f"--estimator {word}: give {', '.join(WORDS)}, or a model's folder with --model"
+                f"--estimator {word}: unknown",
+                f"give {', '.join(WORDS)}, or a model's folder with --model",
             )
     others = [*(word for word in asked.words if word != MIXTURE), *asked.models, *asked.trained]
     if MIXTURE in asked.words and len(others) < 2:
         raise ConfigError(
-            "--estimator mixture: it mixes what else is asked, which is fewer than two: add "
-            "--estimator, --model or --study"
+            "--estimator mixture: it mixes the other estimators, and fewer than two are requested",
+            "add --estimator, --model or --study",
         )
 
 

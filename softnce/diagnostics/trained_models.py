@@ -100,12 +100,15 @@ def _remembered(study: Path) -> _Remembered:
     config, fingerprint = study / "config.yaml", study / "study.json"
     if not (config.is_file() and fingerprint.is_file()):
         raise ConfigError(
-            f"--study {study}: no study's folder: config.yaml or study.json is not in it"
+            f"--study {study}: not a study's folder, config.yaml or study.json is not in it",
+            "name the folder that softnce search wrote",
         )
     try:
         stored = json.loads(fingerprint.read_text(encoding="utf-8"))
         data, weights = str(stored["data"]), dict(stored.get("weights", {}))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{fingerprint}: damaged, so its models cannot be found") from error
+        raise ConfigError(
+            f"{fingerprint}: damaged, so the study's models cannot be found"
+        ) from error
     settings = load_config(config)
     return _Remembered(settings, data, weights, settings.resources.cache_in(study))

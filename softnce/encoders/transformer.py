@@ -145,19 +145,21 @@ def _loaded(model: str) -> SentenceTransformer:
     looks_like_a_path = model.startswith((".", "/", "~")) or model.count("/") > 1
     folder = Path(model).expanduser()
     if looks_like_a_path and not folder.is_dir():
-        raise SetupError(f"encoder.model {model}: there is no such folder")
+        raise SetupError(f"{model}: there is no such folder", "check the path", "encoder.model")
     place = str(folder) if folder.is_dir() else model
     try:
         loaded = SentenceTransformer(place, device="cpu", trust_remote_code=False)
     except _LOADING_ERRORS as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SetupError(
-            f"encoder.model {model}: neither a folder with a model nor a model that the hub gave: "
-            f"{reason}"
+            f"{model}: neither a folder with a model nor a model that the hub gave: {reason}",
+            setting="encoder.model",
         ) from error
     if not isinstance(loaded[0], Transformer):
         raise ConfigError(
-            f"encoder.model {model}: holds a {type(loaded[0]).__name__}, not a transformer"
+            f"{model}: holds a {type(loaded[0]).__name__}, not a transformer",
+            "name a transformer model",
+            setting="encoder.model",
         )
     return loaded
 
@@ -168,7 +170,10 @@ def _pooling(transformer: Transformer, pooling: str, model: str) -> list[torch.n
         return [Pooling(size, pooling_mode=pooling)]
     pooler: Any = getattr(transformer.auto_model, "pooler", None)
     if getattr(pooler, "dense", None) is None:
-        raise ConfigError(f"encoder.pooling: pooler, but {model} has no pooler; use cls or mean")
+        raise ConfigError(
+            f"encoder.pooling: pooler, but {model} has no pooler",
+            "use cls or mean",
+        )
     head = Dense(
         size,
         size,

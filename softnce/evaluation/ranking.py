@@ -146,12 +146,15 @@ def _require_answers(queries: int, candidates: int, answers: Tensor) -> None:
             f"nothing to rank: {queries} queries and {candidates} candidates, 1 of each is needed"
         )
     if len(answers) != queries:
-        raise DataError(f"{queries} queries but {len(answers)} answers: give each query one")
+        raise DataError(
+            f"{queries} queries but {len(answers)} answers",
+            "give each query one",
+        )
     outside = int(((answers < 0) | (answers >= candidates)).sum())
     if outside:
         raise DataError(
-            f"{outside} of {queries} answers are no row of the {candidates} candidates: "
-            f"number them 0 to {candidates - 1}"
+            f"{outside} of {queries} answers are no row of the {candidates} candidates",
+            f"number them 0 to {candidates - 1}",
         )
 
 
@@ -164,8 +167,8 @@ def _require_finite(queries: Queries, candidates: Candidates) -> None:
     if any(faults):
         raise RunError(
             f"{faults[0]} of {len(queries)} query vectors and {faults[1]} of {len(candidates)} "
-            "candidate vectors hold NaN or infinity: the encoder has diverged, lower "
-            "optim.learning_rate"
+            "candidate vectors hold NaN or infinity, so the encoder has diverged",
+            "lower optim.learning_rate",
         )
 
 
@@ -193,5 +196,8 @@ def _require_finite_products(scores: Float[Tensor, "q c"]) -> None:
 
 def _mean_until(values: Ranks, ranks: Ranks, cutoff: int | None) -> float:
     if cutoff is not None and cutoff < 1:
-        raise ConfigError(f"a metric at {cutoff} results counts nothing: look at 1 or more")
+        raise ConfigError(
+            f"a metric at {cutoff} results counts nothing",
+            "look at 1 or more",
+        )
     return values.where(ranks <= (math.inf if cutoff is None else cutoff), 0.0).mean().item()

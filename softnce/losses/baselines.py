@@ -157,8 +157,8 @@ def top_k_info_nce(logits: Logits, relevance: Relevance, answers: Answers, *, k:
     negatives = logits.shape[1] - 1
     if not 0 <= k < negatives:
         raise ConfigError(
-            f"k={k} of {negatives} negatives cannot be dropped: one at least must stay, so lower "
-            "loss.top_k, or raise batch_size"
+            f"k={k} of {negatives} negatives cannot be dropped, one at least must stay",
+            "lower loss.top_k, or raise batch_size",
         )
     suspects = relevance.detach().masked_fill(_own(logits, answers), -math.inf)
     dropped = suspects.topk(k, dim=1).indices
@@ -189,7 +189,10 @@ def threshold_info_nce(
         ConfigError: the ratio is not above 0.
     """
     if not ratio > 0:
-        raise ConfigError(f"loss.ratio={ratio} would drop every negative: give a number above 0")
+        raise ConfigError(
+            f"loss.ratio={ratio} would drop every negative",
+            "give a number above 0",
+        )
     scores = _wide(relevance.detach())
     own_score = scores.gather(1, answers.long().unsqueeze(1))
     kept = (scores < ratio * own_score) | (own_score <= 0) | _own(logits, answers)

@@ -235,7 +235,10 @@ class SoftInfoNCELoss(nn.Module):
 
 def _require_word(name: str, word: str, known: Collection[str]) -> None:
     if word not in known:
-        raise ConfigError(f"{name}={word!r}: give {' or '.join(known)}")
+        raise ConfigError(
+            f"{name}={word!r}: unknown",
+            f"give {' or '.join(known)}",
+        )
 
 
 def _chosen(estimator: str | AnchorEstimator, model: nn.Module) -> AnchorEstimator:
@@ -245,7 +248,10 @@ def _chosen(estimator: str | AnchorEstimator, model: nn.Module) -> AnchorEstimat
         return own_similarities
     if estimator == "bm25":
         return AnchorBM25(_special_ids(cast(Any, model).tokenizer))
-    raise ConfigError(f"estimator={estimator!r}: give bm25, self, or a function")
+    raise ConfigError(
+        f"estimator={estimator!r}: unknown",
+        "give bm25, self, or a function",
+    )
 
 
 def _special_ids(tokenizer: Any) -> Collection[int]:  # noqa: ANN401  (of either library)

@@ -48,8 +48,8 @@ def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) 
     }
     if not all(np.isfinite(table).all() for table in vectors.values()):
         raise RunError(
-            f"the {model}'s vectors are NaN or infinite: delete {folder}, and lower its learning "
-            "rate"
+            f"the {model}'s vectors are NaN or infinite",
+            f"delete {folder}, and lower its learning rate",
         )
     place = Path(prepared.cache) / prepared.vectors[model]
     named = {name: tensor.float().numpy() for name, tensor in weights.items()}

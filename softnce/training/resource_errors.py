@@ -48,8 +48,9 @@ def nothing_is_free(folder: Path) -> bool:
 def disk_advice(folder: Path) -> SetupError:
     """Return the error that says a disk is full and how to go on."""
     return SetupError(
-        f"{folder}: the disk is full; nothing that was finished is lost. Free space (softnce clean "
-        "frees what no trial needs any more), then the same command continues the study"
+        f"{folder}: the disk is full; nothing that was finished is lost",
+        "free space (softnce clean frees what no trial needs any more), then the same "
+        "command continues the study",
     )
 
 

@@ -40,7 +40,10 @@ class MixtureEstimator(Estimator):
             ConfigError: there is no part, or its share is not above 0.
         """
         if not parts or any(not shares[name] > 0 for name in parts):
-            raise ConfigError("weights.mixture: give at least one estimator a share above 0")
+            raise ConfigError(
+                "weights.mixture: no estimator has a share",
+                "give at least one estimator a share above 0",
+            )
         total = sum(shares.values())
         self._parts = [(parts[name], shares[name] / total) for name in parts]
         self._pairs = pairs

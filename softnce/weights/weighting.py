@@ -210,8 +210,8 @@ def require_finite(relevance: Relevance, *, source: str) -> None:
     faults = int((~relevance.isfinite()).sum())
     if faults:
         raise RunError(
-            f"{source}: {faults} of {relevance.numel()} scores are NaN or infinite: check the "
-            "estimator's vectors or texts, or set weights.estimator to another one"
+            f"{source}: {faults} of {relevance.numel()} scores are NaN or infinite",
+            "check the estimator's vectors or texts, or set weights.estimator to another one",
         )
 
 
@@ -240,14 +240,16 @@ def _require_domain(negatives: int, *, alpha: Number, beta: Number, floor: Numbe
     if not has_domain(negatives, alpha=float(alpha), beta=float(beta)):
         raise ConfigError(
             f"alpha={alpha:g} and beta={beta:g} need more than {alpha / beta:.3g} negatives a "
-            f"query, the batch has {negatives}: raise batch_size, or lower weights.alpha"
+            f"query, the batch has {negatives}",
+            "raise batch_size, or lower weights.alpha",
         )
 
 
 def _require_negatives(negatives: int) -> None:
     if negatives < 1:
         raise ConfigError(
-            "a query needs at least 1 negative, the batch has 0: raise batch_size to 2 or more"
+            "a query needs at least 1 negative, the batch has 0",
+            "raise batch_size to 2 or more",
         )
 
 
@@ -261,7 +263,10 @@ def _require_within(
 ) -> None:
     if not (above < value and least <= value <= most):
         bound = f"above {above:g}" if math.isfinite(above) else f"at least {least:g}"
-        raise ConfigError(f"{key}={value} is out of range: give a number {bound}, at most {most:g}")
+        raise ConfigError(
+            f"{key}={value} is out of range",
+            f"give a number {bound}, at most {most:g}",
+        )
 
 
 def _wide(tensor: Tensor) -> Tensor:

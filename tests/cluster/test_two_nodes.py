@@ -116,7 +116,7 @@ def test_data_go_to_the_storage_and_secrets_stay(two_nodes, stopped):
     said, _ = stopped
     (uploaded,) = two_nodes.shared.glob("data/*/pairs.jsonl")
     assert f"uploaded to {uploaded}" in said
-    assert "MLFLOW_TRACKING_PASSWORD stay here" in said
+    assert "MLFLOW_TRACKING_PASSWORD are not sent" in said
     (job,) = job_names(said)
     packages = [
         path

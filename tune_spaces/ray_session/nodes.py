@@ -31,8 +31,8 @@ def require_shared(folder: Path) -> None:
     blind = [node["NodeManagerAddress"] for node, seen in zip(nodes, sees, strict=True) if not seen]
     if blind:
         raise SetupError(
-            f"node {blind[0]} does not see {folder}, where the trials' checkpoints lie: set "
-            "resources.storage_path (or --out) to a folder that all nodes share"
+            f"node {blind[0]} does not see {folder}, where the trials' checkpoints lie",
+            "set resources.storage_path (or --out) to a folder that all nodes share",
         )
 
 
@@ -45,8 +45,8 @@ def require_kept(folder: Path) -> None:
     copy = Path.cwd()
     if "runtime_resources" in copy.parts and folder.is_relative_to(copy):
         raise SetupError(
-            f"{folder} is in the job's own copy of the code and would go with it: set "
-            "resources.storage_path (or --out) to a folder that all nodes share"
+            f"{folder} is in the job's own copy of the code and would go with it",
+            "set resources.storage_path (or --out) to a folder that all nodes share",
         )
 
 
@@ -65,8 +65,8 @@ def _ask(ray: Any, nodes: list[str], marker: Path) -> list[bool]:  # noqa: ANN40
     except (ray.exceptions.RayError, ModuleNotFoundError) as error:
         last = (str(error).strip() or type(error).__name__).splitlines()[-1][:300]
         raise SetupError(
-            f"a node of the cluster cannot run softnce: {last}; softnce doctor --address ADDRESS "
-            "shows which"
+            f"a node of the cluster cannot run softnce: {last}",
+            "softnce doctor --address ADDRESS shows which",
         ) from error
     return answers
 

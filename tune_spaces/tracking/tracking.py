@@ -108,7 +108,8 @@ class Tracker:
         except (*_UNREACHABLE, ValueError) as error:  # of an address that cannot be parsed
             raise SetupError(
                 f"MLflow at {without_secret(self._store.uri)} is out of reach: "
-                f"{_first_line(error)}. Start it, or correct tracking.uri or MLFLOW_TRACKING_URI"
+                f"{_first_line(error)}",
+                "start it, or correct tracking.uri or MLFLOW_TRACKING_URI",
             ) from error
 
     def begin(

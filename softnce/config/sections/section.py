@@ -4,6 +4,8 @@ from typing import Annotated, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from softnce.errors import InvalidSettingError
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -20,11 +22,17 @@ class Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _true_is_no_number(cls, raw: object) -> object:
+    def _refuse_true_for_a_number(cls, raw: object) -> object:
         """Refuse true and false where a number belongs; pydantic would take them for 1 and 0."""
         for name, value in raw.items() if isinstance(raw, dict) else ():
             field = cls.model_fields.get(str(name))
             kinds = () if field is None else (field.annotation, *get_args(field.annotation))
             if isinstance(value, bool) and bool not in kinds:
-                raise ValueError(f"{name}: {str(value).lower()} is no value for it")
+                raise InvalidSettingError(
+                    f"{name}: {str(value).lower()} is not a valid value", f"give {_kind(kinds)}"
+                )
         return raw
+
+
+def _kind(annotations: tuple[object, ...]) -> str:
+    return "a number" if {int, float} & set(annotations) else "text, in quotes if it reads so"

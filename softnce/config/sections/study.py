@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from softnce.config.sections.section import Section, Share
+from softnce.errors import InvalidSettingError
 
 MetricName = Literal["mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10"]
 
@@ -15,62 +16,98 @@ class AshaSection(Section):
 
     enabled: bool = Field(
         default=True,
-        description="stop trials that trail at the same epoch; the first points, InfoNCE and the "
-        "paper's own settings, run to their end",
+        description="Whether trials that trail the others at the same epoch are stopped early; "
+        "the first points, InfoNCE and the paper's own settings, run to their end.",
     )
     grace_epochs: int = Field(
-        1, ge=1, description="no trial stops before this epoch has been reported"
+        1,
+        ge=1,
+        description="Number of epochs that every trial may finish before it can be stopped.",
     )
-    reduction: float = Field(3.0, gt=1, description="about one in this many trials passes a rung")
+    reduction: float = Field(
+        3.0, gt=1, description="About one in this many trials goes on after each stopping point."
+    )
 
 
 class SearchSection(Section):
     """What is tried, how often, and what decides."""
 
     name: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="the study's name"
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="Name of the study, which also names its folder.",
     )
-    metric: MetricName = Field("mrr", description="of the validation split; the best epoch counts")
+    metric: MetricName = Field(
+        "mrr",
+        description="Metric of the validation split that decides; a trial's best epoch counts.",
+    )
     trials: int = Field(
-        20, ge=1, le=100_000, description="trials that end; repeats of a known point do not count"
+        20,
+        ge=1,
+        le=100_000,
+        description="Number of trials of the study; repeats of a known point do not count.",
     )
     time_budget_s: float | None = Field(
-        None, gt=0, description="the search stops after this time and can be continued"
+        None,
+        gt=0,
+        description="Seconds after which the search stops; it can be continued later. Null: no "
+        "limit.",
     )
     space: dict[str, Any] = Field(
-        default_factory=dict, description="dimensions by path, see the README"
+        default_factory=dict,
+        description="Dimensions of the search space by the path of their setting, as in the "
+        "README.",
     )
     always_try: Literal["paper", "infonce"] = Field(
-        "paper", description="paper: InfoNCE and the settings of Table 7 come first"
+        "paper",
+        description="Points that are tried first: infonce: InfoNCE alone; paper: InfoNCE and the "
+        "settings of the paper's Table 7.",
+    )
+    n_startup_trials: int = Field(
+        10,
+        ge=1,
+        description="Number of random trials before the sampler proposes points from a fitted "
+        "model.",
     )
     sampler: Literal["tpe", "gp"] = Field(
         "tpe",
-        description="what proposes values after the start: tpe: a tree of Parzen estimators; gp: "
-        "a Gaussian process, for spaces without conditions and without search.asha",
+        description="What proposes values after the random trials: tpe: a tree of Parzen "
+        "estimators; gp: a Gaussian process, for spaces without conditions and without "
+        "search.asha.",
     )
-    n_startup_trials: int = Field(10, ge=1, description="trials before the fitted sampler proposes")
+
     infonce_share: Share = Field(
-        0.2, description="least share of trials for InfoNCE, when it has dimensions of its own"
+        0.2,
+        description="Least share of the trials that try InfoNCE, where the space has dimensions "
+        "for it.",
     )
     weighted_share: Share = Field(
-        0.5, description="least share of trials for losses with weights, when InfoNCE is searched"
+        0.5,
+        description="Least share of the trials that try losses with weights, where InfoNCE is "
+        "searched.",
     )
     asha: AshaSection = AshaSection()
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="of the sampler")
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, description="Seed of the sampler that proposes the trials."
+    )
     noise_seed: int = Field(
         4321,
         ge=0,
         le=2**31 - 1,
-        description="training seed of InfoNCE's second run, which shows the noise",
+        description="Training seed of InfoNCE's second run, whose difference from the first is "
+        "the noise.",
     )
-    keep_top: int = Field(3, ge=1, description="trials whose weights are kept")
+    keep_top: int = Field(
+        3, ge=1, description="Number of best trials whose trained weights are kept."
+    )
 
     @model_validator(mode="after")
     def _sampler_sees_all_trials(self) -> "SearchSection":
         if self.sampler == "gp" and self.asha.enabled:
-            raise ValueError(
+            raise InvalidSettingError(
                 "search.sampler: gp learns from complete trials only, so those that ASHA stops "
-                "would teach it nothing: set search.asha.enabled to false, or search.sampler to tpe"
+                "would teach it nothing",
+                "set search.asha.enabled to false, or search.sampler to tpe",
             )
         return self
 
@@ -79,34 +116,49 @@ class ResourcesSection(Section):
     """What a trial may use."""
 
     executor: Literal["auto", "inline", "train"] = Field(
-        "auto", description="train: Ray Train workers; inline: inside the trial's actor"
+        "auto",
+        description="Where a trial trains: train: in Ray Train workers; inline: in the trial's "
+        "own process; auto: inline for one worker without a GPU, else train.",
     )
-    workers: int = Field(1, ge=1, le=1024, description="training workers of a trial")
-    cpus_per_worker: float = Field(1, gt=0, description="CPU cores of a worker")
-    gpus_per_worker: float = Field(0, ge=0, description="GPUs of a worker; a fraction shares one")
-    memory_gb_per_trial: float = Field(1.5, gt=0, description="bounds how many trials run at once")
+    workers: int = Field(1, ge=1, le=1024, description="Number of training workers per trial.")
+    cpus_per_worker: float = Field(1, gt=0, description="Number of CPU cores per worker.")
+    gpus_per_worker: float = Field(
+        0,
+        ge=0,
+        description="Number of GPUs per worker; with a fraction several trials share one GPU.",
+    )
+    memory_gb_per_trial: float = Field(
+        1.5,
+        gt=0,
+        description="Gigabytes of memory per trial; they bound how many trials run at once.",
+    )
     max_concurrent: int | None = Field(
-        None, ge=1, description="trials at once; null: what the resources allow"
+        None,
+        ge=1,
+        description="Most trials that run at once; null: as many as the resources allow.",
     )
     autoscaling: bool = Field(
         default=False,
-        description="the cluster grows on demand: what it has now does not bound max_concurrent",
+        description="Whether the cluster grows on demand, so that its present size bounds nothing.",
     )
     wait_timeout_s: float = Field(
-        60, gt=0, description="a trial that waits longer for its resources is reported"
+        60,
+        gt=0,
+        description="Seconds that a trial may wait for its resources before the search reports it.",
     )
     cache: str | None = Field(
-        None, description="folder of tokens and vectors; null: inside the study"
+        None,
+        description="Folder of the shared tokens and vectors; null: a folder inside the study.",
     )
     storage_path: str | None = Field(
         None,
-        description="folder that all nodes of a cluster see: uploaded data and studies lie there",
+        description="Folder that all nodes of a cluster see, for uploaded data and studies.",
     )
     driver_cpus: float = Field(
         1,
         ge=0,
         description="CPU cores that softnce submit reserves for the search itself; 0: none, and "
-        "it runs on the head node",
+        "the search runs on the head node.",
     )
 
     def cache_in(self, study: Path) -> Path:
@@ -117,9 +169,9 @@ class ResourcesSection(Section):
     def _storage_is_a_folder(self) -> "ResourcesSection":
         path = self.storage_path
         if path is not None and not path.startswith("/"):
-            raise ValueError(
-                f"resources.storage_path: {path} is no absolute folder; name one that all nodes "
-                "see under the same path (mount a bucket to use it)"
+            raise InvalidSettingError(
+                f"resources.storage_path: {path} is not an absolute path",
+                "name one that all nodes see under the same path (mount a bucket to use it)",
             )
         return self
 
@@ -129,8 +181,11 @@ class TrackingSection(Section):
 
     uri: str | None = Field(
         None,
-        description="MLflow URI; null: MLFLOW_TRACKING_URI, else sqlite in the study folder",
+        description="URI of the MLflow store; null: MLFLOW_TRACKING_URI, else sqlite in the "
+        "study's folder.",
     )
     experiment: str | None = Field(
-        None, description="MLflow experiment; null: MLFLOW_EXPERIMENT_NAME, else softnce/<study>"
+        None,
+        description="Name of the MLflow experiment; null: MLFLOW_EXPERIMENT_NAME, else "
+        "softnce/<study>.",
     )

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.doctor import machine_checks as checks
 from cluster.doctor.check_results import is_fit, line, summary
-from cluster.doctor.node_checks import judged
+from cluster.doctor.node_checks import node_results
 from cluster.doctor.node_probe import _is_reached, look, versions
 from cluster.jobs import connect
 from softnce.config.file import validated
@@ -82,16 +82,16 @@ def test_odd_tokens_and_addresses_are_faults_and_not_the_end_of_it(home, words, 
 @pytest.mark.parametrize(
     ("uri", "said"),
     [
-        ("http://[bad", "http://[bad is out of reach: Invalid IPv6 URL"),
-        ("foo://x", "foo://x is out of reach: "),
+        ("http://[bad", "MLflow at http://[bad is out of reach: Invalid IPv6 URL"),
+        ("foo://x", "MLflow at foo://x is out of reach: "),
     ],
 )
 def test_an_odd_address_of_mlflow_is_a_fault_with_its_whole_cure(monkeypatch, uri, said):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     (found,) = checks.mlflow(None)
     assert found.level == "fault"
-    assert found.said.startswith(said)
-    assert found.cure == "Start it, or correct tracking.uri or MLFLOW_TRACKING_URI"
+    assert found.found.startswith(said)
+    assert found.cure == "start it, or correct tracking.uri or MLFLOW_TRACKING_URI"
 
 
 def test_nodes_that_get_an_odd_address_of_mlflow_cannot_reach_it():
@@ -180,14 +180,14 @@ def test_an_mlflow_store_is_proved_by_writing_to_it(tmp_path, monkeypatch):
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
     (found,) = checks.mlflow(config(tracking={"uri": store}))
     assert found.level == "ok"
-    assert "can be written" in found.said
+    assert "can be written" in found.found
 
 
 def test_an_mlflow_server_that_is_away_is_a_fault_without_its_password(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
     (found,) = checks.mlflow(None)
     assert found.level == "fault"
-    assert "out of reach" in found.said
+    assert "out of reach" in found.found
     assert found.cure
     assert "secret" not in line(found)
 
@@ -207,17 +207,17 @@ def report(tmp_path):
 
 def found_in(report, tmp_path, **resources):
     wanted = config(resources={"storage_path": str(tmp_path), **resources})
-    return list(judged(report, wanted, is_ours=False))
+    return list(node_results(report, wanted, is_ours=False))
 
 
-def faults(findings):
-    return " ".join(line(one) for one in findings if one.level == "fault")
+def faults(results):
+    return " ".join(line(one) for one in results if one.level == "fault")
 
 
 def test_nodes_that_agree_and_share_are_fit(report, tmp_path):
-    findings = found_in(report, tmp_path)
-    assert is_fit(findings)
-    assert any("shared by all 2 nodes" in one.said for one in findings)
+    results = found_in(report, tmp_path)
+    assert is_fit(results)
+    assert any("shared by all 2 nodes" in one.found for one in results)
 
 
 def test_a_node_with_other_versions_is_named_by_the_difference(report, tmp_path):
@@ -231,7 +231,7 @@ def test_a_node_with_other_versions_is_named_by_the_difference(report, tmp_path)
 def test_nodes_without_softnce_but_with_uv_get_the_other_command(report, tmp_path):
     for node in report["nodes"]:
         node.update(softnce=False, uv=True)
-    assert any("-- uv run softnce search" in one.said for one in found_in(report, tmp_path))
+    assert any("-- uv run softnce search" in one.found for one in found_in(report, tmp_path))
     report["nodes"][1]["uv"] = False
     assert "neither it nor uv is on" in faults(found_in(report, tmp_path))
 

@@ -173,11 +173,11 @@ def test_what_cannot_work_on_a_cluster_is_refused(data, storage, sections, said)
 
 
 def submitted(settings, **options):
-    baggage = SubmitOptions(Path(__file__).parent, **options)
+    options = SubmitOptions(Path(__file__).parent, **options)
     if settings.tracking.uri is None:
         uploaded(settings)
     return submit(
-        settings, source="x", address="http://127.0.0.1:9", out=None, baggage=baggage, write=print
+        settings, source="x", address="http://127.0.0.1:9", out=None, options=options, write=print
     )
 
 
@@ -225,7 +225,7 @@ def test_the_entrypoint_takes_the_clusters_softnce_or_else_uv(tmp_path, holds, c
         ("", 2, "resources.storage_path is not set"),
         ("--set resources.storage_path=s3://bucket/x", 2, "is no absolute folder"),
         ("--set resources.storage_path=/nowhere/at/all", 3, "this machine has no such folder"),
-        ("--set resources.storage_path={storage}", 3, "no cluster: give --address"),
+        ("--set resources.storage_path={storage}", 3, "no cluster; give --address"),
         (
             "--set resources.storage_path={storage} --address http://127.0.0.1:9",
             3,

@@ -89,7 +89,10 @@ def test_a_bad_value_is_named_with_what_was_found(fault, text, message):
         ("just words\n", "this is a str"),
         ("data: [\n", "c.yaml:2: not valid YAML: expected the node content"),
         ("data:\n  path: a\n\tlanguage: b\n", "c.yaml:3: not valid YAML: found character"),
-        ("optim: {epochs: 1}\ndata: {path: a}\noptim: {seed: 1}\n", "c.yaml:3: not valid YAML: op"),
+        (
+            "optim: {epochs: 1}\ndata: {path: a}\noptim: {seed: 1}\n",
+            "c.yaml:3: not valid YAML: the key op",
+        ),
         ("data: {path: 2026-13-45}\n", "c.yaml: not valid YAML: month must be in 1..12"),
         (
             "data: {path: a}\n---\ndata: {path: b}\n",
@@ -181,8 +184,8 @@ def test_the_last_setting_counts(load):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("optim.epochs", "write it as section.field=value"),
-        ("=3", "write it as section.field=value"),
+        ("optim.epochs", "not of the form section.field=value"),
+        ("=3", "not of the form section.field=value"),
         ("optim.epochs=[", "the value is not valid YAML"),
         ("search.name=2026-13-45", "the value is not valid YAML"),
         ("optim.epochs=0", "--set optim.epochs: input should be greater"),
@@ -218,7 +221,7 @@ def test_infonce_needs_no_domain(load):
 @pytest.mark.parametrize(
     ("resources", "message"),
     [
-        ("workers: 2, gpus_per_worker: 0.5", "a fraction of a GPU needs resources.workers: 1"),
+        ("workers: 2, gpus_per_worker: 0.5", "set resources.workers to 1"),
         ("workers: 2, executor: inline", "inline trains in one process"),
         ("workers: 3", "batch_size 128 does not divide among 3 workers"),
     ],
@@ -271,12 +274,3 @@ def test_a_configuration_is_frozen():
     config = Config.model_validate({"data": {"path": "a"}})
     with pytest.raises(ValidationError, match="frozen"):
         config.optim.epochs = 3
-
-
-@pytest.mark.parametrize("path", all_paths())
-def test_every_setting_is_described(path):
-    *sections, name = path.split("/")
-    model = Config
-    for section in sections:
-        model = model.model_fields[section].annotation
-    assert model.model_fields[name].description

@@ -315,7 +315,7 @@ def test_the_verb_writes_a_page_and_shows_tables(tmp_path):
     ("words", "said"),
     [
         (["nowhere"], "nowhere does not exist"),
-        (["set", "--estimator", "bm52"], "--estimator bm52: give bm25, bm25-official"),
+        (["set", "--estimator", "bm52"], "--estimator bm52: unknown; give bm25, bm25-official"),
         (["set", "--estimator", "mixture"], "it mixes what else is asked, which is fewer than two"),
         (["set", "--study", "set"], "--study set: no study's folder"),
         (["set", "--scale", "cooked"], "'cooked' is not one of 'standardised', 'raw'"),

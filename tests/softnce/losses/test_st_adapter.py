@@ -129,9 +129,9 @@ def test_a_batch_too_small_for_alpha_is_plain_and_says_so(model, texts):
         ({"loss_temperature": 0}, "loss_temperature=0 above 0"),
         ({"temperature": 0}, "weights.temperature=0 is out of range"),
         ({"floor": 2}, "weights.floor=2 is out of range"),
-        ({"estimator": "bm52"}, "estimator='bm52': give bm25, self, or a function"),
-        ({"kind": "cos"}, "kind='cos': give cosine or dot"),
-        ({"scale": "standardized"}, "scale='standardized': give raw or standardised"),
+        ({"estimator": "bm52"}, "estimator='bm52': unknown; give bm25, self, or a function"),
+        ({"kind": "cos"}, "kind='cos': unknown; give cosine or dot"),
+        ({"scale": "standardized"}, "scale='standardized': unknown; give raw or standardised"),
         ({"alpha": math.inf}, "alpha=inf"),
     ],
 )

@@ -300,7 +300,7 @@ def test_a_small_batch_is_refused_with_a_way_out(alpha, beta, size, needed):
         negative_weights(torch.eye(size), alpha=alpha, beta=beta, temperature=1)
     assert str(caught.value) == (
         f"alpha={alpha} and beta={beta} need more than {needed} negatives a query, the batch has "
-        f"{size - 1}: raise batch_size, or lower weights.alpha"
+        f"{size - 1}; raise batch_size, or lower weights.alpha"
     )
 
 
