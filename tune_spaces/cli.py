@@ -14,7 +14,7 @@ from tune_spaces.config_source import config_path, source_name
 
 if TYPE_CHECKING:
     from softnce.config.config import Config
-    from tune_spaces.search import Study
+    from tune_spaces.search import SearchResult
 
 _STUDY = "A study's folder or name; the newest without it."
 
@@ -61,7 +61,9 @@ def search(
     raise typer.Exit(study.exit_code)
 
 
-def _searched(config: "Config", source: str, out: Path | None, *, quiet: bool | None) -> "Study":
+def _searched(
+    config: "Config", source: str, out: Path | None, *, quiet: bool | None
+) -> "SearchResult":
     from rich.console import Console
 
     from softnce.training.logging_setup import also_show

@@ -44,7 +44,7 @@ from tune_spaces.tune.train_frozen import frozen_models, with_model
 
 
 @dataclass(frozen=True)
-class Study:
+class SearchResult:
     """A study after its search.
 
     Attributes:
@@ -68,7 +68,7 @@ def search(
     source: str = "study",
     out: Path | None = None,
     console: Console | None = None,
-) -> Study:
+) -> SearchResult:
     """Run or continue a study.
 
     Args:
@@ -88,7 +88,7 @@ def search(
         return _study(StudyContext(config, folder, space, console or terminal(), signals))
 
 
-def _study(job: StudyContext) -> Study:
+def _study(job: StudyContext) -> SearchResult:
     """Check what must be so before data are read, and go on."""
     require_own(job.folder)
     require_cache(job.folder.cache(job.config), job.folder.root)
@@ -99,7 +99,7 @@ def _study(job: StudyContext) -> Study:
         return _with_room(job)
 
 
-def _with_room(job: StudyContext) -> Study:
+def _with_room(job: StudyContext) -> SearchResult:
     """Read, prepare, run and conclude."""
     config, console = job.config, job.console
     if both_alpha_and_beta_are_free(job.space):
@@ -129,7 +129,7 @@ def _prepared(job: StudyContext, pairs: PairSet) -> Prepared:
 
 def _searched(
     job: StudyContext, prepared: Prepared, books: tuple[TrialStore, Tracker], hold: Lease
-) -> Study:
+) -> SearchResult:
     """Run what is left of a study that this process holds, and conclude."""
     settings, (ledger, tracker) = job.config.search, books
     ledger.enqueue_once(first_points(job.space, settings.always_try, settings.noise_seed))
@@ -236,7 +236,7 @@ def _best_so_far(job: StudyContext, ledger: TrialStore) -> float:
 
 def _concluded(
     job: StudyContext, prepared: Prepared, books: tuple[TrialStore, Tracker], code: int
-) -> Study:
+) -> SearchResult:
     """Export the champion, close the log, and show the table."""
     ledger, tracker = books
     table = rows(ledger.trials(), job.space)
@@ -250,7 +250,7 @@ def _concluded(
         _export_champion(job, prepared, best, sentence)
         tracker.champion(best.key, job.folder.champion, to_yaml(best.config))
     left = tracker.close("complete" if code == EXIT_OK else "interrupted", sentence)
-    study = Study(job.folder, table, best, sentence, code)
+    study = SearchResult(job.folder, table, best, sentence, code)
     tell_result(job.console, study, metric)
     if left:
         job.console.print(
@@ -260,7 +260,7 @@ def _concluded(
     return study
 
 
-def tell_result(console: Console, study: Study, metric: str) -> None:
+def tell_result(console: Console, study: SearchResult, metric: str) -> None:
     """Show the table and the verdict."""
     console.print()
     console.print(results_table(study.table, study.champion, metric))

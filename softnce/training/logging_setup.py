@@ -1,6 +1,9 @@
 """One log file a study and one a trial: what the libraries and the training say, with times."""
 
 import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -37,3 +40,22 @@ def log_to(path: Path) -> None:
 def also_show(console: Console) -> None:
     """Show on a terminal, too, what this process logs."""
     logging.getLogger().addHandler(RichHandler(console=console, show_path=False))
+
+
+@contextmanager
+def logging_restored() -> Iterator[None]:
+    """Give the caller's logging back after the block, whatever ``log_to`` did in it."""
+    root, raises, warns = logging.getLogger(), logging.raiseExceptions, warnings.showwarning
+    loggers = [root, *map(logging.getLogger, _NOISY)]
+    before = [(one, list(one.handlers), one.level, one.propagate) for one in loggers]
+    try:
+        yield
+    finally:
+        for handler in set(root.handlers) - set(before[0][1]):
+            handler.close()
+        for logger, handlers, level, propagates in before:
+            logger.handlers, logger.propagate = handlers, propagates
+            logger.setLevel(level)
+        logging.raiseExceptions = raises
+        if warnings.showwarning is not warns:
+            logging.captureWarnings(capture=False)
