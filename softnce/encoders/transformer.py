@@ -26,6 +26,7 @@ from softnce.ragged import Ragged, ragged
 
 _CALL_STATE = ("truncation", "padding")  # set anew by every call of the tokenizer
 _LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
+_SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # stands for a space in the vocabularies of SentencePiece
 Packing = Literal["auto", "always", "never"]
 _GROUPS = 5  # forward passes of a batch; measured best on 2 CPU cores
 
@@ -126,7 +127,8 @@ def transformer_encoder(
         packing: rows end to end instead of padded: always, never, or auto: on a GPU.
 
     Raises:
-        SetupError: the folder does not hold a model, or the hub cannot be reached.
+        SetupError: the folder does not hold a model with its tokenizer, its weights are no
+            numbers, or the hub cannot be reached.
         ConfigError: the model has no pooler to use.
     """
     loaded = _loaded(model)
@@ -161,7 +163,29 @@ def _loaded(model: str) -> SentenceTransformer:
             "name a transformer model",
             setting="encoder.model",
         )
+    _require_tokenizer(loaded, model)
+    _require_finite_weights(loaded, model)
     return loaded
+
+
+def _require_tokenizer(loaded: SentenceTransformer, model: str) -> None:
+    """Refuse the empty tokenizer that transformers makes up where a folder has none."""
+    tokenizer = loaded.tokenizer
+    special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab(), _SPACE}
+    if not tokenizer.get_vocab().keys() - special:
+        raise SetupError(
+            f"encoder.model {model}: has no tokenizer, only its special tokens, so that every text "
+            "would read alike: put the tokenizer's files (tokenizer.json, or its vocabulary) there"
+        )
+
+
+def _require_finite_weights(loaded: SentenceTransformer, model: str) -> None:
+    broken = [name for name, one in loaded.named_parameters() if not one.isfinite().all()]
+    if broken:
+        raise SetupError(
+            f"encoder.model {model}: {len(broken)} of its weights hold NaN or infinity, first "
+            f"{broken[0]}: the model has diverged or its file is damaged; take another copy"
+        )
 
 
 def _pooling(transformer: Transformer, pooling: str, model: str) -> list[torch.nn.Module]:

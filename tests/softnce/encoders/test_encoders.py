@@ -1,6 +1,7 @@
 """Both encoders by one contract, the static encoder's words, and pretrained folders."""
 
 import json
+import math
 import shutil
 import time
 from pathlib import Path
@@ -8,10 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
-from transformers import AutoModel, AutoTokenizer, BertTokenizerFast, DistilBertConfig
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    BertTokenizerFast,
+    DistilBertConfig,
+    RobertaConfig,
+    T5Config,
+)
 
 from softnce.encoders.encoder import _passes
 from softnce.encoders.static import static_encoder, train_tokenizer
@@ -30,6 +38,12 @@ TEXTS = [
     "x",
 ]
 LENGTH = 24
+SMALL = {
+    "roberta": RobertaConfig(
+        vocab_size=90, hidden_size=16, num_attention_heads=2, num_hidden_layers=1
+    ),
+    "t5": T5Config(vocab_size=90, d_model=16, d_kv=8, num_heads=2, num_layers=1, d_ff=8),
+}
 PLAIN = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
 
 
@@ -378,6 +392,31 @@ def test_a_torn_weights_file_is_refused(plain_folder, tmp_path):
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(SetupError, match="neither a folder with a model"):
         transformer_encoder(str(tmp_path / "torn"))
+
+
+@pytest.mark.parametrize("kind", ["sentence-transformers", "plain", "roberta", "t5"])
+def test_a_model_without_its_tokenizer_is_refused(minilm, plain_folder, tmp_path, kind):
+    folder = tmp_path / "model"
+    if kind in SMALL:
+        AutoModel.from_config(SMALL[kind]).save_pretrained(folder)
+    else:
+        shutil.copytree(plain_folder if kind == "plain" else minilm, folder)
+        for path in [*folder.glob("tokenizer*"), *folder.glob("vocab*")]:
+            path.unlink()
+    with pytest.raises(SetupError, match=r"^encoder\.model .*: has no tokenizer, .*tokenizer.json"):
+        transformer_encoder(str(folder))
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_weights_that_are_no_numbers_are_refused(plain_folder, tmp_path, broken):
+    folder = tmp_path / "model"
+    shutil.copytree(plain_folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    name = "encoder.layer.1.output.dense.bias"
+    weights[name][7] = broken
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(SetupError, match=rf"1 of its weights hold NaN or infinity, first .*{name}"):
+        transformer_encoder(str(folder))
 
 
 def test_a_home_folder_is_found(plain_folder, tmp_path, monkeypatch):
