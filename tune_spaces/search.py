@@ -37,7 +37,7 @@ from tune_spaces.study.folder import StudyFolder, require_own, study_folder
 from tune_spaces.study.retention import tidy
 from tune_spaces.study.study_lock import Lease, held
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import Row, champion, described, rows, verdict
+from tune_spaces.study.verdict import Row, all_failed, champion, described, rows, verdict
 from tune_spaces.tracking.tracking import Tracker
 from tune_spaces.tune.callbacks import MLflowWatcher, Tidier, tracker_of
 from tune_spaces.tune.train_frozen import frozen_models, with_model
@@ -52,7 +52,7 @@ class SearchResult:
         table: one row a trial.
         champion: the best complete trial, if any.
         verdict: whether it beats InfoNCE, in a sentence.
-        exit_code: 0 complete, 4 stopped early and resumable.
+        exit_code: 0 complete, 1 complete but every trial failed, 4 stopped early and resumable.
     """
 
     folder: StudyFolder
@@ -250,6 +250,8 @@ def _concluded(
         _export_champion(job, prepared, best, sentence)
         tracker.champion(best.key, job.folder.champion, to_yaml(best.config))
     left = tracker.close("complete" if code == EXIT_OK else "interrupted", sentence)
+    if code == EXIT_OK and all_failed(table):
+        code = RunError.exit_code
     study = SearchResult(job.folder, table, best, sentence, code)
     tell_result(job.console, study, metric)
     if left:

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from softnce.config.file import validated
-from softnce.errors import ConfigError, SetupError
+from softnce.errors import ConfigError, RunError, SetupError
 from tests.faults import begun, ended, in_mid_epoch, wait_for_one
 from tune_spaces.search import search
 from tune_spaces.study.study_lock import held
@@ -54,6 +54,16 @@ def test_a_loss_that_is_no_number_fails_its_trial_alone(made_pairs, tmp_path):
     assert told[failed[0].key] == TrialState.FAIL
     assert TrialState.RUNNING not in told.values()
     assert states["t0000"] == "complete"
+
+
+def test_a_search_whose_trials_all_fail_ends_in_1_and_says_why(made_pairs, tmp_path):
+    config = settings(made_pairs, {}, trials=2)
+    config["loss"]["temperature"] = 1e-44
+    for _ in range(2):  # the second time nothing is left to train
+        study = search(validated(config), source="nan", out=tmp_path, console=Console(quiet=True))
+        assert [row.state for row in study.table] == ["failed"] * 2
+        assert study.exit_code == RunError.exit_code == 1
+        assert study.verdict.startswith("Every trial failed, so there is no champion. t0000: the")
 
 
 def test_a_request_that_no_node_can_meet_is_refused_with_the_missing_resource(made_pairs, tmp_path):

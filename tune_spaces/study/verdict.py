@@ -66,6 +66,11 @@ def noise_floor(table: Sequence[Row]) -> float | None:
     return abs(values[0] - values[1])
 
 
+def all_failed(table: Sequence[Row]) -> bool:
+    """Tell whether trials have ended and none of them did anything but fail."""
+    return bool(table) and all(row.state == "failed" for row in table)
+
+
 def verdict(table: Sequence[Row], metric: str, queries: int) -> str:
     """Say in one sentence whether the champion beats InfoNCE.
 
@@ -75,6 +80,8 @@ def verdict(table: Sequence[Row], metric: str, queries: int) -> str:
         queries: number of validation queries; a gain of less than two of them is never shown.
     """
     best, plain, noise = champion(table), best_infonce(table), noise_floor(table)
+    if all_failed(table):
+        return f"Every trial failed, so there is no champion. {table[0].key}: {table[0].note}"
     if best is None:
         return "No trial has completed, so there is no champion."
     name = f"{best.key} ({described(best.config)})"

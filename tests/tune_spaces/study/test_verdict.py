@@ -7,6 +7,7 @@ from tune_spaces.space.space import search_space
 from tune_spaces.study.verdict import (
     IN_DISGUISE,
     Row,
+    all_failed,
     best_infonce,
     champion,
     described,
@@ -48,7 +49,11 @@ def study(soft, noise=0.41, soft_state="complete", note="", plain=0.40):
         (study(0.45, note=IN_DISGUISE), 1000, "No gain shown: champion"),
         (study(0.45, soft_state="pruned"), 1000, "No gain shown: InfoNCE itself"),
         (study(0.45)[2:], 1000, "Champion t0002"),
-        (study(0.45, soft_state="failed")[2:], 1000, "No trial has completed"),
+        (
+            study(0.45, soft_state="failed")[2:],
+            1000,
+            "Every trial failed, so there is no champion.",
+        ),
         ([], 1000, "No trial has completed, so there is no champion."),
         ([study(0.45)[0], study(0.45)[2]], 1000, "No gain shown: champion t0002"),
     ],
@@ -134,3 +139,13 @@ def test_a_refused_draw_is_shown_as_it_was_drawn():
     (found,) = rows([one], search_space(SOFT))
     assert (found.config.weights.alpha, found.config.weights.bm25.variant) == (300.0, "lucene")
     assert found.note == "alpha is out of range"
+
+
+def test_a_study_in_which_all_failed_says_so_with_the_first_reason():
+    table = [row(f"t000{i}", None, state="failed", note=f"fault {i}") for i in (0, 1)]
+    assert all_failed(table)
+    said = verdict(table, "mrr", 100)
+    assert said == "Every trial failed, so there is no champion. t0000: fault 0"
+    assert not all_failed([*table, row("t0002", 0.4)])
+    assert not all_failed([*table, row("t0002", None, state="stopped")])
+    assert not all_failed([])
