@@ -174,8 +174,9 @@ def _require_tokenizer(loaded: SentenceTransformer, model: str) -> None:
     special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab(), _SPACE}
     if not tokenizer.get_vocab().keys() - special:
         raise SetupError(
-            f"encoder.model {model}: has no tokenizer, only its special tokens, so that every text "
-            "would read alike: put the tokenizer's files (tokenizer.json, or its vocabulary) there"
+            f"{model}: has no tokenizer but its special tokens, so that every text reads alike",
+            "put the tokenizer's files there: tokenizer.json, or its vocabulary",
+            setting="encoder.model",
         )
 
 
@@ -183,8 +184,9 @@ def _require_finite_weights(loaded: SentenceTransformer, model: str) -> None:
     broken = [name for name, one in loaded.named_parameters() if not one.isfinite().all()]
     if broken:
         raise SetupError(
-            f"encoder.model {model}: {len(broken)} of its weights hold NaN or infinity, first "
-            f"{broken[0]}: the model has diverged or its file is damaged; take another copy"
+            f"{model}: {len(broken)} of its weights hold NaN or infinity, first {broken[0]}",
+            "take another copy: the model has diverged, or its file is damaged",
+            setting="encoder.model",
         )
 
 

@@ -189,8 +189,8 @@ def _require_finite_products(scores: Float[Tensor, "q c"]) -> None:
     if faults:
         raise RunError(
             f"{faults} of {scores.numel()} dot products of finite vectors overflow "
-            f"{str(scores.dtype).removeprefix('torch.')}: the encoder has diverged, lower "
-            "optim.learning_rate, or set encoder.similarity to cosine"
+            f"{str(scores.dtype).removeprefix('torch.')}, so the encoder has diverged",
+            "lower optim.learning_rate, or set encoder.similarity to cosine",
         )
 
 

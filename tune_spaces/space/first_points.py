@@ -104,8 +104,8 @@ def _require_drawn(space: SearchSpace, point: Point) -> None:
         cure = "search.always_try to infonce" if point.role == "paper" else "the range to hold it"
         raise ConfigError(
             f"search.space {outside[0]}: the first point {point.role} has a value outside of it, "
-            "and gp learns only from settings that all trials drew from the space: set "
-            f"{cure}, or search.sampler to tpe"
+            "and gp learns only from settings that all trials drew from the space",
+            f"set {cure}, or search.sampler to tpe",
         )
 
 

@@ -240,8 +240,8 @@ def _require_seen_by_the_sampler(base: Config, path: str, dimension: Dimension) 
     """Refuse a condition where the sampler learns only from settings that every trial has."""
     if base.search.sampler == "gp" and dimension.when and dimension.tie is None:
         raise ConfigError(
-            f"search.space {path}: has a condition, and gp draws such a setting at random for "
-            "ever: leave out its when, or set search.sampler to tpe"
+            f"search.space {path}: has a condition, and gp draws such a setting at random for ever",
+            "leave out its when, or set search.sampler to tpe",
         )
 
 

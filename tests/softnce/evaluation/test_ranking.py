@@ -159,7 +159,7 @@ def test_finite_vectors_whose_product_overflows_are_refused(signs):
     """Alone the products are infinite; with opposite signs their sum is NaN, which ranked .5."""
     long = 1e25 * torch.tensor([signs])
     candidates = torch.cat([torch.full((1, 2), 1e25), torch.ones(2, 2)])
-    message = r"^1 of 3 dot products of finite vectors overflow float32: .*optim.learning_rate"
+    message = r"^1 of 3 dot products of finite vectors overflow float32, .*optim.learning_rate"
     with pytest.raises(RunError, match=message):
         ranks(long, candidates, torch.tensor([0]))
 
