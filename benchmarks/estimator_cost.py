@@ -54,7 +54,7 @@ MOST_ROUNDS, REPETITIONS = 25, 15
 
 
 def started(scratch: Path, size: int, pairs: PairSet, source: Path) -> dict[str, loop.Run]:
-    """Prepare one run an estimator; all share one encoder and one optimizer."""
+    """Prepare one run per estimator; all share one encoder and one optimizer."""
     config = validated(
         {
             "data": {"path": str(source)},

@@ -133,7 +133,7 @@ class Bench:
 
 
 def seconds_a_step(run: loop.Run, rows: np.ndarray) -> float:
-    """Train on some batches as an epoch does, and return the seconds of a step."""
+    """Train on some batches as an epoch does, and return the seconds per step."""
     torch.use_deterministic_algorithms(run.config.optim.deterministic, warn_only=True)
     batches, texts = loop.loader_of(run), loop.texts_of(run.prepared)
     objective = loop._objective(run)
@@ -200,7 +200,7 @@ def estimators(bench: Bench, peak: float) -> dict[str, float]:
         plain = statistics.median(times["infonce"])
         tokens = float(bench.lengths(every).sum()) / (ROUNDS * STEPS)
         print(
-            f"\nN = {size}: {tokens:,.0f} tokens a step, {flop / plain / 1e12:.3g} TFLOP/s, "
+            f"\nN = {size}: {tokens:,.0f} tokens per step, {flop / plain / 1e12:.3g} TFLOP/s, "
             f"{100 * flop / plain / peak:.1f} % of the peak"
         )
         found[f"peak_share_{size}"] = round(flop / plain / peak, 4)

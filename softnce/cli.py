@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from softnce.data.mining.mine import MiningReport
-    from softnce.diagnostics.requested import Requested
+    from softnce.diagnostics.requested import RequestedEstimators
 
 data_app = typer.Typer(help="Make pairs to train on.", no_args_is_help=True)
 
@@ -37,9 +37,9 @@ def mine(
     language: Annotated[str, typer.Option(help="The language of the code.")] = "python",
     max_pairs: Annotated[int | None, typer.Option(min=1, help="Stop after so many pairs.")] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; default all cores.")
+        int | None, typer.Option(min=1, help="Number of processes; all cores without it.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the sample and of the splits.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the sample and of the splits.")] = 0,
 ) -> None:
     """Mine (docstring, function) pairs from your own code."""
     from softnce.data.mining import mine as mining
@@ -63,8 +63,8 @@ def weights(  # noqa: PLR0913  (what a user may set)
     estimator: Annotated[
         list[str] | None,
         typer.Option(
-            help="bm25, bm25-official, bm25-lucene, duplicates, or mixture: equal parts of all "
-            "that is asked; may be repeated; default all but mixture."
+            help="bm25, bm25-official, bm25-lucene, duplicates, or mixture (equal parts of the "
+            "others that are named); may be repeated; all but mixture without it."
         ),
     ] = None,
     model: Annotated[
@@ -73,28 +73,33 @@ def weights(  # noqa: PLR0913  (what a user may set)
     ] = None,
     study: Annotated[
         Path | None,
-        typer.Option(help="A study's folder, whose trained teacher and simcse are looked at too."),
+        typer.Option(help="A study's folder, whose trained teacher and SimCSE are shown too."),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=2, help="Pairs of a batch.")] = 128,
-    alpha: Annotated[float, typer.Option(help="Strength of the correction.")] = 1.0,
+    batch_size: Annotated[int, typer.Option(min=2, help="Number of pairs per batch.")] = 128,
+    alpha: Annotated[float, typer.Option(help="Strength of the correction; 0 is InfoNCE.")] = 1.0,
     beta: Annotated[float, typer.Option(help="Mass shared by all negatives alike.")] = 1.0,
-    temperature: Annotated[float, typer.Option(help="The paper's t, if the scale is raw.")] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(help="Relevance is divided by it: the paper's t.")
+    ] = 1.0,
     scale: Annotated[
         Literal["standardised", "raw"],
         typer.Option(help="standardised: scores over their standard deviation in the batch."),
     ] = "standardised",
-    floor: Annotated[float, typer.Option(min=0, max=1, help="Least weight.")] = 0.1,
-    top: Annotated[int, typer.Option(min=1, max=100, help="Negatives to show.")] = 5,
+    floor: Annotated[float, typer.Option(min=0, max=1, help="Least weight of a negative.")] = 0.1,
+    top: Annotated[int, typer.Option(min=1, max=100, help="Number of negatives to show.")] = 5,
     out: Annotated[Path, typer.Option(help="Folder of the page and the picture.")] = Path(
         "softnce-weights"
     ),
-    seed: Annotated[int, typer.Option(min=0, help="Of the batches drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the batches drawn.")] = 0,
 ) -> None:
-    """Show what each estimator does to your data: weights, suspects, agreement with people."""
+    """Show what each estimator does to your data: weights, suspects, agreement with people.
+
+    Suspects are the negatives that an estimator takes for unlabelled answers.
+    """
     from softnce.data.pairs import read_pairs
     from softnce.diagnostics import human_agreement, weight_analysis, weight_page
 
-    asked = _asked(estimator, model, study)
+    requested = _requested(estimator, model, study)
     with phase_progress() as progress:
         progress("reading pairs", 0, 3)
         pairs = read_pairs(data)
@@ -102,12 +107,12 @@ def weights(  # noqa: PLR0913  (what a user may set)
         progress("weighing batches", 1, 3)
         coefficients = weight_analysis.Coefficients(alpha, beta, temperature, floor, scale)
         seen = weight_analysis.views(
-            pairs.train, asked, coefficients, batch_size=batch_size, most=top, seed=seed
+            pairs.train, requested, coefficients, batch_size=batch_size, most=top, seed=seed
         )
-        progress("asking people", 2, 3)
-        unseen = human_agreement.held_out(pairs) if asked.trained else ()
+        progress("comparing with people's judgements", 2, 3)
+        unseen = human_agreement.held_out(pairs) if requested.trained else ()
         judged = human_agreement.judged_pairs(data, unseen or pairs.train, most=_JUDGED, seed=seed)
-        agreed = human_agreement.agreements(judged, asked, batch_size=batch_size)
+        agreed = human_agreement.agreements(judged, requested, batch_size=batch_size)
         weight_page.write_page(out, data.name, seen, agreed, most=top)
     from rich.console import Console
 
@@ -115,26 +120,30 @@ def weights(  # noqa: PLR0913  (what a user may set)
     typer.echo(f"Wrote {out / weight_page.PAGE} and {out / weight_page.PICTURE}")
 
 
-def _asked(words: list[str] | None, models: list[str] | None, study: Path | None) -> "Requested":
-    """Find the estimators that are asked for; a study that lacks some says so."""
-    from softnce.diagnostics.requested import ALONE, Requested, check
+def _requested(
+    words: list[str] | None, models: list[str] | None, study: Path | None
+) -> "RequestedEstimators":
+    """Find the estimators that are requested; say which of them the study has not trained."""
+    from softnce.diagnostics.requested import ALONE, RequestedEstimators, check
     from softnce.diagnostics.trained_models import trained_models
     from softnce.inputs.frozen_models import FROZEN_MODELS
 
     trained = trained_models(study) if study else []
     missing = [name for name in FROZEN_MODELS if name not in {one.name for one in trained}]
     if study and missing:
-        typer.echo(f"{study} has trained no {' and no '.join(missing)}: no trial asks for one")
-    asked = Requested(tuple(dict.fromkeys(words or ALONE)), tuple(models or ()), tuple(trained))
-    check(asked)
-    return asked
+        typer.echo(f"{study} has trained no {' and no '.join(missing)}: none of its trials uses it")
+    requested = RequestedEstimators(
+        tuple(dict.fromkeys(words or ALONE)), tuple(models or ()), tuple(trained)
+    )
+    check(requested)
+    return requested
 
 
 @contextmanager
 def phase_progress(
     console: "Console | None" = None,
 ) -> Iterator[Callable[[str, int, int], None]]:
-    """Draw a bar on a terminal; elsewhere print a line a phase."""
+    """Draw a bar on a terminal; elsewhere print one line per phase."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -171,6 +180,6 @@ def _show(report: "MiningReport", out: Path) -> None:
     if len(report.unreadable) > _NAMED_FILES:
         typer.echo(f"  ... all of them are named in {out / 'mining.json'}")
     if not report.pairs["valid"] or not report.pairs["test"]:
-        typer.echo("Too few files to hold some out: mine more code before you search.")
+        typer.echo("Too few files to hold some out for validation: mine more code, then search.")
         return
     typer.echo(f"Wrote {out} in {report.seconds:.0f} s. Next: softnce search --set data.path={out}")

@@ -49,7 +49,7 @@ class SearchResult:
 
     Attributes:
         folder: where everything of it lies.
-        table: one row a trial.
+        table: one row per trial.
         champion: the best complete trial, if any.
         verdict: whether it beats InfoNCE, in a sentence.
         exit_code: 0 complete, 1 complete but every trial failed, 4 stopped early and resumable.

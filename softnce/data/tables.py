@@ -76,7 +76,7 @@ def _json_row(line: int, content: bytes) -> Row:
     except (ValueError, RecursionError):
         return Row(line, {}, "not JSON")
     if not isinstance(values, dict):
-        return Row(line, {}, "not a JSON object; one {...} a line is needed")
+        return Row(line, {}, "not a JSON object; one {...} per line is needed")
     return Row(line, values)
 
 

@@ -1,1 +1,1 @@
-"""What the estimators do to a batch, and whether people agree with them."""
+"""What the estimators do to a batch, and whether they agree with people's judgements."""

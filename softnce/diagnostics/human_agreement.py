@@ -11,7 +11,7 @@ query is not in the batch, so the question is put in two ways: R compares the qu
 carries in the codebase (what the paper does: docstrings against docstrings).
 
 A model that was trained on true pairs scores them high because it knows them. Where such a model is
-asked, the true pairs of all estimators are held-out ones.
+requested, the true pairs of all estimators are held-out ones.
 """
 
 import math
@@ -26,7 +26,7 @@ from scipy.stats import rankdata
 
 from softnce.data.pairs import Pair, PairSet
 from softnce.data.reading import Tally, coded, complete, part_files
-from softnce.diagnostics.requested import Requested, Texts, estimators
+from softnce.diagnostics.requested import ComparedTexts, RequestedEstimators, estimators
 from softnce.weights.weighting import Estimator
 
 NONMATCHING = ("train_nonmatching.jsonl", "train_nonmatching.jsonl.gz")
@@ -34,7 +34,7 @@ _MAX_BAD_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedPair:
     """A pair with what people said of it; the docstring is the function's own, where known."""
 
     query: str
@@ -89,7 +89,9 @@ def held_out(pairs: PairSet) -> list[Pair]:
     ]
 
 
-def judged_pairs(folder: Path, true: Sequence[Pair], *, most: int, seed: int = 0) -> list[Judged]:
+def judged_pairs(
+    folder: Path, true: Sequence[Pair], *, most: int, seed: int = 0
+) -> list[JudgedPair]:
     """Sample as many true pairs as label-0 pairs, mixed; none where nobody judged.
 
     Args:
@@ -114,19 +116,21 @@ def judged_pairs(folder: Path, true: Sequence[Pair], *, most: int, seed: int = 0
     draw = np.random.default_rng(seed)
     most = min(most, len(true), len(false))
     found = [
-        Judged(pair.query, pair.code, docstrings.get(pair.id, ""), answers)
+        JudgedPair(pair.query, pair.code, docstrings.get(pair.id, ""), answers)
         for kind, answers in ((true, True), (false, False))
         for pair in (kind[row] for row in draw.permutation(len(kind))[:most])
     ]
     return [found[place] for place in draw.permutation(len(found))]
 
 
-def agreements(judged: Sequence[Judged], asked: Requested, *, batch_size: int) -> list[Agreement]:
+def agreements(
+    judged: Sequence[JudgedPair], requested: RequestedEstimators, *, batch_size: int
+) -> list[Agreement]:
     """Measure each estimator, the query against the code and, where known, the docstring.
 
     Args:
         judged: in random order.
-        asked: the estimators.
+        requested: the estimators.
         batch_size: pairs that are scored together, BM25's corpus.
     """
     documented = [one for one in judged if one.docstring and one.docstring != one.query]
@@ -136,16 +140,16 @@ def agreements(judged: Sequence[Judged], asked: Requested, *, batch_size: int) -
         _agreement(estimator, compared, rows, batch_size)
         for compared, rows, documents in tasks
         if len({one.answers for one in rows}) > 1
-        for estimator in estimators(asked, _texts(rows, documents))
+        for estimator in estimators(requested, _texts(rows, documents))
     ]
 
 
-def _texts(rows: Sequence[Judged], documents: Sequence[str]) -> Texts:
-    return Texts([one.query for one in rows], [one.code for one in rows], documents)
+def _texts(rows: Sequence[JudgedPair], documents: Sequence[str]) -> ComparedTexts:
+    return ComparedTexts([one.query for one in rows], [one.code for one in rows], documents)
 
 
 def _agreement(
-    estimator: Estimator, compared: str, rows: Sequence[Judged], batch_size: int
+    estimator: Estimator, compared: str, rows: Sequence[JudgedPair], batch_size: int
 ) -> Agreement:
     batches = np.array_split(np.arange(len(rows)), math.ceil(len(rows) / batch_size))
     scores, places = zip(*(_own_scores(estimator, batch) for batch in batches), strict=True)

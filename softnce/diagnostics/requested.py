@@ -29,7 +29,7 @@ WORDS = (*ALONE, MIXTURE)
 
 
 @dataclass(frozen=True, slots=True)
-class Requested:
+class RequestedEstimators:
     """Which estimators are looked at.
 
     Attributes:
@@ -44,11 +44,11 @@ class Requested:
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class ComparedTexts:
     """What is compared, by row number.
 
     Attributes:
-        queries: what is asked.
+        queries: their texts.
         codes: the function of each query.
         documents: what all estimators compare the queries with; ``None``: what each does in a
             search, which is queries with queries, or with codes for the teacher.
@@ -59,73 +59,77 @@ class Texts:
     documents: Sequence[str] | None = None
 
 
-def check(asked: Requested) -> None:
+def check(requested: RequestedEstimators) -> None:
     """Refuse words that stand for no estimator, and a mixture of fewer than two.
 
     Raises:
         ConfigError: a word is unknown, or there is nothing to mix.
     """
-    for word in asked.words:
+    for word in requested.words:
         if word not in WORDS:
             raise ConfigError(
                 f"--estimator {word}: unknown",
                 f"give {', '.join(WORDS)}, or a model's folder with --model",
             )
-    others = [*(word for word in asked.words if word != MIXTURE), *asked.models, *asked.trained]
-    if MIXTURE in asked.words and len(others) < 2:
+    others = [
+        *(word for word in requested.words if word != MIXTURE),
+        *requested.models,
+        *requested.trained,
+    ]
+    if MIXTURE in requested.words and len(others) < 2:
         raise ConfigError(
             "--estimator mixture: it mixes the other estimators, and fewer than two are requested",
             "add --estimator, --model or --study",
         )
 
 
-def estimators(asked: Requested, texts: Texts) -> Iterator[Estimator]:
+def estimators(requested: RequestedEstimators, texts: ComparedTexts) -> Iterator[Estimator]:
     """Build estimators one after another, as a model's vectors take a while.
 
     Raises:
         SetupError: a model cannot be loaded.
     """
     parts: dict[str, Estimator] = {}
-    for built in _alone(asked, texts):
+    for built in _alone(requested, texts):
         parts[f"{len(parts)} {built.name}"] = built
         yield built
-    if MIXTURE in asked.words:
+    if MIXTURE in requested.words:
         yield MixtureEstimator(parts, dict.fromkeys(parts, 1.0))
 
 
-def _alone(asked: Requested, texts: Texts) -> Iterator[Estimator]:
-    for word in asked.words:
+def _alone(requested: RequestedEstimators, texts: ComparedTexts) -> Iterator[Estimator]:
+    for word in requested.words:
         if word in SHOWN:
             built: Estimator = resolved(SHOWN[word].from_texts)(word, texts)
             yield built
-    for model in asked.models:
+    for model in requested.models:
         yield _pretrained(model, texts)
-    for one in asked.trained:
+    for one in requested.trained:
         yield _trained(one, texts)
 
 
-def bm25(word: str, texts: Texts) -> BM25Estimator:
+def bm25(word: str, texts: ComparedTexts) -> BM25Estimator:
     """Score the texts by the variant of BM25 that a word of ``VARIANTS`` stands for."""
     documents = None if texts.documents is None else [terms(text) for text in texts.documents]
-    asked = [terms(text) for text in texts.queries]
-    built = BM25Estimator(asked, documents=documents, variant=VARIANTS[word])
+    queries = [terms(text) for text in texts.queries]
+    built = BM25Estimator(queries, documents=documents, variant=VARIANTS[word])
     built.name = word
     return built
 
 
-def duplicates(word: str, texts: Texts) -> Estimator:
+def duplicates(word: str, texts: ComparedTexts) -> Estimator:
     """Mark the duplicates among the texts."""
     del word
     if texts.documents is None:
         queries, codes = (duplicate_groups(side) for side in (texts.queries, texts.codes))
         return DuplicatesEstimator(torch.tensor(queries), torch.tensor(codes))
     both = torch.tensor(duplicate_groups([*texts.queries, *texts.documents]))
-    return _Onward(DuplicatesEstimator(both, torch.arange(len(both))), len(texts.queries))
+    return _OffsetDocuments(DuplicatesEstimator(both, torch.arange(len(both))), len(texts.queries))
 
 
 @final
-class _Onward(Estimator):
-    """Asks an estimator whose documents are numbered after all queries."""
+class _OffsetDocuments(Estimator):
+    """Scores by an estimator whose documents are numbered after all queries."""
 
     def __init__(self, inner: Estimator, queries: int) -> None:
         self.name, self._inner, self._queries = inner.name, inner, queries
@@ -135,7 +139,7 @@ class _Onward(Estimator):
         return self._inner.relevance(queries, candidates + self._queries)
 
 
-def _pretrained(model: str, texts: Texts) -> VectorEstimator:
+def _pretrained(model: str, texts: ComparedTexts) -> VectorEstimator:
     from transformers.utils.logging import disable_progress_bar
 
     from softnce.encoders.transformer import transformer_encoder  # seconds to import
@@ -145,13 +149,13 @@ def _pretrained(model: str, texts: Texts) -> VectorEstimator:
     return _compared(TrainedModel(name, transformer_encoder(model), "cosine"), texts, texts.queries)
 
 
-def _trained(model: TrainedModel, texts: Texts) -> VectorEstimator:
+def _trained(model: TrainedModel, texts: ComparedTexts) -> VectorEstimator:
     """Compare queries with codes for the teacher, with queries for SimCSE (section 3.2)."""
     compared = FROZEN_MODELS[model.name].compared
     return _compared(model, texts, texts.codes if compared == "codes" else texts.queries)
 
 
-def _compared(model: TrainedModel, texts: Texts, own: Sequence[str]) -> VectorEstimator:
+def _compared(model: TrainedModel, texts: ComparedTexts, own: Sequence[str]) -> VectorEstimator:
     encoder = model.encoder
     queries, documents = (
         encoder.encode_all(encoder.tokenize(side)).numpy()

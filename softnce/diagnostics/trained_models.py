@@ -35,8 +35,8 @@ class TrainedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class _Remembered:
-    """What a study's folder tells: its configuration, the digests of its data and weights."""
+class _StoredStudy:
+    """What a study's folder holds: its configuration, the digests of its data and weights."""
 
     config: Config
     data: str
@@ -54,19 +54,19 @@ def trained_models(study: Path) -> list[TrainedModel]:
         ConfigError: it is no study's folder, or its files are damaged.
         SetupError: the pretrained encoder of a model is out of reach.
     """
-    remembered = _remembered(study)
-    if not any(remembered.cache.glob("*-weights")):
+    stored = _stored(study)
+    if not any(stored.cache.glob("*-weights")):
         return []
-    found = [_trained(model, remembered) for model in FROZEN_MODELS]
+    found = [_trained(model, stored) for model in FROZEN_MODELS]
     return [one for one in found if one is not None]
 
 
-def _trained(model: str, study: _Remembered) -> TrainedModel | None:
+def _trained(model: str, study: _StoredStudy) -> TrainedModel | None:
     """Build a model from its study's configuration; its weights lie where vectors_key says."""
     frozen = FROZEN_MODELS[model]
     section = frozen.configured(study.config).encoder
     if section.model and frozen.starts_at not in study.weights:
-        return None  # no trial asks for it
+        return None  # no trial uses it
     tokenizer = tokenizer_name(section, study.data) if section.kind == "static" else ""
     if tokenizer and not (study.cache / f"{tokenizer}.json").exists():
         return None
@@ -80,7 +80,7 @@ def _trained(model: str, study: _Remembered) -> TrainedModel | None:
     return TrainedModel(model, encoder, frozen.score(study.config))
 
 
-def _named(study: _Remembered, tokens: str) -> Prepared:
+def _named(study: _StoredStudy, tokens: str) -> Prepared:
     """Return as much of a study's inputs as the names of a model's vectors follow from."""
     return Prepared(
         cache=str(study.cache),
@@ -96,7 +96,7 @@ def _named(study: _Remembered, tokens: str) -> Prepared:
     )
 
 
-def _remembered(study: Path) -> _Remembered:
+def _stored(study: Path) -> _StoredStudy:
     config, fingerprint = study / "config.yaml", study / "study.json"
     if not (config.is_file() and fingerprint.is_file()):
         raise ConfigError(
@@ -111,4 +111,4 @@ def _remembered(study: Path) -> _Remembered:
             f"{fingerprint}: damaged, so the study's models cannot be found"
         ) from error
     settings = load_config(config)
-    return _Remembered(settings, data, weights, settings.resources.cache_in(study))
+    return _StoredStudy(settings, data, weights, settings.resources.cache_in(study))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from softnce.data.batching import epoch_batches
 from softnce.data.pairs import Pair
-from softnce.diagnostics.requested import Requested, Texts, estimators
+from softnce.diagnostics.requested import ComparedTexts, RequestedEstimators, estimators
 from softnce.shapes import Relevance, Shares, Weights
 from softnce.weights.duplicates import DuplicatesEstimator, duplicate_weights
 from softnce.weights.weighting import (
@@ -54,7 +54,7 @@ class Suspect:
     Attributes:
         weight: what is left of it in the loss; 1 is InfoNCE.
         share: its part of the query's blame, 0 to 1.
-        query: what was asked.
+        query: the one it is a negative of.
         other: the query whose function the negative is.
         code: that function.
     """
@@ -87,7 +87,7 @@ class View:
 
 def views(
     pairs: Sequence[Pair],
-    asked: Requested,
+    requested: RequestedEstimators,
     coefficients: Coefficients,
     *,
     batch_size: int,
@@ -101,7 +101,7 @@ def views(
 
     Args:
         pairs: of the training split.
-        asked: the estimators.
+        requested: the estimators.
         coefficients: of Eq. 4.
         batch_size: pairs of a batch.
         most: suspects of each batch.
@@ -114,8 +114,8 @@ def views(
     rows = epoch_batches(len(pairs), batch_size=batch_size, seed=seed, epoch=1)[:_BATCHES]
     drawn = [[pairs[row] for row in batch] for batch in rows.tolist()]
     everyone = [pair for batch in drawn for pair in batch]
-    texts = Texts([pair.query for pair in everyone], [pair.code for pair in everyone])
-    return [_view(one, drawn, coefficients, most) for one in estimators(asked, texts)]
+    texts = ComparedTexts([pair.query for pair in everyone], [pair.code for pair in everyone])
+    return [_view(one, drawn, coefficients, most) for one in estimators(requested, texts)]
 
 
 def _view(
@@ -161,7 +161,7 @@ def _masked(relevance: Relevance) -> tuple[Shares, Weights]:
 def _suspects(
     shares: torch.Tensor, weights: torch.Tensor, batch: Sequence[Pair], most: int
 ) -> list[Suspect]:
-    """Name the negatives with the largest shares, one a query."""
+    """Name the negatives with the largest shares, one per query."""
     largest, columns = shares.max(dim=1)
     chosen = largest.topk(min(most, len(batch))).indices.tolist()
     return [

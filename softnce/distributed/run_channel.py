@@ -1,4 +1,4 @@
-"""What a Train run and its owner tell each other, by an actor that imports no torch."""
+"""The channel between a Train run and its owner: an actor, which imports no torch."""
 
 import time
 from typing import Any, final
@@ -9,11 +9,11 @@ _LOOK_EVERY_S = 0.02
 
 
 class _RunChannel:
-    """Carries reports from a Train run to its owner, and the owner's wish to stop back."""
+    """Carries reports from a Train run to its owner, and the request to stop back."""
 
     def __init__(self) -> None:
         self._reports: list[dict[str, Any]] = []
-        self._heard = 0
+        self._last_taken = 0
         self._stopped = False
 
     def put(self, report: dict[str, Any]) -> None:
@@ -25,12 +25,12 @@ class _RunChannel:
         if not self._reports:
             return None
         report = self._reports.pop(0)
-        self._heard = report.get("epoch", self._heard)
+        self._last_taken = report.get("epoch", self._last_taken)
         return report
 
-    def heard(self) -> int:
+    def last_taken(self) -> int:
         """Return the last epoch whose report was taken."""
-        return self._heard
+        return self._last_taken
 
     def stop(self) -> None:
         """Ask the run to end at its next step."""
@@ -46,30 +46,30 @@ RunChannel: Any = ray.remote(num_cpus=0)(_RunChannel)
 
 @final
 class StopToken:
-    """What a worker knows of its owner: shall it stop, and has it heard."""
+    """What a worker knows of its owner: whether it is to stop, and which report was taken."""
 
-    def __init__(self, mailbox: Any) -> None:  # noqa: ANN401  (an actor handle)
-        self._mailbox = mailbox
-        self._asked = mailbox.is_stopped.remote()
-        self._told: int | None = None
+    def __init__(self, run_channel: Any) -> None:  # noqa: ANN401  (an actor handle)
+        self._run_channel = run_channel
+        self._pending = run_channel.is_stopped.remote()
+        self._sent: int | None = None
 
     def is_to_stop(self) -> bool:
-        """Look at the mailbox without ever waiting for it."""
-        ready, _ = ray.wait([self._asked], timeout=0)
+        """Look at the channel without ever waiting for it."""
+        ready, _ = ray.wait([self._pending], timeout=0)
         if not ready:
             return False
         if ray.get(ready[0]):
             return True
-        self._asked = self._mailbox.is_stopped.remote()
+        self._pending = self._run_channel.is_stopped.remote()
         return False
 
-    def told(self, epoch: int) -> None:
+    def sent(self, epoch: int) -> None:
         """Remember that an epoch's report is on its way."""
-        self._told = epoch
+        self._sent = epoch
 
-    def wait_until_heard(self) -> None:
+    def wait_until_taken(self) -> None:
         """Wait until the owner has taken the last report of this worker, or wants no more."""
-        while self._told is not None and not self.is_to_stop():
-            if ray.get(self._mailbox.heard.remote()) >= self._told:
+        while self._sent is not None and not self.is_to_stop():
+            if ray.get(self._run_channel.last_taken.remote()) >= self._sent:
                 return
             time.sleep(_LOOK_EVERY_S)

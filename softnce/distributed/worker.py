@@ -16,7 +16,11 @@ from ray.train.v2.api.callback import UserCallback
 
 from softnce.config.config import Config
 from softnce.config.file import validated
-from softnce.distributed.placement_groups import NamedGroups, has_its_workers, remove_groups
+from softnce.distributed.placement_groups import (
+    NamedPlacementGroups,
+    has_its_workers,
+    remove_placement_groups,
+)
 from softnce.distributed.run_channel import RunChannel, StopToken
 from softnce.errors import DataError, RunError, SetupError, SoftnceError
 from softnce.inputs.prepare import prepared_from
@@ -56,8 +60,8 @@ class Assignment:
         return validated(self.config)
 
 
-def fit(assignment: Assignment, mailbox: Any) -> None:  # noqa: ANN401  (an actor handle)
-    """Run Ray Train to the end of an assignment, reports going to the mailbox.
+def fit(assignment: Assignment, run_channel: Any) -> None:  # noqa: ANN401  (an actor handle)
+    """Run Ray Train to the end of an assignment, its reports going to the run's channel.
 
     Raises:
         ray.train.TrainingFailedError: the workers failed more often than is tolerated.
@@ -67,7 +71,7 @@ def fit(assignment: Assignment, mailbox: Any) -> None:  # noqa: ANN401  (an acto
     per_worker = {"CPU": resources.cpus_per_worker} | ({"GPU": gpus} if gpus else {})
     trainer = TorchTrainer(
         _train,
-        train_loop_config={"assignment": assignment, "mailbox": mailbox},
+        train_loop_config={"assignment": assignment, "run_channel": run_channel},
         torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
         scaling_config=ScalingConfig(
             num_workers=resources.workers, use_gpu=gpus > 0, resources_per_worker=per_worker
@@ -76,7 +80,10 @@ def fit(assignment: Assignment, mailbox: Any) -> None:  # noqa: ANN401  (an acto
             name=assignment.name,
             storage_path=str(Path(assignment.folder) / "train"),
             failure_config=FailureConfig(max_failures=_WORKER_FAILURES, controller_failure_limit=3),
-            callbacks=[Relay(mailbox), NamedGroups(Path(assignment.folder), mailbox)],
+            callbacks=[
+                ReportRelay(run_channel),
+                NamedPlacementGroups(Path(assignment.folder), run_channel),
+            ],
         ),
     )
     trainer.fit()
@@ -90,10 +97,10 @@ class Running:
     the owner takes the reports one by one and ends the run before it goes.
     """
 
-    def __init__(self, assignment: Assignment, mailbox: Any) -> None:  # noqa: ANN401
-        self._assignment, self._mailbox = assignment, mailbox
+    def __init__(self, assignment: Assignment, run_channel: Any) -> None:  # noqa: ANN401
+        self._assignment, self._run_channel = assignment, run_channel
         self._error: BaseException | None = None
-        remove_groups(Path(assignment.folder))  # of an owner that was killed
+        remove_placement_groups(Path(assignment.folder))  # of an owner that was killed
         self._thread = threading.Thread(target=self._fit, daemon=True, name=assignment.name)
         self._thread.start()
 
@@ -109,8 +116,8 @@ class Running:
         while True:
             is_over = not self._thread.is_alive()  # before the look, so that no report is missed
             if should_stop():  # also where a report is always there already
-                self.ask_to_stop()
-            report: Report | None = ray.get(self._mailbox.take.remote())
+                self.request_stop()
+            report: Report | None = ray.get(self._run_channel.take.remote())
             if report is not None:
                 return report
             if is_over:
@@ -120,26 +127,26 @@ class Running:
             raise RunError(f"{self._assignment.name}: {self._error}") from self._error
         return None
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Let all workers end at their next step."""
-        ray.get(self._mailbox.stop.remote())
+        ray.get(self._run_channel.stop.remote())
 
     def end(self) -> None:
         """Stop the run at its next step, and wait until its workers and their group are gone.
 
         A run that still waits for its workers, or whose workers do not answer, is cut off.
         """
-        self.ask_to_stop()
+        self.request_stop()
         folder = Path(self._assignment.folder)
         if has_its_workers(folder):
             self._thread.join(_STOP_GRACE_S)
-        while self._thread.is_alive() and remove_groups(folder):
+        while self._thread.is_alive() and remove_placement_groups(folder):
             self._thread.join(_STOP_GRACE_S)
-        remove_groups(folder)
+        remove_placement_groups(folder)
 
     def _fit(self) -> None:
         try:
-            fit(self._assignment, self._mailbox)
+            fit(self._assignment, self._run_channel)
         except BaseException as error:  # noqa: BLE001  (raised in the owner's thread)
             self._error = error
 
@@ -157,16 +164,16 @@ def supervise(
         if "failure" in report:
             run.end()
             error = SetupError if report["halts"] else RunError
-            raise error(f"{assignment.name}: {report['failure']}")
+            raise error(report["found"], report["cure"]).within(assignment.name)
         tell(report)
 
 
 @final
-class Relay(UserCallback):
-    """Hands worker 0's reports to the mailbox, from the controller's process."""
+class ReportRelay(UserCallback):
+    """Hands worker 0's reports to the run's channel, from the controller's process."""
 
-    def __init__(self, mailbox: Any) -> None:  # noqa: ANN401
-        self._mailbox = mailbox
+    def __init__(self, run_channel: Any) -> None:  # noqa: ANN401
+        self._run_channel = run_channel
 
     def after_report(
         self,
@@ -175,32 +182,32 @@ class Relay(UserCallback):
         checkpoint: Any,  # noqa: ANN401, ARG002
     ) -> None:
         """Deliver the report of an epoch."""
-        ray.get(self._mailbox.put.remote(metrics[0]))
+        ray.get(self._run_channel.put.remote(metrics[0]))
 
 
 def _train(settings: dict[str, Any]) -> None:
     """Be one worker of the run."""
-    assignment, mailbox = settings["assignment"], settings["mailbox"]
+    assignment, run_channel = settings["assignment"], settings["run_channel"]
     context = ray.train.get_context()
     workers = Workers(context.get_world_rank(), context.get_world_size())
     begin_work(assignment, workers.rank)
     try:
-        _work(assignment, workers, StopToken(mailbox))
+        _work(assignment, workers, StopToken(run_channel))
     except SoftnceError as error:  # a restart would only meet it again
         log.exception("the run ends")
-        ray.get(mailbox.put.remote(failure(error)))
-        ray.get(mailbox.stop.remote())
+        ray.get(run_channel.put.remote(failure(error)))
+        ray.get(run_channel.stop.remote())
         if workers.world > 1:
             raise  # the others may be waiting for this one inside a step
 
 
-def _work(assignment: Assignment, workers: Workers, wish: StopToken) -> None:
-    """Train; every worker leaves at the same place, where worker 0 has seen the owner's wish.
+def _work(assignment: Assignment, workers: Workers, stop_token: StopToken) -> None:
+    """Train; every worker leaves at the same place, where worker 0 has seen the stop token.
 
     Training runs on while a report travels, but never more than an epoch ahead of its owner.
     """
     config, folder = assignment.resolved, Path(assignment.folder)
-    if workers.agree([float(wish.is_to_stop())])[0]:
+    if workers.agree([float(stop_token.is_to_stop())])[0]:
         return
     for report in epochs(
         config,
@@ -208,13 +215,13 @@ def _work(assignment: Assignment, workers: Workers, wish: StopToken) -> None:
         folder,
         workers=workers,
         device=device_of(config),
-        should_stop=wish.is_to_stop,
+        should_stop=stop_token.is_to_stop,
     ):
         if workers.rank == 0:
-            wish.wait_until_heard()
+            stop_token.wait_until_taken()
         ray.train.report(report)
-        wish.told(report["epoch"])
-        if workers.agree([float(wish.is_to_stop())])[0]:
+        stop_token.sent(report["epoch"])
+        if workers.agree([float(stop_token.is_to_stop())])[0]:
             return
     if assignment.frozen and workers.rank == 0:
         cache_vectors(assignment.frozen, config, prepared_from(assignment.prepared), folder)
@@ -233,7 +240,13 @@ def failure(error: SoftnceError) -> Report:
     ``halts`` tells that it is not the trial's own: every other trial would meet it too.
     """
     halts = isinstance(error, SetupError | DataError)
-    return {"failure": str(error), "halts": halts, "exit_code": error.exit_code}
+    return {
+        "failure": str(error),
+        "found": str(type(error)(error.found, None, error.setting)),
+        "cure": error.cure,
+        "halts": halts,
+        "exit_code": error.exit_code,
+    }
 
 
 def use_threads(config: Config) -> None:

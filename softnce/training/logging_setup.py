@@ -1,4 +1,4 @@
-"""One log file a study and one a trial: what the libraries and the training say, with times."""
+"""One log file per study and one per trial: what the libraries and the training say, with times."""
 
 import logging
 import warnings

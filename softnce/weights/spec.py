@@ -34,7 +34,7 @@ class EstimatorSpec:
         combines: whether it mixes the others.
         words: what ``softnce weights`` calls it and its variants, where texts are all it takes.
         from_texts: address of the function that makes it for ``softnce weights``, from one of the
-            words and the ``Texts`` there; empty: it takes more than texts.
+            words and the ``ComparedTexts`` there; empty: it takes more than texts.
         cost: of a training step.
     """
 

@@ -239,7 +239,7 @@ def _require_domain(negatives: int, *, alpha: Number, beta: Number, floor: Numbe
     _require_negatives(negatives)
     if not has_domain(negatives, alpha=float(alpha), beta=float(beta)):
         raise ConfigError(
-            f"alpha={alpha:g} and beta={beta:g} need more than {alpha / beta:.3g} negatives a "
+            f"alpha={alpha:g} and beta={beta:g} need more than {alpha / beta:.3g} negatives per "
             f"query, the batch has {negatives}",
             "raise batch_size, or lower weights.alpha",
         )

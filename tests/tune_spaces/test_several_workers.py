@@ -60,7 +60,7 @@ def alone(made_pairs, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=[True, False], ids=["dashboard", "no-dashboard"])
 def ended(request, made_pairs, tmp_path_factory):
-    """A study with two workers a trial, and what it left on its cluster.
+    """A study with two workers per trial, and what it left on its cluster.
 
     Another cluster, Ray's own local one, lives on the host meanwhile.
     """

@@ -16,7 +16,7 @@ def tidy(job: StudyContext, table: Sequence[Row]) -> None:
 
     Args:
         job: the study; ``search.keep_top`` trials and the champion keep their weights.
-        table: one row a trial.
+        table: one row per trial.
     """
     complete = [row for row in table if row.state == "complete"]
     complete.sort(key=lambda row: row.value or 0.0, reverse=True)

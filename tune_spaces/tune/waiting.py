@@ -36,7 +36,7 @@ class WaitingRoom(Callback):
         return {}
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: object) -> None:
-        """Look at the trials, at most once a second."""
+        """Look at the trials, at most once per second."""
         del iteration, info
         if time.monotonic() - self._looked < _LOOK_EVERY_S:
             return

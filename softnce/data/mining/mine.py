@@ -27,7 +27,7 @@ Progress = Callable[[str, int, int], None]  # phase, done, total
 _Taken = tuple[Source, Function]
 
 MIN_PACKAGES = 20  # with fewer, a division by package would leave the held-out parts to chance
-_CHUNK = 32  # files a worker takes at a time
+_CHUNK = 32  # files that a worker takes at a time
 _AHEAD = 3  # chunks in flight for each worker: more would be wasted once the cap is reached
 
 

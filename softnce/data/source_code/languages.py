@@ -120,17 +120,17 @@ def language_named(name: str) -> Language:
 
 @cache
 def parser(name: str) -> Parser:
-    """Build a language's parser once a process."""
+    """Build a language's parser once per process."""
     return Parser(grammar(name))
 
 
 @cache
 def grammar(name: str) -> Grammar:
-    """Load a language's grammar once a process."""
+    """Load a language's grammar once per process."""
     return Grammar(LANGUAGES[name].grammar())
 
 
 @cache
 def compiled(name: str, pattern: str) -> Query:
-    """Compile a tree-sitter query once a process."""
+    """Compile a tree-sitter query once per process."""
     return Query(grammar(name), pattern)

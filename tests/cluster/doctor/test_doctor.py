@@ -1,4 +1,4 @@
-"""One line a finding, each fault with its cure: on this machine alone, and of a cluster."""
+"""One line per check, each fault with its cure: on this machine alone, and of a cluster."""
 
 import copy
 import threading

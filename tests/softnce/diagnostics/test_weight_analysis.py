@@ -17,7 +17,13 @@ from softnce.config.sections.method import WeightsSection
 from softnce.data.batching import epoch_batches
 from softnce.data.pairs import Pair, read_pairs
 from softnce.diagnostics.human_agreement import Agreement, agreements, auc, judged_pairs
-from softnce.diagnostics.requested import ALONE, Requested, Texts, check, estimators
+from softnce.diagnostics.requested import (
+    ALONE,
+    ComparedTexts,
+    RequestedEstimators,
+    check,
+    estimators,
+)
 from softnce.diagnostics.trained_models import trained_models
 from softnce.diagnostics.weight_analysis import Coefficients, views
 from softnce.diagnostics.weight_page import write_page
@@ -33,7 +39,7 @@ from tune_spaces.study.folder import StudyFolder
 
 SOFTNCE = Path(sys.executable).with_name("softnce")
 PLAIN = Coefficients(alpha=1.0, beta=1.0, temperature=1.0)
-BM25 = Requested(["bm25"])
+BM25 = RequestedEstimators(["bm25"])
 EVIL = "<script>alert('x')</script> & [red]${\\frac}$"
 
 
@@ -90,8 +96,8 @@ def test_every_negative_of_every_batch_is_counted():
 
 def test_without_alpha_no_negative_is_turned_down():
     plain = Coefficients(alpha=0.0, beta=1.0, temperature=1.0)
-    asked = Requested(["bm25-lucene"])
-    (view,) = views(made(40, repeated=5), asked, plain, batch_size=40, most=1)
+    requested = RequestedEstimators(["bm25-lucene"])
+    (view,) = views(made(40, repeated=5), requested, plain, batch_size=40, most=1)
     assert np.ptp(view.weights) == 0
 
 
@@ -99,7 +105,8 @@ def test_each_word_is_its_own_variant():
     queries = ["read a file", "read a table", "count a b c", "write file file"]
     rows, found = torch.arange(4), {}
     for one in estimators(
-        Requested(["bm25", "bm25-official", "bm25-lucene"]), Texts(queries, queries)
+        RequestedEstimators(["bm25", "bm25-official", "bm25-lucene"]),
+        ComparedTexts(queries, queries),
     ):
         found[one.name] = one.relevance(rows, rows)
     assert len(found) == 3
@@ -109,7 +116,7 @@ def test_each_word_is_its_own_variant():
 
 def test_a_duplicate_is_left_out_and_nothing_else_is_touched():
     pairs = made(40, repeated=3)
-    (view,) = views(pairs, Requested(["duplicates"]), PLAIN, batch_size=40, most=20)
+    (view,) = views(pairs, RequestedEstimators(["duplicates"]), PLAIN, batch_size=40, most=20)
     assert sorted(view.weights)[:7] == [0.0] * 6 + [1.0]
     assert view.weights.max() == 1
     assert len(view.suspects) == 6
@@ -120,35 +127,37 @@ def test_a_duplicate_is_left_out_and_nothing_else_is_touched():
 
 def test_the_same_functions_are_duplicates_whatever_their_queries_say():
     pairs = [*made(10), Pair("something else", made(1)[0].code, "copy")]
-    (view,) = views(pairs, Requested(["duplicates"]), PLAIN, batch_size=11, most=20)
+    (view,) = views(pairs, RequestedEstimators(["duplicates"]), PLAIN, batch_size=11, most=20)
     assert {one.query for one in view.suspects} == {"something else", "word0 other0"}
 
 
 def test_a_document_is_a_duplicate_where_it_repeats_the_query():
-    texts = Texts(["read a file", "count words"], ["f()", "g()"], ["Read a file", "another thing"])
-    (built,) = estimators(Requested(["duplicates"]), texts)
+    texts = ComparedTexts(
+        ["read a file", "count words"], ["f()", "g()"], ["Read a file", "another thing"]
+    )
+    (built,) = estimators(RequestedEstimators(["duplicates"]), texts)
     rows = torch.arange(2)
     assert built.relevance(rows, rows).tolist() == [[1, 0], [0, 0]]
 
 
 def test_a_mixture_is_the_mean_of_all_others_each_on_one_scale():
     queries = ["read a file", "read a table", "count a b c", "write file file"]
-    asked = Requested(["mixture", "bm25", "bm25-lucene", "duplicates"])
-    *parts, mixture = estimators(asked, Texts(queries, queries))
+    requested = RequestedEstimators(["mixture", "bm25", "bm25-lucene", "duplicates"])
+    *parts, mixture = estimators(requested, ComparedTexts(queries, queries))
     rows = torch.arange(4)
     found = [standardised(one.relevance(rows, rows)).float() for one in parts]
     assert [one.name for one in parts] == ["bm25", "bm25-lucene", "duplicates"]
     torch.testing.assert_close(mixture.relevance(rows, rows), sum(found) / 3)
 
 
-def test_the_words_that_stand_alone_are_looked_at_unless_others_are_asked_for():
-    check(Requested(ALONE))
+def test_the_words_that_stand_alone_are_looked_at_unless_others_are_requested():
+    check(RequestedEstimators(ALONE))
     with pytest.raises(ConfigError, match="fewer than two"):
-        check(Requested(["mixture", "bm25"]))
+        check(RequestedEstimators(["mixture", "bm25"]))
 
 
 @pytest.mark.parametrize("most", [20, 100])
-def test_as_many_suspects_are_named_as_were_asked_for(most):
+def test_as_many_suspects_are_named_as_were_requested(most):
     (view,) = views(made(120), BM25, PLAIN, batch_size=120, most=most)
     assert len(view.suspects) == most
 
@@ -159,7 +168,7 @@ def test_raw_scores_are_weighed_as_they_are():
     (view,) = views(pairs, BM25, raw, batch_size=30, most=1)
     (row,) = epoch_batches(30, batch_size=30, seed=0, epoch=1).tolist()
     queries = [pairs[one].query for one in row]
-    (built,) = estimators(BM25, Texts(queries, queries))
+    (built,) = estimators(BM25, ComparedTexts(queries, queries))
     scores = built.relevance(torch.arange(30), torch.arange(30))
     wanted = negative_weights(scores, alpha=1.0, beta=1.0, temperature=3.0)
     negative = ~torch.eye(30, dtype=torch.bool)
@@ -215,9 +224,9 @@ def test_the_frozen_models_of_a_study_are_found_with_their_trained_weights(studi
 def test_a_teacher_compares_queries_with_codes_and_simcse_queries_with_queries(studied):
     data, study, prepared = studied
     pairs = made_pairs_of(data)
-    texts = Texts([pair.query for pair in pairs], [pair.code for pair in pairs])
+    texts = ComparedTexts([pair.query for pair in pairs], [pair.code for pair in pairs])
     rows = torch.arange(len(pairs))
-    for built in estimators(Requested(trained=trained_models(study)), texts):
+    for built in estimators(RequestedEstimators(trained=trained_models(study)), texts):
         section = WeightsSection(estimator=built.name, teacher={"score": "dot"})
         wanted = build_estimator(section, prepared, torch.device("cpu"))
         torch.testing.assert_close(built.relevance(rows, rows), wanted.relevance(rows, rows))
@@ -249,7 +258,7 @@ def test_a_study_that_trained_no_such_model_says_so_in_a_line(tmp_path):
     done = typed(data, *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (said,) = [line for line in done.stdout.splitlines() if "has trained no" in line]
-    assert said == "study has trained no teacher and no simcse: no trial asks for one"
+    assert said == "study has trained no teacher and no simcse: none of its trials uses it"
     assert "80 / 80" in " ".join(done.stdout.split())
 
 
@@ -284,7 +293,7 @@ def made_pairs_of(folder):
     return read_pairs(folder).train
 
 
-def test_without_judged_pairs_nothing_is_asked(tmp_path):
+def test_without_judged_pairs_nothing_is_compared(tmp_path):
     pairs = made_pairs_of(set_folder(tmp_path / "set", label0=None))
     assert judged_pairs(tmp_path / "set", pairs, most=9) == []
     assert agreements([], BM25, batch_size=8) == []
@@ -316,8 +325,8 @@ def test_the_verb_writes_a_page_and_shows_tables(tmp_path):
     [
         (["nowhere"], "nowhere does not exist"),
         (["set", "--estimator", "bm52"], "--estimator bm52: unknown; give bm25, bm25-official"),
-        (["set", "--estimator", "mixture"], "it mixes what else is asked, which is fewer than two"),
-        (["set", "--study", "set"], "--study set: no study's folder"),
+        (["set", "--estimator", "mixture"], "and fewer than two are requested"),
+        (["set", "--study", "set"], "--study set: not a study's folder"),
         (["set", "--scale", "cooked"], "'cooked' is not one of 'standardised', 'raw'"),
         (["set", "--floor", "1.5"], "'--floor': Input should be less than or equal to 1"),
         (["set", "--batch-size", "500"], "80 training pairs do not fill one batch of 500"),
@@ -348,7 +357,7 @@ def test_a_real_model_tells_human_labels_apart(real_data, minilm):
     folder = real_data / "cosqa"
     judged = judged_pairs(folder, made_pairs_of(folder), most=80)
     assert len(judged) == 160
-    found = agreements(judged, Requested(["bm25"], [str(minilm)]), batch_size=50)
+    found = agreements(judged, RequestedEstimators(["bm25"], [str(minilm)]), batch_size=50)
     assert len(found) == 4
     assert all(0.3 < one.score < 0.8 for one in found)
     assert max(one.score for one in found if one.estimator != "bm25") > 0.5

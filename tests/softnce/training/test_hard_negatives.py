@@ -359,7 +359,7 @@ def test_pairs_that_were_read_without_them_are_refused(minilm, pairs, tmp_path):
         ({"data": {"path": "x", "negatives": -1}}, "data.negatives: input should be greater"),
         (
             {"data": {"path": "x", "negatives": 1}, "weights": {"alpha": 3.0}},
-            "alpha=3 with beta=1 needs more than 3 negatives a query, the batch has 3",
+            "alpha=3 with beta=1 needs more than 3 negatives per query, the batch has 3",
         ),
         (
             {"data": {"path": "x", "negatives": 1}, "loss": {"name": "top-k", "top_k": 3}},

@@ -301,7 +301,7 @@ def test_identical_and_empty_texts_train_without_nan(minilm, pairs, tmp_path, lo
         ({"weights": {"temperature": 0}}, "weights.temperature: input should be greater than 0"),
         (
             {"weights": {"alpha": 1.5, "beta": 0.5}, "optim": {"batch_size": 4}},
-            "alpha=1.5 with beta=0.5 needs more than 3 negatives a query, the batch has 3",
+            "alpha=1.5 with beta=0.5 needs more than 3 negatives per query, the batch has 3",
         ),
         ({"loss": {"ratio": 0}}, "loss.ratio: input should be greater than 0"),
         (
@@ -314,7 +314,7 @@ def test_identical_and_empty_texts_train_without_nan(minilm, pairs, tmp_path, lo
         ),
         (
             {"loss": {"name": "bce", "bce_negatives": "negatives"}, "optim": {"batch_size": 2}},
-            "needs 2 negatives a query, the batch has 1",
+            "needs 2 negatives per query, the batch has 1",
         ),
         (
             {"weights": {"estimator": "mixture", "mixture": {"self": -1}}},

@@ -299,7 +299,7 @@ def test_a_small_batch_is_refused_with_a_way_out(alpha, beta, size, needed):
     with pytest.raises(ConfigError) as caught:
         negative_weights(torch.eye(size), alpha=alpha, beta=beta, temperature=1)
     assert str(caught.value) == (
-        f"alpha={alpha} and beta={beta} need more than {needed} negatives a query, the batch has "
+        f"alpha={alpha} and beta={beta} need more than {needed} negatives per query, the batch has "
         f"{size - 1}; raise batch_size, or lower weights.alpha"
     )
 
@@ -438,7 +438,7 @@ def test_an_estimator_without_relevance_cannot_be_made():
 def test_a_domain_that_only_rounding_opens_is_refused(alpha, beta, size):
     """In binary 0.2 x 3 exceeds 0.6, and the weights would be 1e15."""
     scores = torch.randn(size, size, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(ConfigError, match="negatives a query"):
+    with pytest.raises(ConfigError, match="negatives per query"):
         negative_weights(scores, alpha=alpha, beta=beta, temperature=1.0)
 
 
