@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,38 +11,21 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from softnce.config.config import Config
+from softnce.config.paths import resolve_paths
+from softnce.config.values import first_fault
+from softnce.config.yaml_dialect import YAML_ERRORS, Dumper, Loader
 from softnce.errors import ConfigError, InvalidSettingError
 
-Nested = dict[str, Any]
+Nested = dict[Any, Any]  # keys may be of any kind until they have been validated
 _LONGEST_FOUND = 80  # characters of a wrong value that a message repeats
 FORMER_NAMES = {"optim.tokens_a_pass": "optim.max_tokens_per_pass"}
-_EXPONENT = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$")  # YAML 1.1 reads 1e-3 as text
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number, and refuses a key that is there twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
-        """Build a mapping of distinct keys."""
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                problem = f"the key {key.value} is there twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes the text 1e-3, which the loader would read as a number."""
-
-
-for _either in (_Loader, _Dumper):
-    _either.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
 
 
 def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
     """Read a YAML file, apply ``section.field=value`` settings, and validate the whole.
+
+    Relative paths become absolute: those of the file start at its folder, or at the working folder
+    where nothing of that name lies there; those of the settings start at the working folder.
 
     Raises:
         ConfigError: the file is unreadable, or a key or value is wrong; all faults at once.
@@ -54,7 +37,11 @@ def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
         parts, value = _split_setting(setting)
         _apply(nested, parts, value)
         where.changed.add(tuple(parts))
+    if odd := first_fault(nested):
+        location, fault = odd
+        raise ConfigError(f"{where.of(location)}{'.'.join(location) or 'the whole'}: {fault}")
     _replace_source(nested, where.changed)
+    resolve_paths(nested, path.parent, where.changed)
     return validated(nested, where=where)
 
 
@@ -132,7 +119,7 @@ def all_paths(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
 def to_yaml(config: Config) -> str:
     """Return the resolved configuration as YAML that can be run again."""
     nested = config.model_dump(mode="json")
-    return yaml.dump(nested, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return yaml.dump(nested, Dumper=Dumper, sort_keys=False, allow_unicode=True)
 
 
 class Lines:
@@ -177,13 +164,13 @@ def _text(path: Path) -> str:
 
 def _mapping(text: str, path: Path) -> Nested:
     try:
-        nested = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+        nested = yaml.load(text, Loader=Loader)  # noqa: S506  (a SafeLoader)
     except RecursionError as error:
         raise ConfigError(f"{path}: nested too deeply for a configuration") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date like 2026-13-45
+    except YAML_ERRORS as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        problem = getattr(error, "problem", None) or (str(error).splitlines() or ["no value"])[0]
         raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from error
     if nested is None:
         return {}
@@ -198,13 +185,13 @@ def _split_setting(setting: str) -> tuple[list[str], Any]:
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
         raise ConfigError(
-            f"--set {setting}: not of the form section.field=value",
+            f"--set {_short(setting)}: not of the form section.field=value",
             "write, for example, --set optim.epochs=2",
         )
     try:
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"--set {setting}: the value is not valid YAML") from error
+        value = yaml.load(text, Loader=Loader)  # noqa: S506  (a SafeLoader)
+    except (*YAML_ERRORS, RecursionError) as error:
+        raise ConfigError(f"--set {_short(setting)}: the value is not valid YAML") from error
     parts = key.strip().split(".")
     if parts[:2] == ["search", "space"]:  # dimension names hold a slash, which one key keeps
         parts = [*parts[:2], ".".join(parts[2:])] if len(parts) > 2 else parts
@@ -274,8 +261,12 @@ def _value(nested: Mapping[str, Any], location: Sequence[str]) -> str:
         node = node[part]
     if isinstance(node, Mapping | list):
         return ""
-    text = repr(node)
-    return f", found {text if len(text) <= _LONGEST_FOUND else text[:_LONGEST_FOUND] + '...'}"
+    return f", found {_short(repr(node))}"
+
+
+def _short(text: str) -> str:
+    text = text.encode(errors="backslashreplace").decode()
+    return text if len(text) <= _LONGEST_FOUND else text[:_LONGEST_FOUND] + "..."
 
 
 def _near(key: str, known: Sequence[str]) -> str | None:
