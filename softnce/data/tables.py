@@ -124,11 +124,29 @@ def _parquet(path: Path) -> Iterator[Row]:
         line = 0
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=1024):
-                for values in batch.to_pylist():
+                columns = [_column(values) for values in batch.columns]
+                for fields in zip(*columns, strict=True):
                     line += 1
-                    yield Row(line, values)
+                    yield Row(line, dict(zip(batch.schema.names, fields, strict=True)))
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a sound parquet file ({error}); write it anew") from error
+
+
+def _column(values: Any) -> list[Any]:  # noqa: ANN401 - pyarrow names no type
+    """Read a parquet column; a value that Python cannot hold, such as a far date, is none."""
+    try:
+        return list(values.to_pylist())
+    except UnicodeDecodeError:
+        raise
+    except (ValueError, OverflowError):
+        return [_value(one) for one in values]
+
+
+def _value(scalar: Any) -> Any:  # noqa: ANN401 - likewise
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        return None
 
 
 READERS: dict[str, Callable[[Path], Iterator[Row]]] = {

@@ -1,5 +1,7 @@
 import gzip
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from softnce.data.tables import rows
@@ -61,3 +63,19 @@ def test_a_damaged_file_is_refused_with_a_way_out(tmp_path, name, content, word)
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         list(rows(tmp_path / "a.csv"))
+
+
+def test_a_date_beyond_all_calendars_spoils_no_other_column(tmp_path):
+    days = pa.array([1, 10**9], pa.int32()).cast(pa.date32())
+    moments = pa.array([2**62, 1], pa.int64()).cast(pa.timestamp("us"))
+    table = pa.table({"query": ["q1", "q2"], "day": days, "moment": moments})
+    pq.write_table(table, tmp_path / "a.parquet")
+    found = [row.values for row in rows(tmp_path / "a.parquet")]
+    assert [values["query"] for values in found] == ["q1", "q2"]
+    assert (found[1]["day"], found[0]["moment"]) == (None, None)
+    assert found[0]["day"].year == 1970
+
+
+def test_a_header_that_is_no_csv_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"a,\xff\nb,c\n")
+    assert list(rows(tmp_path / "a.csv"))
