@@ -1,7 +1,8 @@
 """Finds the query, code, id and language in a row, under the column names of known data sets."""
 
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from softnce.data.tables import Row
 from softnce.errors import DataError
 
 FIELDS = ("query", "code", "id", "language", "negatives")
+_SHOWN = 30  # columns that a message names
+_LONGEST = 60  # characters of each
 _QUERIES = ("query", "docstring_tokens", "func_documentation_tokens")
 _DOCSTRINGS = ("docstring", "func_documentation_string")
 _CODES = ("code", "func_code_string", "original_string", "whole_func_string")
@@ -49,7 +52,7 @@ def check_columns(columns: Mapping[str, str]) -> None:
 
 def missing_column(row: Row, columns: Mapping[str, str]) -> str | None:
     """Tell which column a table lacks, and what to do, or None; one row shows it."""
-    present = ", ".join(map(str, row.values))
+    present = _listing(row.values)
     for name, column in columns.items():
         if column not in row.values:
             return f"no column {column!r} for {name!r}; the columns are: {present}"
@@ -57,6 +60,14 @@ def missing_column(row: Row, columns: Mapping[str, str]) -> str | None:
         if name not in columns and not any(known in row.values for known in KNOWN[name]):
             return f"no column for {name!r}; say which of {present} it is with columns.{name}"
     return None
+
+
+def _listing(names: Iterable[object]) -> str:
+    """List some names in a message: the first ones, cut, and of characters that can be written."""
+    shown = list(map(str, itertools.islice(names, _SHOWN + 1)))
+    cut = [name if len(name) <= _LONGEST else name[:_LONGEST] + "..." for name in shown[:_SHOWN]]
+    more = ["..."] if len(shown) > _SHOWN else []
+    return ", ".join([*cut, *more]).encode(errors="backslashreplace").decode()
 
 
 def record(row: Row, columns: Mapping[str, str], *, with_negatives: bool = False) -> Record:

@@ -89,6 +89,8 @@ def _delimited(path: Path) -> Iterator[Row]:
             return
         delimiter = max("\t;,", key=head.count)
         header = next(csv.reader([head], delimiter=delimiter))
+        if _is_broken(header):
+            raise DataError(f"{path}:1: the header is not UTF-8: save the table in UTF-8")
         yield from _csv_rows(csv.reader(text, delimiter=delimiter), header)
 
 
@@ -108,10 +110,16 @@ def _csv_rows(reader: Any, header: list[str]) -> Iterator[Row]:  # noqa: ANN401 
         start = reader.line_num + 2
 
 
+def _is_broken(fields: list[str]) -> bool:
+    return any(
+        "\udc80" <= char <= "\udcff" for field in fields for char in field if char > "\ud7ff"
+    )
+
+
 def _csv_row(line: int, fields: list[str], header: list[str]) -> Row:
     if len(fields) != len(header):
         return Row(line, {}, f"{len(fields)} fields where the header has {len(header)}")
-    if any("\udc80" <= char <= "\udcff" for field in fields for char in field if char > "\ud7ff"):
+    if _is_broken(fields):
         return Row(line, {}, "not UTF-8")
     return Row(line, dict(zip(header, fields, strict=True)))
 

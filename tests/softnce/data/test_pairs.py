@@ -175,3 +175,13 @@ def test_the_digest_depends_on_texts_not_on_places(tmp_path):
         write(tmp_path / folder / "train.jsonl", [row(1, code=code)])
         digests.append(read_pairs(tmp_path / folder).digest)
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_columns_that_are_many_long_or_no_text_are_named_in_one_short_line(tmp_path):
+    row = {"\ud800": 1, "x" * 10_000: 1} | {f"column{i}": 1 for i in range(1000)}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    with pytest.raises(DataError) as caught:
+        read_pairs(tmp_path / "a.jsonl")
+    message = str(caught.value)
+    assert "which of \\ud800, xxx" in message
+    assert len(message.encode()) < 1000 + len(str(tmp_path))

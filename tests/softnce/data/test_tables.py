@@ -76,6 +76,7 @@ def test_a_date_beyond_all_calendars_spoils_no_other_column(tmp_path):
     assert found[0]["day"].year == 1970
 
 
-def test_a_header_that_is_no_csv_is_refused(tmp_path):
+def test_a_header_that_is_not_utf_8_is_refused(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"a,\xff\nb,c\n")
-    assert list(rows(tmp_path / "a.csv"))
+    with pytest.raises(DataError, match=r"a\.csv:1: the header is not UTF-8"):
+        list(rows(tmp_path / "a.csv"))
