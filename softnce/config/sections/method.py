@@ -1,10 +1,12 @@
 """Loss and weights: the method of the paper, and what its texts and its code left open."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, create_model, model_validator
 
 from softnce.config.sections.section import Section
+from softnce.errors import InvalidSettingError
 from softnce.losses.spec import LossSpec
 from softnce.losses.table import LOSSES
 from softnce.weights.spec import EstimatorSpec
@@ -17,48 +19,59 @@ else:  # the tables tell which
     LossName, EstimatorName = Literal[tuple(LOSSES)], Literal[tuple(ESTIMATORS)]
 
 
+def _listed(what: str, rows: Mapping[str, str]) -> str:
+    return f"{what}: {'; '.join(f'{name}: {said}' for name, said in rows.items())}."
+
+
 class LossSection(Section):
     """The contrastive loss; all but infonce read what ``weights.estimator`` finds relevant."""
 
     name: LossName = Field(
         "soft-infonce",
-        description="; ".join(f"{name}: {spec.source}" for name, spec in LOSSES.items()),
+        description=_listed("Name of the loss", {name: one.source for name, one in LOSSES.items()}),
     )
-    temperature: float = Field(0.05, gt=0, le=100, description="logits = similarity / temperature")
+    temperature: float = Field(
+        0.05, gt=0, le=100, description="Divisor of similarities that makes logits."
+    )
     symmetric: bool = Field(
-        default=False, description="also from functions to queries (infonce, soft-infonce)"
+        default=False,
+        description="Whether functions are also matched to queries (infonce, soft-infonce).",
     )
     clamp_logits_min: float | None = Field(
         None,
         ge=-1e6,
         le=1e6,
-        description="least logit; 0 is what the paper's appendix B.1 says of dot products and no "
-        "code of its does; null: none",
+        description="Least logit, to which smaller ones are raised; 0 is what the paper's appendix "
+        "B.1 says of dot products, though its code does not do so. Null: no bound.",
     )
     kl_coefficients: Literal["paper", "official"] = Field(
         "paper",
-        description="of kl-infonce: paper: infonce_weight and kl_weight (section 6: 1.3, 0.7); "
-        "official: weights.beta for InfoNCE and weights.alpha for KL, as the paper's code has it",
+        description="Factors of kl-infonce's two terms: paper: infonce_weight and kl_weight "
+        "(section 6: 1.3 and 0.7); official: weights.beta for InfoNCE and weights.alpha for KL, "
+        "as in the paper's code.",
     )
-    infonce_weight: float = Field(1.3, gt=0, le=100, description="of kl-infonce: factor of InfoNCE")
-    kl_weight: float = Field(0.7, ge=0, le=100, description="of kl-infonce: factor of the KL term")
+    infonce_weight: float = Field(1.3, gt=0, le=100, description="Factor of InfoNCE in kl-infonce.")
+    kl_weight: float = Field(0.7, ge=0, le=100, description="Factor of the KL term in kl-infonce.")
     top_k: int = Field(
-        1, ge=0, le=999_999, description="of top-k: most relevant negatives dropped from each query"
+        1,
+        ge=0,
+        le=999_999,
+        description="Number of most relevant negatives that top-k drops from each query.",
     )
     ratio: float = Field(
         0.5,
         gt=0,
         le=1000,
-        description="of dynamic-threshold: negatives from this share of the own relevance are "
-        "dropped",
+        description="Share of the query's relevance to its own function from which "
+        "dynamic-threshold drops a negative.",
     )
     normalize_target: bool = Field(
-        default=False, description="of weighted-infonce: targets sum to 1 instead of 2"
+        default=False, description="Whether the targets of weighted-infonce sum to 1 instead of 2."
     )
     bce_negatives: Literal["all", "negatives"] = Field(
         "all",
-        description="of bce: all: softmax over all candidates (the paper's text and code); "
-        "negatives: over the negatives alone (its appendix B.2)",
+        description="Candidates of bce's softmax: all: all candidates (the paper's text and "
+        "code); negatives: the negatives alone (its appendix B.2).",
     )
 
     @property
@@ -70,9 +83,10 @@ class LossSection(Section):
     def _symmetric_where_defined(self) -> "LossSection":
         able = [name for name, spec in LOSSES.items() if "loss/symmetric" in spec.every_setting()]
         if self.symmetric and self.name not in able:
-            raise ValueError(
+            raise InvalidSettingError(
                 f"loss.symmetric is for {', '.join(able[:-1])} and {able[-1]}, loss.name is "
-                f"{self.name}: set loss.symmetric to false"
+                f"{self.name}",
+                "set loss.symmetric to false",
             )
         return self
 
@@ -82,20 +96,20 @@ class BM25Section(Section):
 
     variant: Literal["okapi", "official", "lucene"] = Field(
         "okapi",
-        description="okapi: as rank_bm25; official: the paper's code, whose idf can be negative; "
-        "lucene: never negative",
+        description="Variant of BM25: okapi: as rank_bm25; official: as the paper's code, whose "
+        "idf can be negative; lucene: never negative.",
     )
     documents: Literal["queries", "codes"] = Field(
         "queries",
-        description="queries: docstrings against docstrings, as the paper's code and appendix D.2; "
-        "codes: against code, as its section 3.2; a hard negative without a docstring scores the "
-        "mean of the others under queries",
+        description="What queries are compared with: queries: docstrings with docstrings, as in "
+        "the paper's code and appendix D.2, where a hard negative without a docstring scores the "
+        "mean of the others; codes: docstrings with code, as in its section 3.2.",
     )
     tokens: Literal["auto", "words", "docstring_tokens", "subwords"] = Field(
         "auto",
-        description="terms: words: lower-cased; docstring_tokens: those of the data as they are; "
-        "subwords: of the encoder's tokenizer, as the paper's code; auto: words, or subwords for "
-        "official",
+        description="What counts as a term: words: lower-cased words; docstring_tokens: the data's "
+        "own tokens as they are; subwords: those of the encoder's tokenizer, as in the paper's "
+        "code; auto: words, or subwords for the official variant.",
     )
 
     @property
@@ -109,12 +123,14 @@ class BM25Section(Section):
 class TeacherSection(Section):
     """The frozen model, trained with InfoNCE by the study itself, that estimates relevance."""
 
-    epochs: int | None = Field(None, ge=1, description="of the teacher; null: optim.epochs")
+    epochs: int | None = Field(
+        None, ge=1, description="Number of epochs of the teacher; null: optim.epochs."
+    )
     score: Literal["dot", "cosine"] = Field(
         "cosine",
-        description="of its query and code vectors; dot: the paper, whose t = 5 fits vectors of "
-        "any length; with encoder.similarity: cosine they have length 1, so that dot is the cosine "
-        "too, and Table 7's t = 5 on the raw scale hardly weighs",
+        description="Similarity of the teacher's query and code vectors. The paper has dot, whose "
+        "t = 5 fits vectors of any length; with encoder.similarity: cosine they have length 1, so "
+        "that dot equals cosine and Table 7's t = 5 on the raw scale hardly weighs.",
     )
 
 
@@ -126,18 +142,30 @@ class SimCSESection(Section):
 
     recipe: Literal["official", "paper"] = Field(
         "official",
-        description="official: 10 epochs, batches of 256, learning rate 5e-4, temperature 0.07, as "
-        "the paper's code; paper: 1, 64, 3e-5, 0.05, SimCSE's own, which the paper names",
+        description="Source of the training settings that are null: official: 10 epochs, batches "
+        "of 256, learning rate 5e-4, temperature 0.07, as in the paper's code; paper: 1, 64, 3e-5, "
+        "0.05, SimCSE's own, which the paper names.",
     )
     model: str = Field(
-        "sentence-transformers/msmarco-distilbert-dot-v5", description="what its training starts at"
+        "sentence-transformers/msmarco-distilbert-dot-v5",
+        description="Folder or hub id of the model that SimCSE's training starts from.",
     )
-    epochs: int | None = Field(None, ge=1, le=9_999, description="passes over the training queries")
-    batch_size: int | None = Field(None, ge=2, le=1_000_000, description="queries of a batch")
-    learning_rate: float | None = Field(None, gt=0, le=10, description="peak of the schedule")
-    temperature: float | None = Field(None, gt=0, le=100, description="of its InfoNCE")
-    max_length: int = Field(128, ge=8, le=8192, description="tokens kept of a query")
-    max_steps: int | None = Field(None, ge=1, description="most steps of an epoch, for a short try")
+    epochs: int | None = Field(
+        None, ge=1, le=9_999, description="Number of SimCSE's passes over the training queries."
+    )
+    batch_size: int | None = Field(
+        None, ge=2, le=1_000_000, description="Number of queries per batch in SimCSE's training."
+    )
+    learning_rate: float | None = Field(
+        None, gt=0, le=10, description="Learning rate of SimCSE's training at the schedule's peak."
+    )
+    temperature: float | None = Field(
+        None, gt=0, le=100, description="Temperature of SimCSE's own InfoNCE."
+    )
+    max_length: int = Field(128, ge=8, le=8192, description="Number of tokens per query in SimCSE.")
+    max_steps: int | None = Field(
+        None, ge=1, description="Most steps per epoch of SimCSE's training, for a short try."
+    )
 
     def setting(self, name: str) -> Any:  # noqa: ANN401  (a number; its field tells which)
         """Return epochs, batch_size, learning_rate or temperature: its own, or the recipe's."""
@@ -155,7 +183,8 @@ class DuplicatesSection(Section):
     """What exact and near duplicates of a query or its function weigh in Soft-InfoNCE."""
 
     weight: Literal["mask", "floor"] = Field(
-        "mask", description="mask: 0, the pair is left out; floor: weights.floor"
+        "mask",
+        description="Weight of a duplicate: mask: 0, the pair is left out; floor: weights.floor.",
     )
 
 
@@ -173,7 +202,12 @@ else:  # the table tells who can be mixed
         **{
             name: (
                 float,
-                Field(share, ge=0, le=1000, description=f"share of {ESTIMATORS[name].label}"),
+                Field(
+                    share,
+                    ge=0,
+                    le=1000,
+                    description=f"Share of {ESTIMATORS[name].label} in the mixture.",
+                ),
             )
             for name, share in MIXTURE_SHARES.items()
         },
@@ -185,31 +219,38 @@ class WeightsSection(Section):
 
     estimator: EstimatorName = Field(
         "bm25",
-        description="what tells that a negative is relevant; "
-        + "; ".join(f"{name}: {spec.summary}" for name, spec in ESTIMATORS.items()),
+        description=_listed(
+            "What estimates that a negative is relevant",
+            {name: spec.summary for name, spec in ESTIMATORS.items()},
+        ),
     )
     alpha: float = Field(
-        1.0, ge=0, le=100, description="strength of the correction; 0 leaves InfoNCE"
+        1.0, ge=0, le=100, description="Strength of the correction (alpha of Eq. 4); 0 is InfoNCE."
     )
-    beta: float = Field(1.0, gt=0, le=100, description="uniform part; only alpha / beta matters")
+    beta: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="Weight of the uniform part (beta of Eq. 4); only alpha / beta matters.",
+    )
     temperature: float = Field(
-        1.0, gt=0, le=1000, description="the paper's t: relevance is divided by it"
+        1.0, gt=0, le=1000, description="Temperature by which relevance is divided: the paper's t."
     )
     scale: Literal["raw", "standardised"] = Field(
         "standardised",
-        description="standardised: scores over their standard deviation in the batch; filled-in "
-        "scores of hard negatives do not count in it",
+        description="Scale of the scores: raw: as they are; standardised: over their standard "
+        "deviation in the batch, in which filled-in scores of hard negatives do not count.",
     )
     floor: float | None = Field(
         0.1,
         ge=0,
         lt=1,
-        description="least weight (the paper's appendix C.2); null leaves Eq. 4 unclamped",
+        description="Least weight of a negative (the paper's appendix C.2); null: Eq. 4 as it is.",
     )
     renormalise: bool = Field(
         default=False,
-        description="weights sum to the number of negatives again after the floor; neither the "
-        "paper nor its code does it",
+        description="Whether weights sum to the number of negatives again after the floor; "
+        "neither the paper nor its code does so.",
     )
     bm25: BM25Section = BM25Section()
     teacher: TeacherSection = TeacherSection()
@@ -224,7 +265,7 @@ class WeightsSection(Section):
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Names of the estimators that are asked: one, or those with a share in the mixture."""
+        """Names of the estimators that are needed: one, or those with a share in the mixture."""
         if not self.spec.combines:
             return (self.estimator,)
         return tuple(name for name, share in self.mixture.model_dump().items() if share > 0)
@@ -236,7 +277,7 @@ class WeightsSection(Section):
 
     @property
     def own_share(self) -> float:
-        """The say of the encoder in training, 0 to 1."""
+        """The share of the encoder in training in the relevance, 0 to 1."""
         if not self.spec.combines:
             return float(self.estimator == OWN)
         shares: dict[str, float] = self.mixture.model_dump()
@@ -245,8 +286,9 @@ class WeightsSection(Section):
     @model_validator(mode="after")
     def _mixture_of_something(self) -> "WeightsSection":
         if self.spec.combines and not any(self.mixture.model_dump().values()):
-            raise ValueError(
-                "weights.mixture: all shares are 0: give one estimator a share above 0"
+            raise InvalidSettingError(
+                "weights.mixture: all shares are 0",
+                "give one estimator a share above 0",
             )
         return self
 
@@ -254,8 +296,8 @@ class WeightsSection(Section):
     def _floor_where_used(self) -> "WeightsSection":
         is_floored = self.estimator == "duplicates" and self.duplicates.weight == "floor"
         if is_floored and self.floor is None:
-            raise ValueError(
-                "weights.duplicates.weight: floor needs weights.floor, which is null: give a "
-                "number, or use mask"
+            raise InvalidSettingError(
+                "weights.duplicates.weight: floor needs weights.floor, which is null",
+                "give a number, or use mask",
             )
         return self
