@@ -192,8 +192,7 @@ def _run(
     """Train trials until enough have ended or the search is stopped."""
     config, console, (ledger, tracker) = job.config, job.console, books
     console.print(headline(config, job.folder.name), soft_wrap=True)
-    capacity = session.start_ray(job.folder.log)
-    try:
+    with session.connected(job.folder.log) as capacity:
         at_once = session.concurrency(config, capacity)
         require_shared(job.folder.root)
         from tune_spaces.tune.run import Desk, tune_study
@@ -218,8 +217,6 @@ def _run(
             _tell_stop(console, switch.reason, switch.exit_code)
             return switch.exit_code
         return EXIT_OK
-    finally:
-        session.stop_ray()
 
 
 def _tell_stop(console: Console, reason: str, code: int) -> None:

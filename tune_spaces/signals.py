@@ -11,6 +11,7 @@ from typing import Any, final
 from softnce.errors import EXIT_KILLED
 
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+_REPLACED = (*_NAMES, signal.SIGUSR1)  # by us, by Ray when it starts, or by Tune
 
 
 @final
@@ -27,7 +28,8 @@ class Signals:
         self._former: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "Signals":
-        self._former = {one: signal.getsignal(one) for one in _NAMES}
+        handlers = {one: signal.getsignal(one) for one in _REPLACED}
+        self._former = {one: handler for one, handler in handlers.items() if handler is not None}
         self.renew()
         return self
 

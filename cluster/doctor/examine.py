@@ -50,16 +50,12 @@ def _local(config: Config | None) -> Iterator[CheckResult]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             require_token()
-            session.start_ray(Path(folder) / "ray.log")
+            with session.connected(Path(folder) / "ray.log"):
+                report = node_probe.gather(_storage(config), None)
         except SetupError as error:
-            cure = "free memory, disk or ports; ray's logs lie in /tmp/ray/session_latest/logs"
-            yield error_result("Ray", error, cure)
+            yield error_result("Ray", error, "free memory, disk or ports")
             return
-        try:
-            yield ok("Ray", "a local cluster starts")
-            report = node_probe.gather(_storage(config), None)
-        finally:
-            session.stop_ray()
+    yield ok("Ray", "a local cluster starts")
     yield from node_results(report, config, is_ours=True)
 
 

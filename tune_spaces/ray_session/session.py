@@ -5,7 +5,6 @@ import logging
 import math
 import os
 import re
-import secrets
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from softnce.config.config import Config
 from softnce.config.sections.study import ResourcesSection
 from softnce.errors import SetupError
 from softnce.training.logging_setup import log_to
+from tune_spaces.ray_session.local_cluster import closed_to_strangers, require_known_mode
 
 log = logging.getLogger(__name__)
 DRIVER_CPUS = "SOFTNCE_DRIVER_CPUS"  # reserved for this process by who submitted it as a job
@@ -89,8 +89,11 @@ def quiet_environment() -> None:
         os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
 
-def start_ray(log: Path | None) -> Capacity:
-    """Connect to RAY_ADDRESS, or start a local cluster that only this user can talk to.
+@contextmanager
+def connected(log: Path | None) -> Iterator[Capacity]:
+    """Connect to RAY_ADDRESS in the block, or start a local cluster that only this user can use.
+
+    A connection that the caller has made, perhaps a notebook, is used and left as it is.
 
     Args:
         log: file that takes what Ray's Python side says; None leaves it where it goes.
@@ -99,26 +102,44 @@ def start_ray(log: Path | None) -> Capacity:
         SetupError: the cluster cannot be reached or started.
     """
     quiet_environment()
-    address = os.environ.get("RAY_ADDRESS")
-    if not address and "RAY_AUTH_MODE" not in os.environ:
-        _close_to_strangers()
+    require_known_mode()
+    if _is_connected():
+        if log is not None:
+            log_to(log)
+        yield _capacity()
+    elif os.environ.get("RAY_ADDRESS"):
+        with _started(log, f"the Ray cluster at {os.environ['RAY_ADDRESS']}", {}) as capacity:
+            yield capacity
+    else:
+        with (
+            closed_to_strangers() as folder,
+            _started(
+                log, "a local Ray cluster", {"include_dashboard": False, "_temp_dir": str(folder)}
+            ) as capacity,
+        ):
+            yield capacity
+
+
+@contextmanager
+def _started(log: Path | None, what: str, options: Mapping[str, Any]) -> Iterator[Capacity]:
     import ray
 
     if log is not None:
         log_to(log)
-    if ray.is_initialized():
-        return _capacity(ray)
+    address = os.environ.get("RAY_ADDRESS") or "local"
     forwarded = {name: os.environ[name] for name in _ENVIRONMENT}
-    options: dict[str, Any] = {} if address else {"include_dashboard": False}
     try:
-        _init(ray, address=address or "local", runtime_env={"env_vars": forwarded}, **options)
-    except Exception as error:  # Ray raises bare Exceptions here, too
-        what = f"the Ray cluster at {address}" if address else "a local Ray cluster"
-        cure = "check RAY_ADDRESS and its token" if address else "see the log"
-        raise SetupError(f"{what} cannot be used: {_first_line(error)}; {cure}") from error
-    if log is not None:
-        log_to(log)  # Ray's own set-up puts its handlers back
-    return _capacity(ray)
+        try:
+            _init(ray, address=address, runtime_env={"env_vars": forwarded}, **options)
+        except Exception as error:  # Ray raises bare Exceptions here, too
+            logs = f"see the log, and Ray's in {options.get('_temp_dir')}"
+            cure = logs if address == "local" else "check RAY_ADDRESS and its token"
+            raise SetupError(f"{what} cannot be used: {_first_line(error)}; {cure}") from error
+        if log is not None:
+            log_to(log)  # Ray's own set-up puts its handlers back
+        yield _capacity()
+    finally:
+        ray.shutdown()
 
 
 def _init(ray: Any, **options: Any) -> None:  # noqa: ANN401  (the module, and Ray's options)
@@ -134,27 +155,13 @@ def _init(ray: Any, **options: Any) -> None:  # noqa: ANN401  (the module, and R
         ray.init(**quiet, **options)
 
 
-def _close_to_strangers() -> None:
-    """Make a token for the local cluster, whose ports Ray opens to the whole network.
-
-    Ray reads the mode once, when it is imported; a process that has imported it already, as a
-    notebook may have, sets RAY_AUTH_MODE and RAY_AUTH_TOKEN before that itself.
-    """
-    if "ray" in sys.modules:
-        log.info(
-            "ray was imported before: its local cluster uses the token that Ray finds or makes"
-        )
-        return
-    os.environ["RAY_AUTH_MODE"] = "token"
-    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-
-
 def require_reachable() -> None:
     """Check that something answers at RAY_ADDRESS, before any work is done.
 
     Raises:
-        SetupError: nothing does.
+        SetupError: nothing does, or RAY_AUTH_MODE is not one of Ray's.
     """
+    require_known_mode()
     address = os.environ.get("RAY_ADDRESS", "")
     found = re.fullmatch(r"(?:ray://|https?://)?([^:/]+):(\d+)/?", address)
     if found is None:
@@ -172,13 +179,6 @@ def submission_id() -> str | None:
     """Return the id under which this process was submitted to a cluster as a job, if it was."""
     metadata: dict[str, str] = json.loads(os.environ.get(_JOB, "{}")).get("metadata", {})
     return metadata.get("job_submission_id")
-
-
-def stop_ray() -> None:
-    """Leave the cluster; a local one ends."""
-    import ray
-
-    ray.shutdown()
 
 
 def worker_needs(resources: ResourcesSection) -> dict[str, float]:
@@ -243,12 +243,9 @@ def with_room(config: Config) -> Iterator[None]:
         require_possible(config)
         yield
         return
-    capacity = start_ray(None)
-    try:
+    with connected(None) as capacity:
         concurrency(config, capacity)
         yield
-    finally:
-        stop_ray()
 
 
 def _is_connected() -> bool:
@@ -292,7 +289,9 @@ def uses_train(resources: ResourcesSection) -> bool:
     return resources.executor == "train"
 
 
-def _capacity(ray: Any) -> Capacity:  # noqa: ANN401  (the module)
+def _capacity() -> Capacity:
+    import ray
+
     nodes = [_left_by_the_driver(node, ray) for node in ray.nodes() if node["Alive"]]
     return Capacity(nodes, sum(node.get("memory", 0.0) for node in nodes) / 1e9)
 

@@ -45,9 +45,8 @@ EPOCHS = {"teacher": 20, "simcse": 4}  # enough that a stop after the first come
 @pytest.fixture(scope="module")
 def ray_session(tmp_path_factory):
     """One local cluster for all models: what a search starts."""
-    session.start_ray(tmp_path_factory.mktemp("ray") / "softnce.log")
-    yield
-    session.stop_ray()
+    with session.connected(tmp_path_factory.mktemp("ray") / "softnce.log"):
+        yield
 
 
 @pytest.fixture
