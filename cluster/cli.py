@@ -1,12 +1,13 @@
 """The verbs about the machine and the cluster; each is a few lines that call down."""
 
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from softnce.errors import SetupError
+from softnce.output import say
 
 
 def ui(
@@ -20,8 +21,7 @@ def ui(
 
     uri = store_uri(study)
     require_free(port)
-    typer.echo(f"MLflow UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
-    sys.stdout.flush()
+    say(f"MLflow UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
     serve(uri, port)
 
 
@@ -72,7 +72,7 @@ def submit(  # noqa: PLR0913  (what a user may set)
         address=address,
         out=out,
         options=SubmitOptions(working_dir, exclude or (), runner_named(runner), waits=not no_wait),
-        write=_write,
+        write=partial(say, end=""),
     )
     raise typer.Exit(code)
 
@@ -103,11 +103,6 @@ def doctor(
     results = []
     for result in examine(wanted, known_address(address)):
         results.append(result)
-        _write(f"{line(result)}\n")
-    _write(f"\n{summary(results)}\n")
+        say(line(result))
+    say(f"\n{summary(results)}")
     raise typer.Exit(0 if is_fit(results) else SetupError.exit_code)
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()

@@ -91,11 +91,11 @@ def _usage(error: TyperException) -> str:
 
 
 def _complain(message: str) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(stderr=True, soft_wrap=True)
-    console.print(Text("error: ", "bold red").append(Text(message, "default")))
+    from softnce.console import errors
+
+    errors(soft_wrap=True).print(Text("error: ", "bold red").append(Text(message, "default")))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from softnce.output import say
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -114,10 +116,10 @@ def weights(  # noqa: PLR0913  (what a user may set)
         judged = human_agreement.judged_pairs(data, unseen or pairs.train, most=_JUDGED, seed=seed)
         agreed = human_agreement.agreements(judged, requested, batch_size=batch_size)
         weight_page.write_page(out, data.name, seen, agreed, most=top)
-    from rich.console import Console
+    from softnce.console import terminal
 
-    weight_page.show(seen, agreed, most=top, draw=Console().print)
-    typer.echo(f"Wrote {out / weight_page.PAGE} and {out / weight_page.PICTURE}")
+    weight_page.show(seen, agreed, most=top, draw=terminal().print)
+    say(f"Wrote {out / weight_page.PAGE} and {out / weight_page.PICTURE}")
 
 
 def _requested(
@@ -131,7 +133,7 @@ def _requested(
     trained = trained_models(study) if study else []
     missing = [name for name in FROZEN_MODELS if name not in {one.name for one in trained}]
     if study and missing:
-        typer.echo(f"{study} has trained no {' and no '.join(missing)}: none of its trials uses it")
+        say(f"{study} has trained no {' and no '.join(missing)}: none of its trials uses it")
     requested = RequestedEstimators(
         tuple(dict.fromkeys(words or ALONE)), tuple(models or ()), tuple(trained)
     )
@@ -144,11 +146,12 @@ def phase_progress(
     console: "Console | None" = None,
 ) -> Iterator[Callable[[str, int, int], None]]:
     """Draw a bar on a terminal; elsewhere print one line per phase."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = console or Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    from softnce.console import errors
+
+    console = console or errors()
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     phases: dict[str, None] = {}
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("listing files", total=None)
@@ -163,8 +166,9 @@ def phase_progress(
 
 
 def _show(report: "MiningReport", out: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from softnce.console import terminal
 
     table = Table("", "count", title=f"{report.files} files, {report.functions} functions")
     for split, count in report.pairs.items():
@@ -174,12 +178,12 @@ def _show(report: "MiningReport", out: Path) -> None:
     table.add_row(f"packages (splits are by {report.split_by})", str(report.packages))
     if report.unreadable:
         table.add_row("files with faults", str(len(report.unreadable)))
-    Console().print(table)
+    terminal().print(table)
     for name, fault in report.unreadable[:_NAMED_FILES]:
-        typer.echo(f"  {name}: {fault}")
+        say(f"  {name}: {fault}")
     if len(report.unreadable) > _NAMED_FILES:
-        typer.echo(f"  ... all of them are named in {out / 'mining.json'}")
+        say(f"  ... all of them are named in {out / 'mining.json'}")
     if not report.pairs["valid"] or not report.pairs["test"]:
-        typer.echo("Too few files to hold some out for validation: mine more code, then search.")
+        say("Too few files to hold some out for validation: mine more code, then search.")
         return
-    typer.echo(f"Wrote {out} in {report.seconds:.0f} s. Next: softnce search --set data.path={out}")
+    say(f"Wrote {out} in {report.seconds:.0f} s. Next: softnce search --set data.path={out}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from softnce.errors import EXIT_STOPPED, ConfigError
+from softnce.output import say
 from tune_spaces.config_source import config_path, source_name
 
 if TYPE_CHECKING:
@@ -64,13 +65,12 @@ def search(
 def _searched(
     config: "Config", source: str, out: Path | None, *, quiet: bool | None
 ) -> "SearchResult":
-    from rich.console import Console
-
+    from softnce.console import terminal
     from softnce.training.logging_setup import also_show
     from tune_spaces.search import search as run
-    from tune_spaces.search import tell_result, terminal
+    from tune_spaces.search import tell_result
 
-    console = Console(quiet=True) if quiet else terminal()
+    console = terminal(quiet=bool(quiet))
     if quiet is False:
         also_show(console)
     study = run(config, source=source, out=out, console=console)
@@ -85,7 +85,7 @@ def _interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo("stopped; the same command continues the study")
+        say("stopped; the same command continues the study")
         raise typer.Exit(EXIT_STOPPED) from None
 
 
@@ -96,10 +96,10 @@ def report(
     ] = False,
 ) -> None:
     """Show the table and the verdict of a study."""
+    from softnce.console import terminal
     from softnce.training import logging_setup as logbook
     from tune_spaces import report as reports
     from tune_spaces.ray_session import session
-    from tune_spaces.search import terminal
     from tune_spaces.study.context import stored_study_context
     from tune_spaces.tune.callbacks import tracker_of
 
@@ -109,7 +109,7 @@ def report(
     tracker = tracker_of(job)
     if push:
         sent = reports.push(job, tracker)
-        typer.echo(f"sent {sent} events" if sent else "MLflow has everything")
+        say(f"sent {sent} events" if sent else "MLflow has everything")
     reports.show(job, tracker)
 
 
@@ -123,7 +123,7 @@ def logs(
 
     with find_log(study, trial).open(encoding="utf-8", errors="replace") as file:
         for line in deque(file, maxlen=lines):
-            typer.echo(line, nl=False)
+            say(line, end="")
 
 
 def clean(
@@ -140,9 +140,9 @@ def clean(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,  # noqa: FBT002
 ) -> None:
     """Free the disk of what no trial needs any more."""
+    from softnce.console import terminal
     from tune_spaces import clean as cleaning
     from tune_spaces.ray_session import session
-    from tune_spaces.search import terminal
     from tune_spaces.study.context import stored_study_context
 
     session.quiet_environment()
@@ -154,15 +154,15 @@ def clean(
     else:
         items = cleaning.needless_of_study(stored_study_context(study, terminal()))
     for one in items:
-        typer.echo(f"{cleaning.shown_size(one.size):>10}  {_shown(one.path)}  ({one.reason})")
+        say(f"{cleaning.shown_size(one.size):>10}  {_shown(one.path)}  ({one.reason})")
     for sentence in left:
-        typer.echo(sentence)
+        say(sentence)
     total = cleaning.shown_size(sum(one.size for one in items))
     if dry_run:
-        typer.echo(f"{total} would be freed; nothing was removed")
+        say(f"{total} would be freed; nothing was removed")
         return
     cleaning.remove(items)
-    typer.echo(f"{total} freed")
+    say(f"{total} freed")
 
 
 def seconds(text: str) -> float:
@@ -182,14 +182,14 @@ def seconds(text: str) -> float:
 
 def _next_commands(root: Path, *, has_champion: bool) -> None:
     where = _shown(root)
-    typer.echo("\nNext:")
+    say("\nNext:")
     lines = {f"softnce ui {where}": "browse the trials in MLflow"}
     if has_champion:
         lines[f'SentenceTransformer("{where}/champion")'] = "the champion, in Python"
     lines["softnce search --set data.path=FOLDER_OR_FILE"] = "the same on your own pairs"
     width = max(map(len, lines))
     for command, meaning in lines.items():
-        typer.echo(f"  {command:<{width}}  {meaning}")
+        say(f"  {command:<{width}}  {meaning}")
 
 
 def _shown(root: Path) -> str:

@@ -23,8 +23,9 @@ def show(job: StudyContext, tracker: Tracker) -> None:
     waiting = tracker.waiting()
     if waiting:
         console.print(
-            f"[yellow]{waiting} events have not reached MLflow: softnce report "
-            f"{job.folder.root} --push sends them[/]",
+            f"{waiting} events have not reached MLflow: softnce report "
+            f"{job.folder.root} --push sends them",
+            style="yellow",
             soft_wrap=True,
         )
 

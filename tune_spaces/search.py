@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from softnce.cli import phase_progress
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
+from softnce.console import terminal
 from softnce.data.mining.mine import mine
 from softnce.data.mining.sources import named_paths
 from softnce.data.pairs import PairSet, read_pairs
@@ -147,12 +147,6 @@ def _searched(
     return _concluded(job, prepared, books, code)
 
 
-def terminal() -> Console:
-    """Return the terminal, or a page of fixed width where the output goes to a file."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=100)
-
-
 def _read(job: StudyContext) -> PairSet:
     data = job.config.data
     job.console.print(f"reading {data.path}", soft_wrap=True)
@@ -221,9 +215,9 @@ def _run(
 
 def _tell_stop(console: Console, reason: str, code: int) -> None:
     if code == EXIT_STOPPED:
-        console.print(f"[yellow]{reason}; the same command continues the study[/]")
+        console.print(f"{reason}; the same command continues the study", style="yellow")
     else:
-        console.print(Text(f"stopped: {reason}", "red"), soft_wrap=True)
+        console.print(f"stopped: {reason}", style="red", soft_wrap=True)
 
 
 def _best_so_far(job: StudyContext, ledger: TrialStore) -> float:
@@ -253,8 +247,9 @@ def _concluded(
     tell_result(job.console, study, metric)
     if left:
         job.console.print(
-            f"[yellow]{left} events wait in {job.folder.root / 'tracking.jsonl'} until MLflow "
-            "is back; the same command sends them, or softnce report --push[/]"
+            f"{left} events wait in {job.folder.root / 'tracking.jsonl'} until MLflow "
+            "is back; the same command sends them, or softnce report --push",
+            style="yellow",
         )
     return study
 

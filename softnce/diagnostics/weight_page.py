@@ -169,10 +169,9 @@ def show(
 
 
 def _terminal_table(title: str, header: Sequence[str], rows: Rows) -> "Table":
-    from rich.markup import escape as plain
     from rich.table import Table
 
-    table = Table(*header, title=plain(title))
+    table = Table(*header, title=title)
     for row in rows:
-        table.add_row(*map(plain, row))
+        table.add_row(*row)
     return table

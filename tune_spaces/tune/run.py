@@ -70,13 +70,13 @@ def tune_study(job: StudyContext, prepared: Prepared, desk: Desk, *, at_once: in
     )
     tuner.fit()
     if searcher.error is not None:
-        job.console.print(f"[yellow]{searcher.error}[/]")
+        job.console.print(searcher.error, style="yellow")
 
 
 def _waiting_room(job: StudyContext) -> WaitingRoom:
     def tell(sentence: str) -> None:
         log.warning(sentence)
-        job.console.print(f"[yellow]{sentence}[/]", soft_wrap=True)
+        job.console.print(sentence, style="yellow", soft_wrap=True)
 
     return WaitingRoom(job.config.resources, tell)
 

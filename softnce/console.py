@@ -1,0 +1,38 @@
+"""The console for tables and progress: it shows text as it is, and takes no command from it."""
+
+from collections.abc import Iterable
+from typing import Any, final
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from softnce.output import plain
+
+_WIDTH_OF_A_PAGE = 100
+
+
+@final
+class PlainConsole(Console):
+    """Reads no markup and no emoji in texts; styles are given apart from them."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401  (rich's own)
+        """Make a console as rich does."""
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Yield the pieces of a picture; only rich itself may command the terminal."""
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else Segment(plain(piece.text), piece.style)
+
+
+def terminal(*, quiet: bool = False) -> PlainConsole:
+    """Return the terminal, or a page of fixed width where the output goes to a file."""
+    console = PlainConsole(quiet=quiet)
+    return console if console.is_terminal else PlainConsole(quiet=quiet, width=_WIDTH_OF_A_PAGE)
+
+
+def errors(*, soft_wrap: bool = False) -> PlainConsole:
+    """Return the console of standard error."""
+    return PlainConsole(stderr=True, soft_wrap=soft_wrap)

@@ -1,0 +1,25 @@
+r"""Text that is safe to show: names, paths and data cannot command the terminal.
+
+>>> plain("\x1b[2Jgone\r")
+'\\x1b[2Jgone\\r'
+"""
+
+import re
+import sys
+
+import typer
+
+_COMMANDS = re.compile(  # what moves the cursor, colours, or turns the direction of writing
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def plain(text: str) -> str:
+    """Return a text with everything that commands a terminal written out; lines and tabs stay."""
+    return _COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def say(text: str, *, end: str = "\n") -> None:
+    """Write a text to standard output at once."""
+    typer.echo(plain(text.replace("\r\n", "\n")) + end, nl=False)
+    sys.stdout.flush()
