@@ -108,7 +108,7 @@ def _contents(cache: Path, users: Collection[Path]) -> caches.Contents:
     """Look into a cache that nobody reads."""
     if not caches.is_cache(cache):
         raise ConfigError(
-            f"{caches.MARKER}, by which a cache is known, is not in it; searching on writes it"
+            f"{caches.MARKER}, by which a cache is known, is not in it", "searching on writes it"
         )
     for root in sorted(users):
         _require_unused(root)

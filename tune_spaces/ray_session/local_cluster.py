@@ -24,7 +24,8 @@ def require_known_mode() -> None:
     if mode and mode.lower() not in _MODES:
         raise SetupError(
             f"RAY_AUTH_MODE={mode}: Ray knows {' and '.join(_MODES)}, and takes anything else for "
-            "disabled, which lets anybody in; correct it, or unset it"
+            "disabled, which lets anybody in",
+            "correct it, or unset it",
         )
 
 

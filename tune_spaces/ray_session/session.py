@@ -134,7 +134,7 @@ def _started(log: Path | None, what: str, options: Mapping[str, Any]) -> Iterato
         except Exception as error:  # Ray raises bare Exceptions here, too
             logs = f"see the log, and Ray's in {options.get('_temp_dir')}"
             cure = logs if address == "local" else "check RAY_ADDRESS and its token"
-            raise SetupError(f"{what} cannot be used: {_first_line(error)}; {cure}") from error
+            raise SetupError(f"{what} cannot be used: {_first_line(error)}", cure) from error
         if log is not None:
             log_to(log)  # Ray's own set-up puts its handlers back
         yield _capacity()

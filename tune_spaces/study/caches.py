@@ -41,11 +41,11 @@ def require_cache(cache: Path, study: Path) -> None:
     """
     _require_apart(cache, study)
     if cache.exists() and not cache.is_dir():
-        raise ConfigError(f"{cache}: a file, where the cache should be; {_CURE}")
+        raise ConfigError(f"{cache}: a file, where the cache should be", _CURE)
     if cache.is_dir() and not is_cache(cache):
         foreign = contents(cache).foreign
         if foreign:
-            raise ConfigError(f"{cache}: no cache of softnce, for it holds {foreign[0]}; {_CURE}")
+            raise ConfigError(f"{cache}: no cache of softnce, for it holds {foreign[0]}", _CURE)
 
 
 def open_cache(cache: Path, study: Path) -> None:
@@ -118,10 +118,10 @@ def _require_apart(cache: Path, study: Path) -> None:
         return
     if cache.is_relative_to(study) or study.is_relative_to(cache):
         where = "inside" if cache.is_relative_to(study) else "around"
-        raise ConfigError(f"resources.cache: {cache} lies {where} the study {study}; {_CURE}")
+        raise ConfigError(f"resources.cache: {cache} lies {where} the study {study}", _CURE)
     for above in (cache, *cache.parents):
         if (above / "study.json").is_file() and not cache.is_relative_to(above / "cache"):
-            raise ConfigError(f"resources.cache: {cache} is a part of the study {above}; {_CURE}")
+            raise ConfigError(f"resources.cache: {cache} is a part of the study {above}", _CURE)
 
 
 def _empty_tables(cache: Path) -> Iterator[Path]:
