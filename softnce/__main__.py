@@ -73,6 +73,9 @@ def _explained(error: Exception) -> int:
     if isinstance(error, TyperException):  # a usage error of typer's own
         _complain(_usage(error))
         return ConfigError.exit_code
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):
+        _complain(f"{str(error).rpartition(' from ')[2]}: a loop of symbolic links")
+        return ConfigError.exit_code
     if isinstance(error, OSError):
         _complain(f"{error.filename or 'the system'}: {error.strerror or error}")
         return SetupError.exit_code

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from softnce.config.config import Config
 from softnce.config.file import load_config, validated, with_overrides
+from softnce.console import terminal
 from softnce.errors import ConfigError
 from softnce.training.logging_setup import logging_restored
 from tune_spaces.config_source import config_path, source_name
@@ -122,9 +123,8 @@ def search(
     with logging_restored(), _environment_restored():
         session.quiet_environment()
         from tune_spaces.search import search as run
-        from tune_spaces.search import terminal
 
-        shown = console or (Console(quiet=True) if quiet else terminal())
+        shown = console or terminal(quiet=quiet)
         result = run(resolved, source=source, out=folder, console=shown)
     return _study(result, resolved)
 

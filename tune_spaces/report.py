@@ -20,6 +20,14 @@ def show(job: StudyContext, tracker: Tracker) -> None:
     console = job.console
     console.print(results_table(table, champion(table), job.config.search.metric))
     console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
+    refused = tracker.refused()
+    if refused:
+        console.print(
+            f"{refused} events were refused and lie in "
+            f"{job.folder.root / 'tracking.refused.jsonl'}, with the reasons",
+            style="yellow",
+            soft_wrap=True,
+        )
     waiting = tracker.waiting()
     if waiting:
         console.print(

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal, final
 
 import numpy as np
@@ -25,7 +26,10 @@ from softnce.errors import ConfigError, SetupError
 from softnce.ragged import Ragged, ragged
 
 _CALL_STATE = ("truncation", "padding")  # set anew by every call of the tokenizer
-_LOADING_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
+_LOADING_ERRORS = (
+    *(OSError, ValueError, KeyError, ImportError, RuntimeError),
+    *(SafetensorError, UnpicklingError, EOFError),
+)
 _SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # stands for a space in the vocabularies of SentencePiece
 Packing = Literal["auto", "always", "never"]
 _GROUPS = 5  # forward passes of a batch; measured best on 2 CPU cores
@@ -152,6 +156,12 @@ def _loaded(model: str) -> SentenceTransformer:
     try:
         loaded = SentenceTransformer(place, device="cpu", trust_remote_code=False)
     except _LOADING_ERRORS as error:
+        if isinstance(error, UnpicklingError) or "weights_only" in str(error):
+            raise SetupError(
+                f"{model}: its .bin file is damaged, or would run code when it is read",
+                "name a model with .safetensors",
+                setting="encoder.model",
+            ) from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SetupError(
             f"{model}: neither a folder with a model nor a model that the hub gave: {reason}",

@@ -159,7 +159,7 @@ def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Enc
     """Build an encoder from its section; the seed draws a static encoder's first weights."""
     if section.kind == "static":
         return static_encoder(
-            Tokenizer.from_file(str(tokenizer)),
+            _opened(tokenizer),
             dimensions=section.dimensions,
             similarity=section.similarity,
             generator=torch.Generator().manual_seed(seed),
@@ -173,6 +173,21 @@ def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Enc
         max_length=section.max_length,
         packing=section.packing,
     )
+
+
+def _opened(tokenizer: Path) -> Tokenizer:
+    """Open a tokenizer of the cache.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        return Tokenizer.from_file(str(tokenizer))
+    except Exception as error:  # all that the library raises
+        raise DataError(
+            f"{tokenizer}: a damaged tokenizer",
+            "remove it, and the same softnce search makes it anew",
+        ) from error
 
 
 def prepare(
@@ -257,7 +272,7 @@ def _tokenizer(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
         return ""
     name = tokenizer_name(section, pairs.digest)
     path = cache / f"{name}.json"
-    if not path.exists():
+    if not _is_whole(path):
         tell(f"training a tokenizer of {section.vocabulary:,} tokens")
         texts = [text for pair in pairs.train for text in (pair.query, pair.code)]
         trained = train_tokenizer(
@@ -265,6 +280,13 @@ def _tokenizer(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
         )
         write_text(path, trained.to_str())
     return name
+
+
+def _is_whole(tokenizer: Path) -> bool:
+    try:
+        return tokenizer.exists() and _opened(tokenizer) is not None
+    except DataError:
+        return False
 
 
 def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> str:

@@ -42,7 +42,8 @@ def nothing_is_free(folder: Path) -> bool:
     """Tell whether the disk of a folder, which may not be there yet, has no room left."""
     while not folder.exists():
         folder = folder.parent
-    return shutil.disk_usage(folder).free < _A_PAGE
+    usage = shutil.disk_usage(folder)  # /proc and its like have no size at all
+    return usage.total > 0 and usage.free < _A_PAGE
 
 
 def disk_advice(folder: Path) -> SetupError:

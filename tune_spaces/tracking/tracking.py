@@ -34,6 +34,13 @@ log = logging.getLogger(__name__)
 STATES = {"complete": "FINISHED", "pruned": "KILLED", "fail": "FAILED", "interrupted": "KILLED"}
 _LONGEST_PAUSE_S = 15.0
 _REFUSED = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
+_MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+_DRIVERS = {  # where a package has another name than its module
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+}
+_END_OF_INTEGERS = 2**63  # in a database
 _UNREACHABLE = (MlflowException, OSError, sqlite3.Error)
 
 
@@ -105,6 +112,12 @@ class Tracker:
     def _reaching(self) -> Iterator[None]:
         try:
             yield
+        except ImportError as error:
+            raise SetupError(
+                f"MLflow at {without_secret(self._store.uri)} needs the package {error.name}",
+                f"install {_DRIVERS.get(str(error.name), error.name)}, or correct tracking.uri or "
+                "MLFLOW_TRACKING_URI",
+            ) from error
         except (*_UNREACHABLE, ValueError) as error:  # of an address that cannot be parsed
             raise SetupError(
                 f"MLflow at {without_secret(self._store.uri)} is out of reach: "
@@ -179,9 +192,26 @@ class Tracker:
         except MlflowException as error:
             if error.error_code not in _REFUSED:
                 raise
-            log.warning("MLflow refused an event: %s", _first_line(error))
-            with (self._store.folder / "tracking.refused.jsonl").open("a") as file:
-                file.write(json.dumps({**event, "refusal": str(error)}) + "\n")
+            self._set_aside(event, error)
+        except _MISSHAPEN as error:
+            self._set_aside(event, error)
+
+    def _set_aside(self, event: Event, error: Exception) -> None:
+        log.warning("an event was refused: %s", _first_line(error))
+        with self._refused.open("a") as file:
+            refusal = without_secret(f"{type(error).__name__}: {error}")
+            file.write(json.dumps({**event, "refusal": refusal}) + "\n")
+
+    def refused(self) -> int:
+        """Count the events that were set aside: MLflow took them not, or they are misshapen."""
+        if not self._refused.is_file():
+            return 0
+        with self._refused.open("rb") as file:
+            return sum(1 for _ in file)
+
+    @property
+    def _refused(self) -> Path:
+        return self._store.folder / "tracking.refused.jsonl"
 
     def _is_past_deadline(self) -> bool:
         return self._deadline is not None and time.monotonic() > self._deadline
@@ -194,6 +224,9 @@ class Tracker:
             "champion": self._send_champion,
             "close": self._send_close,
         }
+        for name in ("time_ms", "epoch"):  # a larger number would be tried for ever
+            if not 0 <= int(event.get(name, 0)) < _END_OF_INTEGERS:
+                raise ValueError(f"{name} is out of range")
         senders[event["kind"]](event)
 
     def _send_begin(self, event: Event) -> None:

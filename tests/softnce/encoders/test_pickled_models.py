@@ -1,0 +1,45 @@
+"""Weights that would run code are refused in one line that advises nothing unsafe."""
+
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from softnce.encoders.transformer import transformer_encoder
+from softnce.errors import SetupError
+
+
+class Evil:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.fixture
+def folder(minilm, tmp_path):
+    """A model without its safe weights."""
+    place = shutil.copytree(minilm, tmp_path / "model")
+    (place / "model.safetensors").unlink()
+    return place
+
+
+@pytest.mark.parametrize("writes", [pickle.dump, torch.save])
+def test_a_pickle_is_refused_in_one_line_and_never_run(folder, tmp_path, writes):
+    with (folder / "pytorch_model.bin").open("wb") as file:
+        writes({"weights": Evil(tmp_path / "ran")}, file)
+    with pytest.raises(SetupError) as caught:
+        transformer_encoder(str(folder))
+    assert "would run code when it is read; name a model with .safetensors" in str(caught.value)
+    assert "weights_only" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    assert not (tmp_path / "ran").exists()
+
+
+def test_plain_weights_in_a_bin_file_are_read(folder, minilm):
+    torch.save(load_file(Path(minilm) / "model.safetensors"), folder / "pytorch_model.bin")
+    assert transformer_encoder(str(folder)).dimensions == 384
