@@ -112,3 +112,26 @@ def test_the_folder_of_a_cluster_that_did_not_start_is_kept_for_who_reads_its_lo
     with pytest.raises(SetupError):
         fail()
     place[0].rmdir()
+
+
+MODES = """
+import os, ray
+from ray._raylet import AuthenticationMode as Mode, get_authentication_mode
+from tune_spaces.ray_session.local_cluster import closed_to_strangers
+before = get_authentication_mode()
+with closed_to_strangers():
+    inside = get_authentication_mode()
+print(before == Mode.DISABLED, inside == Mode.TOKEN, get_authentication_mode() == Mode.DISABLED)
+"""
+
+
+def test_ray_that_was_imported_before_hears_of_the_token_and_of_its_end():
+    ended = subprocess.run(
+        [sys.executable, "-c", MODES],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+    )
+    assert ended.stdout.split() == ["True"] * 3, ended.stderr
