@@ -7,7 +7,7 @@ from softnce.training.checkpoint import best_checkpoint
 from tests.faults import begun, ended, softnce
 from tune_spaces.clean import shown_size
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

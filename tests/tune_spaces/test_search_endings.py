@@ -92,6 +92,7 @@ def half_a_trial(folder):
     return min(first.duration.total_seconds() / 2, 1.0)
 
 
+@pytest.mark.long
 def test_a_study_stopped_by_its_budget_goes_on_to_the_same_end(made_pairs, tmp_path, undisturbed):
     budget = half_a_trial(undisturbed.folder.root)
     limits = {"trials": 5, "n_startup_trials": 2, "time_budget_s": budget}
@@ -140,6 +141,7 @@ def test_ctrl_c_keeps_the_study_and_the_same_command_ends_it(made_pairs, tmp_pat
     assert told == {row.key: row.value for row in undisturbed.table if row.state == "complete"}
 
 
+@pytest.mark.long
 def test_a_search_whose_study_was_taken_over_ends_with_code_3_and_all_kept(made_pairs, tmp_path):
     path, out = tmp_path / "lost.yaml", tmp_path / "out"
     endless = settings(made_pairs, SPACE, trials=5)

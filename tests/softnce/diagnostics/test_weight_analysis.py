@@ -352,6 +352,7 @@ def test_the_domain_and_the_words_are_checked_in_the_library_too():
         views(made(4), BM25, PLAIN, batch_size=8, most=1)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_real_model_tells_human_labels_apart(real_data, minilm):
     folder = real_data / "cosqa"

@@ -90,6 +90,7 @@ def written(folder, **changes):
     return path
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.slow
 def test_what_a_cluster_can_never_meet_is_refused_before_data_are_read(small_cluster, tmp_path):
@@ -100,6 +101,7 @@ def test_what_a_cluster_can_never_meet_is_refused_before_data_are_read(small_clu
     assert [path.name for path in tmp_path.iterdir()] == ["asked.yaml"]
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_signal_stops_a_search_that_prepares_while_it_is_connected(small_cluster, tmp_path):

@@ -95,6 +95,7 @@ def results(model, prepared):
     return {name: array.tobytes() for name, array in named}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", ["teacher", "simcse"])
 @pytest.mark.usefixtures("ray_session")
 def test_an_interrupted_model_goes_on_and_ends_bit_for_bit_the_same(model, job):
