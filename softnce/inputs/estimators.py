@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +16,11 @@ from softnce.weights.docstrings import ThroughDocstrings
 from softnce.weights.duplicates import DuplicatesEstimator
 from softnce.weights.mixture import MixtureEstimator
 from softnce.weights.neural import VectorEstimator
+from softnce.weights.plain_bm25 import PlainBM25Estimator
 from softnce.weights.table import ESTIMATORS
 from softnce.weights.weighting import Estimator
 
+TermRows = list[list[int]]  # the terms of each text
 Build = Callable[[WeightsSection, Prepared, torch.device], Estimator]
 
 
@@ -26,13 +29,22 @@ def bm25(section: WeightsSection, prepared: Prepared, device: torch.device) -> E
     del device  # term counts stay on the CPU
     own = section.bm25
     asked = _rows(prepared.term_table("queries", own.terms))
-    average = _official_length(own, prepared)
     if own.documents == "queries":
-        built = BM25Estimator(asked, variant=own.variant, average_length=average)
-        return _through_docstrings(built, prepared)
+        return _through_docstrings(_engine(own, prepared, asked, None), prepared)
     names = ("codes", "negatives") if prepared.negatives else ("codes",)
     found = [row for name in names for row in _rows(prepared.term_table(name, own.terms))]
-    return BM25Estimator(asked, documents=found, variant=own.variant, average_length=average)
+    return _engine(own, prepared, asked, found)
+
+
+def _engine(
+    section: BM25Section, prepared: Prepared, asked: TermRows, documents: TermRows | None
+) -> Estimator:
+    """Hand the terms to the engine; the section has checked that it has the variant."""
+    variant: Any = section.variant
+    if section.chosen_engine == "rank_bm25":
+        return PlainBM25Estimator(asked, documents=documents, variant=variant)
+    average = _official_length(section, prepared)
+    return BM25Estimator(asked, documents=documents, variant=variant, average_length=average)
 
 
 def _official_length(section: BM25Section, prepared: Prepared) -> float | None:
@@ -92,6 +104,6 @@ def _built(
     return build(section, prepared, device)
 
 
-def _rows(table: Ragged) -> list[list[int]]:
+def _rows(table: Ragged) -> TermRows:
     values, offsets = table.values.tolist(), table.offsets.tolist()
     return [values[start:stop] for start, stop in pairwise(offsets)]

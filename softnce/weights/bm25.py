@@ -20,7 +20,7 @@ from softnce.weights.weighting import Estimator
 
 Floats = NDArray[np.float64]
 Terms = Sequence[Hashable]
-VariantName = Literal["okapi", "official", "lucene"]
+VariantName = Literal["okapi", "official", "lucene"]  # bm25_engines has those of rank_bm25 too
 
 WORD = re.compile(r"\w+")
 

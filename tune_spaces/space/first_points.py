@@ -19,6 +19,7 @@ TABLE_7: dict[str, dict[str, Value]] = {
         "weights/beta": 0.5,
         "weights/temperature": 1.0,
         "weights/bm25/variant": "official",
+        "weights/bm25/engine": "auto",
     },
     "simcse": {"weights/alpha": 1.3, "weights/beta": 0.7, "weights/temperature": 0.1},
     "teacher": {

@@ -9,6 +9,7 @@ from softnce.config.sections.section import Section
 from softnce.errors import InvalidSettingError
 from softnce.losses.spec import LossSpec
 from softnce.losses.table import LOSSES
+from softnce.weights.bm25_engines import ENGINES, EngineName, VariantName
 from softnce.weights.spec import EstimatorSpec
 from softnce.weights.table import ESTIMATORS, MIXTURE_SHARES, OWN
 
@@ -94,10 +95,17 @@ class LossSection(Section):
 class BM25Section(Section):
     """How BM25 reads the docstrings."""
 
-    variant: Literal["okapi", "official", "lucene"] = Field(
+    variant: VariantName = Field(
         "okapi",
         description="Variant of BM25: okapi: as rank_bm25; official: as the paper's code, whose "
-        "idf can be negative; lucene: never negative.",
+        "idf can be negative; lucene: never negative; bm25l, bm25plus: as rank_bm25, and kinder "
+        "to long documents.",
+    )
+    engine: Literal["auto", EngineName] = Field(
+        "auto",
+        description="Engine that counts BM25: fast: one sparse product a batch; rank_bm25: that "
+        "package, query by query, with the same okapi scores; auto: fast, except for bm25l and "
+        "bm25plus, which only rank_bm25 has.",
     )
     documents: Literal["queries", "codes"] = Field(
         "queries",
@@ -118,6 +126,20 @@ class BM25Section(Section):
         if self.tokens != "auto":
             return self.tokens
         return "subwords" if self.variant == "official" else "words"
+
+    @property
+    def chosen_engine(self) -> EngineName:
+        """The engine that is named, or the first that has the variant."""
+        return ENGINES[self.variant][0] if self.engine == "auto" else self.engine
+
+    @model_validator(mode="after")
+    def _engine_has_the_variant(self) -> "BM25Section":
+        if self.chosen_engine not in ENGINES[self.variant]:
+            raise InvalidSettingError(
+                f"weights.bm25.engine: {self.engine} has no variant {self.variant}",
+                f"set weights.bm25.engine to {ENGINES[self.variant][0]}, or leave it at auto",
+            )
+        return self
 
 
 class TeacherSection(Section):

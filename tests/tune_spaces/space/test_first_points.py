@@ -34,6 +34,13 @@ def test_infonce_comes_twice_with_two_seeds_then_the_paper():
     assert (bm25.bm25.variant, bm25.bm25.terms) == ("official", "subwords")
 
 
+def test_the_papers_bm25_is_tried_whatever_engine_the_configuration_names():
+    found = configs(BOTH, weights={"bm25": {"engine": "rank_bm25"}})
+    assert (found[2].weights.bm25.variant, found[2].weights.bm25.chosen_engine) == (
+        "official", "fast",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("space", "sections", "estimators"),
     [
