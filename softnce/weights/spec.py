@@ -30,7 +30,8 @@ class EstimatorSpec:
             name that ends in / is all of a section.
         weights: how its relevance becomes weights, where Eq. 4 does not apply: a function of the
             relevance (q, c) and the answers (q,).
-        share: in a mixture, unless the configuration says otherwise; None: it cannot be mixed.
+        share: in a mixture, unless the configuration says otherwise; 0: it may be mixed, and has a
+            setting ``weights/mixture/<name>``; None: it cannot be.
         combines: whether it mixes the others.
         words: what ``softnce weights`` calls it and its variants, where texts are all it takes.
         from_texts: address of the function that makes it for ``softnce weights``, from one of the
@@ -47,7 +48,7 @@ class EstimatorSpec:
     training: str = ""
     trained_by: tuple[str, ...] = ()
     weights: Formula | None = None
-    share: float | None = 0.0
+    share: float | None = None
     combines: bool = False
     words: tuple[str, ...] = ()
     from_texts: str = ""

@@ -43,6 +43,7 @@ _ROWS = (
         inputs=("simcse-tokens",),
         training="softnce.inputs.frozen_models:SIMCSE",
         trained_by=("weights/simcse/",),
+        share=0.0,
         cost="a product of vectors",
     ),
     EstimatorSpec(
@@ -65,6 +66,7 @@ _ROWS = (
                 ),
             ),
         ),
+        share=0.0,
         words=("duplicates",),
         from_texts="softnce.diagnostics.requested:duplicates",
         cost="a comparison of numbers",
@@ -73,6 +75,7 @@ _ROWS = (
         name=OWN,
         label="the trained encoder's own similarities",
         summary="the encoder in training itself: the paper's trained model as its code does it",
+        share=0.0,
     ),
     EstimatorSpec(
         name=MIXTURE,
@@ -80,7 +83,6 @@ _ROWS = (
         summary="several of the others, by shares that can be searched",
         build="softnce.inputs.estimators:mixture",
         section="mixture",
-        share=None,
         combines=True,
         cost="its parts",
     ),

@@ -50,11 +50,11 @@ def test_each_setting_of_loss_and_weights_is_read_by_some_row():
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_each_row_gives_a_loss_with_a_gradient(name):
-    logits = torch.randn(4, 6, requires_grad=True)
+    draw = torch.Generator().manual_seed(5)
+    logits = torch.randn(4, 6, generator=draw).requires_grad_()
+    relevance = torch.eye(4, 6) + 0.4 * torch.rand(4, 6, generator=draw)
     config = validated({"data": {"path": "pairs"}, "loss": {"name": name}})
-    found = outcome(
-        logits, torch.rand(4, 6), torch.arange(4), loss=config.loss, weights=config.weights
-    )
+    found = outcome(logits, relevance, torch.arange(4), loss=config.loss, weights=config.weights)
     found.loss.backward()
     assert found.loss.isfinite()
     assert logits.grad.abs().sum() > 0
