@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from softnce.data.pairs import PairSet, read_pairs
-from softnce.inputs.prepare import Prepared
+from softnce.inputs.prepared import Prepared
 from softnce.ragged import save_arrays
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "csn-python-mini"

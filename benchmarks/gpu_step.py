@@ -35,7 +35,8 @@ from st_steps import trainer_seconds
 from transformers.utils.logging import disable_progress_bar
 
 from softnce.config.file import validated, with_overrides
-from softnce.inputs.prepare import Prepared, prepare
+from softnce.inputs.prepare import prepare
+from softnce.inputs.prepared import Prepared
 from softnce.training import loop
 from softnce.training.gather import Workers
 

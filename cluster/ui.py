@@ -6,7 +6,7 @@ import sys
 
 from softnce.errors import ConfigError, SetupError
 from tune_spaces.study.folder import find_study
-from tune_spaces.tracking.tracking import own_uri, relocate
+from tune_spaces.tracking.store import own_uri, relocate
 
 
 def store_uri(study: str | None) -> str:

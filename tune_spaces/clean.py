@@ -50,23 +50,23 @@ class Needless:
     files: Sequence[Path] | None = None
 
 
-def needless_of_study(job: StudyContext) -> list[Needless]:
+def needless_of_study(context: StudyContext) -> list[Needless]:
     """List what a study that nobody is searching does not need any more.
 
     Raises:
         SetupError: a living search holds the study.
     """
-    study = job.folder.stored_study()
+    study = context.folder.stored_study()
     require_free(study)
-    root = job.folder.root
-    found = [_needless(root / "ray", "Ray Tune's own notes; a study goes on from its ledger")]
+    root = context.folder.root
+    found = [_needless(root / "ray", "Ray Tune's own notes; a study goes on from its trial store")]
     for pattern in _RUNS_OF_TRAIN:
         found += [_needless(one, "Ray Train's own notes") for one in root.glob(pattern)]
     for pattern in _LEFTOVERS:
         found += [_needless(one, "torn by an interruption") for one in root.glob(pattern)]
-    torn = torn_exports(job.folder.champion)
+    torn = torn_exports(context.folder.champion)
     found += [_needless(one, "torn by an interruption") for one in torn]
-    found += [_needless(*one) for one in _of_trials(job, TrialStore(study, job.space))]
+    found += [_needless(*one) for one in _of_trials(context, TrialStore(study, context.space))]
     return [one for one in found if one.size]
 
 
@@ -161,15 +161,17 @@ def shown_size(size: int) -> str:
     return f"{size} bytes"
 
 
-def _of_trials(job: StudyContext, ledger: TrialStore) -> Iterator[tuple[Path, str]]:
+def _of_trials(context: StudyContext, trial_store: TrialStore) -> Iterator[tuple[Path, str]]:
     """Yield weights and optimizer states of trials that will not go on."""
-    ended = [one for one in ledger.trials() if one.state != TrialState.RUNNING]
+    ended = [one for one in trial_store.trials() if one.state != TrialState.RUNNING]
     ranked = sorted(ended, key=lambda one: one.value or 0.0, reverse=True)
     complete = [one for one in ranked if one.state == TrialState.COMPLETE]
-    kept = {one.user_attrs["key"] for one in complete[: job.config.search.keep_top]}
+    kept = {one.user_attrs["key"] for one in complete[: context.config.search.keep_top]}
     for trial in ended:
         key = trial.user_attrs["key"]
-        yield from _of_trial(job.folder, key, is_kept=key in kept or _is_champion(job.folder, key))
+        yield from _of_trial(
+            context.folder, key, is_kept=key in kept or _is_champion(context.folder, key)
+        )
 
 
 def _of_trial(folder: StudyFolder, key: str, *, is_kept: bool) -> Iterator[tuple[Path, str]]:

@@ -104,13 +104,13 @@ def report(
     from tune_spaces.tune.callbacks import tracker_of
 
     session.quiet_environment()
-    job = stored_study_context(study, terminal())
-    logbook.log_to(job.folder.log)
-    tracker = tracker_of(job)
+    context = stored_study_context(study, terminal())
+    logbook.log_to(context.folder.log)
+    tracker = tracker_of(context)
     if push:
-        sent = reports.push(job, tracker)
+        sent = reports.push(context, tracker)
         say(f"sent {sent} events" if sent else "MLflow has everything")
-    reports.show(job, tracker)
+    reports.show(context, tracker)
 
 
 def logs(

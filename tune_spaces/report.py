@@ -9,22 +9,22 @@ from tune_spaces.study.fingerprint import stored_size
 from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdict import Row, champion, rows, verdict
-from tune_spaces.tracking.tracking import Tracker
+from tune_spaces.tracking.tracker import Tracker
 
 _PUSH_TIMEOUT_S = 120.0
 
 
-def show(job: StudyContext, tracker: Tracker) -> None:
+def show(context: StudyContext, tracker: Tracker) -> None:
     """Print the table and the verdict of a study, and how many events wait for MLflow."""
-    table, sentence = _concluded(job, TrialStore(job.folder.stored_study(), job.space))
-    console = job.console
-    console.print(results_table(table, champion(table), job.config.search.metric))
+    table, sentence = _concluded(context, TrialStore(context.folder.stored_study(), context.space))
+    console = context.console
+    console.print(results_table(table, champion(table), context.config.search.metric))
     console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
     refused = tracker.refused()
     if refused:
         console.print(
             f"{refused} events were refused and lie in "
-            f"{job.folder.root / 'tracking.refused.jsonl'}, with the reasons",
+            f"{context.folder.root / 'tracking.refused.jsonl'}, with the reasons",
             style="yellow",
             soft_wrap=True,
         )
@@ -32,13 +32,13 @@ def show(job: StudyContext, tracker: Tracker) -> None:
     if waiting:
         console.print(
             f"{waiting} events have not reached MLflow: softnce report "
-            f"{job.folder.root} --push sends them",
+            f"{context.folder.root} --push sends them",
             style="yellow",
             soft_wrap=True,
         )
 
 
-def push(job: StudyContext, tracker: Tracker) -> int:
+def push(context: StudyContext, tracker: Tracker) -> int:
     """Send MLflow the events that wait in the study's folder, in order.
 
     Returns:
@@ -50,25 +50,28 @@ def push(job: StudyContext, tracker: Tracker) -> int:
     waiting = tracker.waiting()
     if not waiting:
         return EXIT_OK
-    study = job.folder.stored_study()
-    ledger = TrialStore(study, job.space)
+    study = context.folder.stored_study()
+    trial_store = TrialStore(study, context.space)
     with held(study):
-        _, sentence = _concluded(job, ledger)
+        _, sentence = _concluded(context, trial_store)
         tracker.connect()
         tracker.open({})
-        is_complete = ledger.ended() >= job.config.search.trials
+        is_complete = trial_store.ended() >= context.config.search.trials
         state = "complete" if is_complete else "interrupted"
         left = tracker.close(state, sentence, timeout_s=_PUSH_TIMEOUT_S)
     if left:
         raise SetupError(
-            f"{job.folder.root}: {left} events still wait; MLflow did not take them within "
+            f"{context.folder.root}: {left} events still wait; MLflow did not take them within "
             f"{_PUSH_TIMEOUT_S:g} s",
             "see softnce logs, then push again",
         )
     return waiting
 
 
-def _concluded(job: StudyContext, ledger: TrialStore) -> tuple[Sequence[Row], str]:
-    table = rows(ledger.trials(), job.space)
-    sentence = verdict(table, job.config.search.metric, stored_size(job.folder.root))
-    return table, sentence if ledger.ended() >= job.config.search.trials else f"So far: {sentence}"
+def _concluded(context: StudyContext, trial_store: TrialStore) -> tuple[Sequence[Row], str]:
+    table = rows(trial_store.trials(), context.space)
+    sentence = verdict(table, context.config.search.metric, stored_size(context.folder.root))
+    return (
+        table,
+        sentence if trial_store.ended() >= context.config.search.trials else f"So far: {sentence}",
+    )

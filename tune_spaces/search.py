@@ -3,10 +3,10 @@
 Called again on the same folder it continues: nothing that has ended is trained again.
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -18,14 +18,14 @@ from softnce.data.mining.mine import mine
 from softnce.data.mining.sources import named_paths
 from softnce.data.pairs import PairSet, read_pairs
 from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError
-from softnce.export import export, torn_exports
-from softnce.inputs.prepare import Prepared, prepare
-from softnce.training.checkpoint import best_checkpoint, load_weights
+from softnce.inputs.prepare import prepare
+from softnce.inputs.prepared import Prepared
 from softnce.training.logging_setup import log_to
 from softnce.training.resource_errors import explained
-from softnce.whole_files import write_text
+from tune_spaces.champion import export_champion
 from tune_spaces.display import Display, headline, results_table
 from tune_spaces.ray_session import session
+from tune_spaces.ray_session.capacity import concurrency
 from tune_spaces.ray_session.nodes import require_kept, require_shared
 from tune_spaces.signals import Signals
 from tune_spaces.space.first_points import first_points
@@ -37,10 +37,13 @@ from tune_spaces.study.folder import StudyFolder, require_own, study_folder
 from tune_spaces.study.retention import tidy
 from tune_spaces.study.study_lock import Lease, held
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import Row, all_failed, champion, described, rows, verdict
-from tune_spaces.tracking.tracking import Tracker
+from tune_spaces.study.verdict import Row, all_failed, champion, rows, verdict
+from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.tune.callbacks import MLflowWatcher, Tidier, tracker_of
 from tune_spaces.tune.train_frozen import frozen_models, with_model
+
+if TYPE_CHECKING:
+    from tune_spaces.tune.searcher import StopSwitch
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,25 @@ class SearchResult:
     champion: Row | None
     verdict: str
     exit_code: int
+
+
+@dataclass(frozen=True)
+class _HeldStudy:
+    """A study in the hands of this process, from its prepared inputs to its champion.
+
+    Attributes:
+        context: configuration, folder, space and console.
+        prepared: the trials' shared inputs.
+        trial_store: the study's memory.
+        tracker: tells MLflow.
+        lease: shows that no other search holds the study.
+    """
+
+    context: StudyContext
+    prepared: Prepared
+    trial_store: TrialStore
+    tracker: Tracker
+    lease: Lease
 
 
 def search(
@@ -88,68 +110,70 @@ def search(
         return _study(StudyContext(config, folder, space, console or terminal(), signals))
 
 
-def _study(job: StudyContext) -> SearchResult:
+def _study(context: StudyContext) -> SearchResult:
     """Check what must be so before data are read, and go on."""
-    require_own(job.folder)
-    require_cache(job.folder.cache(job.config), job.folder.root)
-    require_kept(job.folder.root)
+    require_own(context.folder)
+    require_cache(context.folder.cache(context.config), context.folder.root)
+    require_kept(context.folder.root)
     session.require_reachable()
-    with session.with_room(job.config):
-        job.signals.renew()
-        return _with_room(job)
+    with session.with_room(context.config):
+        context.signals.renew()
+        return _with_room(context)
 
 
-def _with_room(job: StudyContext) -> SearchResult:
+def _with_room(context: StudyContext) -> SearchResult:
     """Read, prepare, run and conclude."""
-    config, console = job.config, job.console
-    if both_alpha_and_beta_are_free(job.space):
+    config, console = context.config, context.console
+    if both_alpha_and_beta_are_free(context.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
-    pairs = None if config.data.path is None else _read(job)  # before anything is written
-    log_to(job.folder.log)
-    tracker = tracker_of(job)
+    pairs = None if config.data.path is None else _read(context)  # before anything is written
+    log_to(context.folder.log)
+    tracker = tracker_of(context)
     tracker.connect()
     if pairs is None:
-        pairs = _mined(job)
-    require_same(job.folder, config, pairs.digest)
-    study = job.folder.optuna_study()
-    with held(study) as hold:  # already while the cache is filled, which nobody may clean then
-        prepared = _prepared(job, pairs)
-        return _searched(job, prepared, (TrialStore(study, job.space), tracker), hold)
+        pairs = _mined(context)
+    require_same(context.folder, config, pairs.digest)
+    study = context.folder.optuna_study()
+    with held(study) as lease:  # already while the cache is filled, which nobody may clean then
+        prepared = _prepared(context, pairs)
+        trial_store = TrialStore(study, context.space)
+        return _searched(_HeldStudy(context, prepared, trial_store, tracker, lease))
 
 
-def _prepared(job: StudyContext, pairs: PairSet) -> Prepared:
+def _prepared(context: StudyContext, pairs: PairSet) -> Prepared:
     """Fill the cache, and check that the study still starts at the same weights."""
-    config, cache = job.config, job.folder.cache(job.config)
-    open_cache(cache, job.folder.root)
-    prepared = prepare(config, pairs, cache, tell=job.console.print, models=job.space.models())
-    require_same_weights(job.folder, prepared.weights)
-    store_size(job.folder.root, valid=prepared.valid)
+    config, cache = context.config, context.folder.cache(context.config)
+    open_cache(cache, context.folder.root)
+    prepared = prepare(
+        config, pairs, cache, tell=context.console.print, models=context.space.models()
+    )
+    require_same_weights(context.folder, prepared.weights)
+    store_size(context.folder.root, valid=prepared.valid)
     return prepared
 
 
-def _searched(
-    job: StudyContext, prepared: Prepared, books: tuple[TrialStore, Tracker], hold: Lease
-) -> SearchResult:
+def _searched(held_study: _HeldStudy) -> SearchResult:
     """Run what is left of a study that this process holds, and conclude."""
-    settings, (ledger, tracker) = job.config.search, books
-    ledger.enqueue_once(first_points(job.space, settings.always_try, settings.noise_seed))
-    tracker.open(
+    context, trial_store = held_study.context, held_study.trial_store
+    settings = context.config.search
+    trial_store.enqueue_once(first_points(context.space, settings.always_try, settings.noise_seed))
+    held_study.tracker.open(
         {
-            "softnce.data": prepared.data,
-            "softnce.config": to_yaml(job.config)[:4000],
+            "softnce.data": held_study.prepared.data,
+            "softnce.config": to_yaml(context.config)[:4000],
             "softnce.ray_job": session.submission_id() or "",
         }
     )
     code = EXIT_OK
-    if ledger.ended() < settings.trials:
-        code = _run(job, prepared, books, hold)
-    hold.require()
-    return _concluded(job, prepared, books, code)
+    if trial_store.ended() < settings.trials:
+        code = _run(held_study)
+    held_study.lease.require()
+    return _concluded(held_study, code)
 
 
-def _read(job: StudyContext) -> PairSet:
-    data = job.config.data
-    job.console.print(f"reading {data.path}", soft_wrap=True)
+def _read(context: StudyContext) -> PairSet:
+    data = context.config.data
+    context.console.print(f"reading {data.path}", soft_wrap=True)
     return read_pairs(
         Path(str(data.path)).expanduser(),
         columns={str(name): column for name, column in (data.columns or {}).items()} or None,
@@ -160,57 +184,63 @@ def _read(job: StudyContext) -> PairSet:
     )
 
 
-def _mined(job: StudyContext) -> PairSet:
+def _mined(context: StudyContext) -> PairSet:
     """Mine the study's own pairs, once: later they are read, whatever was installed since."""
-    data = job.config.data
-    if not (job.folder.mined / "mining.json").exists():
-        with phase_progress(job.console) as progress:
+    data = context.config.data
+    if not (context.folder.mined / "mining.json").exists():
+        with phase_progress(context.console) as progress:
             report = mine(
                 named_paths(data.mine),
-                job.folder.mined,
+                context.folder.mined,
                 language=data.language or "python",
                 max_pairs=data.max_pairs,
                 seed=data.seed,
                 progress=progress,
             )
-        job.console.print(
+        context.console.print(
             f"mined {sum(report.pairs.values()):,} pairs from {report.files:,} files "
             f"in {report.seconds:.0f} s"
         )
-    return read_pairs(job.folder.mined)
+    return read_pairs(context.folder.mined)
 
 
-def _run(
-    job: StudyContext, prepared: Prepared, books: tuple[TrialStore, Tracker], hold: Lease
-) -> int:
+def _run(study: _HeldStudy) -> int:
     """Train trials until enough have ended or the search is stopped."""
-    config, console, (ledger, tracker) = job.config, job.console, books
-    console.print(headline(config, job.folder.name), soft_wrap=True)
-    with session.connected(job.folder.log) as capacity:
-        at_once = session.concurrency(config, capacity)
-        require_shared(job.folder.root)
-        from tune_spaces.tune.run import Desk, tune_study
+    context, config = study.context, study.context.config
+    context.console.print(headline(config, context.folder.name), soft_wrap=True)
+    with session.connected(context.folder.log) as capacity:
+        at_once = concurrency(config, capacity)
+        require_shared(context.folder.root)
         from tune_spaces.tune.searcher import StopSwitch
 
         switch = StopSwitch(config.search.time_budget_s)
-        display = Display(
-            console,
-            trials=config.search.trials,
-            done=ledger.ended(),
-            epochs=config.optim.epochs,
-            best=_best_so_far(job, ledger),
-        )
-        watchers = [MLflowWatcher(tracker), Tidier(job, ledger), display]
-        with job.signals.handed_to(switch.press), hold.handed_to(switch.cut_off):
-            for model in frozen_models(job.space):
-                prepared = with_model(model, job, prepared, tracker, switch.is_pressed)
-            with display:
-                tune_study(job, prepared, Desk(ledger, switch, watchers), at_once=at_once)
-        hold.require()
+        with context.signals.handed_to(switch.press), study.lease.handed_to(switch.cut_off):
+            _run_trials(study, switch, at_once)
+        study.lease.require()
         if switch.reason:
-            _tell_stop(console, switch.reason, switch.exit_code)
+            _tell_stop(context.console, switch.reason, switch.exit_code)
             return switch.exit_code
         return EXIT_OK
+
+
+def _run_trials(study: _HeldStudy, switch: "StopSwitch", at_once: int) -> None:
+    """Train the frozen models that are missing, then the trials."""
+    from tune_spaces.tune.run import Participants, tune_study
+
+    context, trial_store, prepared = study.context, study.trial_store, study.prepared
+    for model in frozen_models(context.space):
+        prepared = with_model(model, context, prepared, study.tracker, switch.is_pressed)
+    display = Display(
+        context.console,
+        trials=context.config.search.trials,
+        done=trial_store.ended(),
+        epochs=context.config.optim.epochs,
+        best=_best_so_far(context, trial_store),
+    )
+    watchers = [MLflowWatcher(study.tracker), Tidier(context, trial_store), display]
+    with display:
+        participants = Participants(trial_store, switch, watchers)
+        tune_study(context, prepared, participants, at_once=at_once)
 
 
 def _tell_stop(console: Console, reason: str, code: int) -> None:
@@ -220,38 +250,36 @@ def _tell_stop(console: Console, reason: str, code: int) -> None:
         console.print(f"stopped: {reason}", style="red", soft_wrap=True)
 
 
-def _best_so_far(job: StudyContext, ledger: TrialStore) -> float:
-    best = champion(rows(ledger.trials(), job.space))
+def _best_so_far(context: StudyContext, trial_store: TrialStore) -> float:
+    best = champion(rows(trial_store.trials(), context.space))
     return 0.0 if best is None or best.value is None else best.value
 
 
-def _concluded(
-    job: StudyContext, prepared: Prepared, books: tuple[TrialStore, Tracker], code: int
-) -> SearchResult:
+def _concluded(study: _HeldStudy, code: int) -> SearchResult:
     """Export the champion, close the log, and show the table."""
-    ledger, tracker = books
-    table = rows(ledger.trials(), job.space)
+    context, tracker = study.context, study.tracker
+    table = rows(study.trial_store.trials(), context.space)
     best = champion(table)
-    metric = job.config.search.metric
-    sentence = verdict(table, metric, prepared.valid)
+    metric = context.config.search.metric
+    sentence = verdict(table, metric, study.prepared.valid)
     if code != EXIT_OK:
         sentence = f"So far: {sentence}"
-    tidy(job, table)
+    tidy(context, table)
     if best is not None:
-        _export_champion(job, prepared, best, sentence)
-        tracker.champion(best.key, job.folder.champion, to_yaml(best.config))
+        export_champion(context, study.prepared, best, sentence)
+        tracker.champion(best.key, context.folder.champion, to_yaml(best.config))
     left = tracker.close("complete" if code == EXIT_OK else "interrupted", sentence)
     if code == EXIT_OK and all_failed(table):
         code = RunError.exit_code
-    study = SearchResult(job.folder, table, best, sentence, code)
-    tell_result(job.console, study, metric)
+    result = SearchResult(context.folder, table, best, sentence, code)
+    tell_result(context.console, result, metric)
     if left:
-        job.console.print(
-            f"{left} events wait in {job.folder.root / 'tracking.jsonl'} until MLflow "
+        context.console.print(
+            f"{left} events wait in {context.folder.root / 'tracking.jsonl'} until MLflow "
             "is back; the same command sends them, or softnce report --push",
             style="yellow",
         )
-    return study
+    return result
 
 
 def tell_result(console: Console, study: SearchResult, metric: str) -> None:
@@ -259,29 +287,3 @@ def tell_result(console: Console, study: SearchResult, metric: str) -> None:
     console.print()
     console.print(results_table(study.table, study.champion, metric))
     console.print(f"\n{study.verdict}", highlight=False, soft_wrap=True)
-
-
-def _export_champion(job: StudyContext, prepared: Prepared, best: Row, sentence: str) -> None:
-    """Write the champion's best weights as a model folder, unless it lies there already."""
-    folder = job.folder.champion
-    marker = job.folder.root / "champion.txt"
-    if (folder / "config.yaml").exists() and marker.exists() and marker.read_text() == best.key:
-        return
-    checkpoint = best_checkpoint(job.folder.trial(best.key))
-    if checkpoint is None:
-        trial = job.folder.trial(best.key)
-        raise RunError(f"{trial}: the champion's checkpoint is missing or damaged")
-    encoder = prepared.encoder(best.config.encoder, seed=best.config.optim.seed)
-    encoder.model.load_state_dict(load_weights(checkpoint))
-    metric = job.config.search.metric
-    card = {
-        "study": job.folder.name,
-        "trial": best.key,
-        metric: f"{best.value:.4f} on {prepared.valid} validation queries",
-        "loss": described(best.config),
-        "verdict": sentence,
-    }
-    export(encoder, folder, card, {"config.yaml": to_yaml(best.config)})
-    write_text(marker, best.key)
-    for torn in torn_exports(folder):
-        shutil.rmtree(torn, ignore_errors=True)

@@ -145,7 +145,8 @@ def mlflow(config: Config | None) -> Iterator[CheckResult]:
     if uri is None:
         yield ok("MLflow", "no server: each study keeps its own mlflow.db, written by the search")
         return
-    from tune_spaces.tracking.tracking import Store, Tracker, without_secret
+    from tune_spaces.tracking.store import Store, without_secret
+    from tune_spaces.tracking.tracker import Tracker
 
     shown = without_secret(uri)
     with tempfile.TemporaryDirectory() as folder:

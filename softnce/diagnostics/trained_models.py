@@ -11,12 +11,8 @@ from softnce.config.file import load_config
 from softnce.encoders.encoder import Encoder
 from softnce.errors import ConfigError
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
-from softnce.inputs.prepare import (
-    Prepared,
-    build_encoder,
-    token_tables_name,
-    tokenizer_name,
-)
+from softnce.inputs.prepare import token_tables_name, tokenizer_name
+from softnce.inputs.prepared import Prepared, build_encoder
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -15,7 +15,6 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.v2.api.callback import UserCallback
 
 from softnce.config.config import Config
-from softnce.config.file import validated
 from softnce.distributed.placement_groups import (
     NamedPlacementGroups,
     has_its_workers,
@@ -23,7 +22,7 @@ from softnce.distributed.placement_groups import (
 )
 from softnce.distributed.run_channel import RunChannel, StopToken
 from softnce.errors import DataError, RunError, SetupError, SoftnceError
-from softnce.inputs.prepare import prepared_from
+from softnce.inputs.prepared import Prepared
 from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.gather import Workers
 from softnce.training.logging_setup import TRIAL_LOG, log_to
@@ -37,11 +36,11 @@ _WORKER_FAILURES = 2  # restarts of the worker group inside one run
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One run, as it is sent to another process.
+    """One run, as it is pickled for another process, where nothing is validated again.
 
     Attributes:
         name: of the Train run: train-t0007.
-        config: the resolved configuration.
+        config: of the run.
         prepared: the shared inputs.
         folder: where the run's checkpoints and log are.
         frozen: teacher or simcse, whose vectors of the training set are cached in the end; empty
@@ -49,15 +48,10 @@ class Assignment:
     """
 
     name: str
-    config: Mapping[str, Any]
-    prepared: Mapping[str, Any]
-    folder: str
+    config: Config
+    prepared: Prepared
+    folder: Path
     frozen: str = ""
-
-    @property
-    def resolved(self) -> Config:
-        """The configuration, validated."""
-        return validated(self.config)
 
 
 def fit(assignment: Assignment, run_channel: Any) -> None:  # noqa: ANN401  (an actor handle)
@@ -66,7 +60,7 @@ def fit(assignment: Assignment, run_channel: Any) -> None:  # noqa: ANN401  (an 
     Raises:
         ray.train.TrainingFailedError: the workers failed more often than is tolerated.
     """
-    resources = assignment.resolved.resources
+    resources = assignment.config.resources
     gpus = resources.gpus_per_worker
     per_worker = {"CPU": resources.cpus_per_worker} | ({"GPU": gpus} if gpus else {})
     trainer = TorchTrainer(
@@ -78,11 +72,11 @@ def fit(assignment: Assignment, run_channel: Any) -> None:  # noqa: ANN401  (an 
         ),
         run_config=RunConfig(
             name=assignment.name,
-            storage_path=str(Path(assignment.folder) / "train"),
+            storage_path=str(assignment.folder / "train"),
             failure_config=FailureConfig(max_failures=_WORKER_FAILURES, controller_failure_limit=3),
             callbacks=[
                 ReportRelay(run_channel),
-                NamedPlacementGroups(Path(assignment.folder), run_channel),
+                NamedPlacementGroups(assignment.folder, run_channel),
             ],
         ),
     )
@@ -100,7 +94,7 @@ class Running:
     def __init__(self, assignment: Assignment, run_channel: Any) -> None:  # noqa: ANN401
         self._assignment, self._run_channel = assignment, run_channel
         self._error: BaseException | None = None
-        remove_placement_groups(Path(assignment.folder))  # of an owner that was killed
+        remove_placement_groups(assignment.folder)  # of an owner that was killed
         self._thread = threading.Thread(target=self._fit, daemon=True, name=assignment.name)
         self._thread.start()
 
@@ -137,7 +131,7 @@ class Running:
         A run that still waits for its workers, or whose workers do not answer, is cut off.
         """
         self.request_stop()
-        folder = Path(self._assignment.folder)
+        folder = self._assignment.folder
         if has_its_workers(folder):
             self._thread.join(_STOP_GRACE_S)
         while self._thread.is_alive() and remove_placement_groups(folder):
@@ -206,12 +200,12 @@ def _work(assignment: Assignment, workers: Workers, stop_token: StopToken) -> No
 
     Training runs on while a report travels, but never more than an epoch ahead of its owner.
     """
-    config, folder = assignment.resolved, Path(assignment.folder)
+    config, folder = assignment.config, assignment.folder
     if workers.agree([float(stop_token.is_to_stop())])[0]:
         return
     for report in epochs(
         config,
-        prepared_from(assignment.prepared),
+        assignment.prepared,
         folder,
         workers=workers,
         device=device_of(config),
@@ -224,14 +218,14 @@ def _work(assignment: Assignment, workers: Workers, stop_token: StopToken) -> No
         if workers.agree([float(stop_token.is_to_stop())])[0]:
             return
     if assignment.frozen and workers.rank == 0:
-        cache_vectors(assignment.frozen, config, prepared_from(assignment.prepared), folder)
+        cache_vectors(assignment.frozen, config, assignment.prepared, folder)
 
 
 def begin_work(assignment: Assignment, rank: int = 0) -> None:
     """Set a process up for a run: its log and its cores."""
-    folder = Path(assignment.folder)
+    folder = assignment.folder
     log_to(folder / (TRIAL_LOG if rank == 0 else f"trial-worker{rank}.log"))
-    use_threads(assignment.resolved)
+    use_threads(assignment.config)
 
 
 def failure(error: SoftnceError) -> Report:

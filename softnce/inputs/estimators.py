@@ -9,7 +9,7 @@ import torch
 
 from softnce.config.sections.method import BM25Section, WeightsSection
 from softnce.formula import resolved
-from softnce.inputs.prepare import Prepared
+from softnce.inputs.prepared import Prepared
 from softnce.ragged import Ragged
 from softnce.weights.bm25 import BM25Estimator
 from softnce.weights.docstrings import ThroughDocstrings

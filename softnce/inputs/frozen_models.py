@@ -15,7 +15,8 @@ from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.config.sections.method import LossSection
 from softnce.formula import resolved
-from softnce.inputs.prepare import Prepared, TokenKind, simcse_encoder
+from softnce.inputs.prepare import TokenKind, simcse_encoder
+from softnce.inputs.prepared import Prepared
 from softnce.losses.table import BASELINE
 from softnce.weights.cache import cache_key
 from softnce.weights.table import ESTIMATORS

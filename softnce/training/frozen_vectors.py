@@ -7,7 +7,7 @@ import numpy as np
 from softnce.config.config import Config
 from softnce.errors import RunError
 from softnce.inputs.frozen_models import FROZEN_MODELS
-from softnce.inputs.prepare import Prepared
+from softnce.inputs.prepared import Prepared
 from softnce.ragged import save_arrays
 from softnce.training.checkpoint import best_checkpoint, load_weights
 from softnce.training.loop import device_of

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from softnce.config.config import Config
 from softnce.data.batching import epoch_batches, negative_rows
 from softnce.inputs.estimators import build_estimator
-from softnce.inputs.prepare import Prepared
+from softnce.inputs.prepared import Prepared
 from softnce.training.step import Batch, Objective
 from softnce.weights.weighting import Estimator, require_finite, standardised
 

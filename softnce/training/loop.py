@@ -19,7 +19,7 @@ from softnce.config.config import Config
 from softnce.config.sections.training import OptimSection
 from softnce.encoders.encoder import Encoder
 from softnce.errors import DataError, RunError
-from softnce.inputs.prepare import Prepared
+from softnce.inputs.prepared import Prepared
 from softnce.losses.table import BASELINE
 from softnce.ragged import ragged
 from softnce.training.checkpoint import (
@@ -103,26 +103,18 @@ def epochs(
         SetupError: the disk is full.
     """
     with explained(config, folder):
-        place = workers, device or torch.device("cpu")
-        yield from _epochs(config, prepared, folder, place, should_stop)
+        _settle(config.optim)
+        run = _started(config, prepared, folder, workers, device or torch.device("cpu"))
+        yield from _epochs(run, should_stop)
 
 
-def _epochs(
-    config: Config,
-    prepared: Prepared,
-    folder: Path,
-    place: tuple[Workers, torch.device],
-    should_stop: Callable[[], bool],
-) -> Iterator[Report]:
-    workers, device = place
-    _settle(config.optim)
-    run = _started(config, prepared, folder, workers, device)
-    before = list(run.history)
-    if run.epoch >= config.optim.epochs:
+def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
+    before, whole = list(run.history), run.config.optim.epochs
+    if run.epoch >= whole:
         yield {**run.history[-1], "before": before[:-1]}
         return
     batches = loader_of(run)
-    while run.epoch < config.optim.epochs:
+    while run.epoch < whole:
         began = time.perf_counter()
         _draw_anew(run)
         report = _one_epoch(run, batches, should_stop)
@@ -132,8 +124,8 @@ def _epochs(
         report["seconds"] = time.perf_counter() - began
         _judge(run, report)
         run.history.append(report)
-        if workers.rank == 0:
-            save_checkpoint(folder, _snapshot(run))
+        if run.workers.rank == 0:
+            save_checkpoint(run.folder, _snapshot(run))
         _log_epoch(report)
         yield {**report, "before": before} if before else report
         before = []

@@ -2,7 +2,7 @@
 
 from softnce.encoders.encoder import Encoder
 from softnce.evaluation.ranking import ranks, retrieval_metrics
-from softnce.inputs.prepare import Prepared
+from softnce.inputs.prepared import Prepared
 
 
 def evaluate(encoder: Encoder, prepared: Prepared, *, split: str) -> dict[str, float]:

@@ -12,7 +12,7 @@ import yaml
 from mlflow import MlflowClient
 from optuna.trial import TrialState
 
-from tune_spaces.tracking.tracking import own_uri
+from tune_spaces.tracking.store import own_uri
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow]
 

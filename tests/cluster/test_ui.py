@@ -14,7 +14,8 @@ import pytest
 
 from softnce.errors import ConfigError
 from tune_spaces.study.folder import find_study
-from tune_spaces.tracking.tracking import Store, Tracker, own_uri
+from tune_spaces.tracking.store import Store, own_uri
+from tune_spaces.tracking.tracker import Tracker
 
 
 @pytest.fixture

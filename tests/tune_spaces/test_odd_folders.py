@@ -57,12 +57,12 @@ def ended(tmp_path_factory):
     require_same(folder, CONFIG, "abc")
     store_size(folder.root, valid=100)
     space = search_space(CONFIG)
-    ledger = TrialStore(folder.optuna_study(), space)
-    ledger.enqueue_once(first_points(space, "infonce", 1))
+    trial_store = TrialStore(folder.optuna_study(), space)
+    trial_store.enqueue_once(first_points(space, "infonce", 1))
     for value in (0.3, 0.4):
-        proposal = ledger.ask()
-        ledger.report(proposal.key, 1, value)
-        ledger.tell(proposal.key, "complete", value)
+        proposal = trial_store.ask()
+        trial_store.report(proposal.key, 1, value)
+        trial_store.tell(proposal.key, "complete", value)
     begin = {"kind": "begin", "key": "t0000", "name": "t0000-infonce", "params": {}, "tags": {}}
     EventLog(folder.root).append(begin)
     return folder.root
@@ -132,9 +132,9 @@ def test_a_damaged_study_is_named_with_what_mends_it(study, damage, words):
 
 
 def reported(study):
-    job = stored_study_context(str(study), Console(file=io.StringIO()))
-    show(job, tracker_of(job))
-    return job.console.file.getvalue()
+    context = stored_study_context(str(study), Console(file=io.StringIO()))
+    show(context, tracker_of(context))
+    return context.console.file.getvalue()
 
 
 def refused(said, words):

@@ -14,7 +14,7 @@ from softnce.config.file import validated
 from softnce.data.pairs import read_pairs
 from softnce.evaluation.ranking import mrr, ranks
 from tune_spaces.search import search
-from tune_spaces.tracking.tracking import own_uri
+from tune_spaces.tracking.store import own_uri
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

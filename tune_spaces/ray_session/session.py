@@ -1,35 +1,26 @@
-"""Ray for one search: started quietly, closed to strangers, measured before anything runs."""
+"""Ray for one search: started quietly, closed to strangers, left as it was found."""
 
 import json
 import logging
-import math
 import os
 import re
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
-import psutil
 
 from softnce.config.config import Config
-from softnce.config.sections.study import ResourcesSection
 from softnce.errors import SetupError
 from softnce.training.logging_setup import log_to
+from tune_spaces.ray_session.capacity import Capacity, concurrency, require_possible
 from tune_spaces.ray_session.local_cluster import closed_to_strangers, require_known_mode
 
 log = logging.getLogger(__name__)
 DRIVER_CPUS = "SOFTNCE_DRIVER_CPUS"  # reserved for this process by who submitted it as a job
-_CONTAINER_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
-_STORE_SHARE = 0.3  # of the free memory, which Ray gives its object store, if no more than
-_STORE_GB = 2.0 if sys.platform == "darwin" else 10.0
 _JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # Ray's own, in the entrypoint of a job
 _ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default holds each report up for seconds
@@ -46,34 +37,6 @@ _ENVIRONMENT = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """What the cluster has.
-
-    Attributes:
-        nodes: the resources of each living node by Ray's names: CPU, GPU.
-        memory_gb: memory that tasks may use on all nodes, in GB.
-    """
-
-    nodes: Sequence[Mapping[str, float]]
-    memory_gb: float
-
-    def total(self, resource: str) -> float:
-        """Return how much of a resource all nodes have together."""
-        return sum(node.get(resource, 0.0) for node in self.nodes)
-
-    def most(self, resource: str) -> float:
-        """Return how much of a resource the best node has."""
-        return max((node.get(resource, 0.0) for node in self.nodes), default=0.0)
-
-    def fitting(self, bundle: Mapping[str, float]) -> int:
-        """Return how many workers with these needs fit, each on one node."""
-        return sum(
-            min(math.floor(node.get(name, 0.0) / need + 1e-9) for name, need in bundle.items())
-            for node in self.nodes
-        )
 
 
 def quiet_environment() -> None:
@@ -181,57 +144,6 @@ def submission_id() -> str | None:
     return metadata.get("job_submission_id")
 
 
-def worker_needs(resources: ResourcesSection) -> dict[str, float]:
-    """Return what one worker of a trial reserves, by Ray's names."""
-    needs = {"CPU": float(resources.cpus_per_worker)}
-    if resources.gpus_per_worker:
-        needs["GPU"] = resources.gpus_per_worker
-    return needs
-
-
-def concurrency(config: Config, capacity: Capacity) -> int:
-    """Return how many trials run at once.
-
-    Raises:
-        SetupError: not even one trial fits; the missing resource is named.
-    """
-    need = config.resources
-    if need.autoscaling:
-        return need.max_concurrent or 1
-    bundle = worker_needs(need)
-    for resource, amount in bundle.items():
-        _require_fit(resource, amount, need.workers, capacity)
-    if need.memory_gb_per_trial > capacity.memory_gb + 1e-9:
-        raise SetupError(
-            f"a trial needs {need.memory_gb_per_trial:g} GB of memory and the cluster has "
-            f"{capacity.memory_gb:.3g}: lower resources.memory_gb_per_trial, or add nodes"
-        )
-    trials = capacity.fitting(bundle) // need.workers
-    if trials < 1:
-        wanted = " and ".join(f"{amount:g} {resource}" for resource, amount in bundle.items())
-        raise SetupError(
-            f"a trial needs {need.workers} workers with {wanted} each, and the nodes have room for "
-            f"{capacity.fitting(bundle)}: lower resources.workers, or add nodes"
-        )
-    in_memory = math.floor(capacity.memory_gb / need.memory_gb_per_trial + 1e-9)
-    return min(trials, in_memory, need.max_concurrent or trials)
-
-
-def _require_fit(resource: str, amount: float, workers: int, capacity: Capacity) -> None:
-    key = f"resources.{resource.lower()}s_per_worker"
-    total, most = capacity.total(resource), capacity.most(resource)
-    if workers * amount > total + 1e-9:
-        raise SetupError(
-            f"a trial needs {workers * amount:g} {resource} and the cluster has {total:g}: lower "
-            f"{key} or resources.workers, or add nodes"
-        )
-    if amount > most + 1e-9:
-        raise SetupError(
-            f"a worker needs {amount:g} {resource} on one node and the largest has {most:g}: "
-            f"lower {key} and raise resources.workers, or add larger nodes"
-        )
-
-
 @contextmanager
 def with_room(config: Config) -> Iterator[None]:
     """Refuse what can never fit, before data are read; a cluster stays connected in the block.
@@ -251,42 +163,6 @@ def with_room(config: Config) -> Iterator[None]:
 def _is_connected() -> bool:
     """Tell whether the caller, perhaps a notebook, has brought Ray along."""
     return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
-
-
-def require_possible(config: Config) -> None:
-    """Refuse what this machine can never meet; Ray need not run.
-
-    Raises:
-        SetupError: the missing resource is named.
-    """
-    if config.resources.autoscaling:
-        raise SetupError(
-            "resources.autoscaling: true, and this machine does not grow: set RAY_ADDRESS to a "
-            "cluster that does, or leave it out"
-        )
-    gpus = 0
-    if config.resources.gpus_per_worker:
-        import torch
-
-        gpus = torch.cuda.device_count()
-    here = {"CPU": float(os.cpu_count() or 1), "GPU": float(gpus)}
-    concurrency(config, Capacity([here], _most_memory_gb()))
-
-
-def _most_memory_gb() -> float:
-    """Return the most memory that Ray can leave to tasks here, whose store takes some first."""
-    memory = psutil.virtual_memory()
-    limits = (path.read_text().strip() for path in _CONTAINER_LIMITS if path.exists())
-    bounds = [float(one) for one in limits if one.isdigit()]
-    free = min([float(memory.total - memory.used), *bounds]) / 1e9
-    return free - min(_STORE_SHARE * free, _STORE_GB)
-
-
-def uses_train(resources: ResourcesSection) -> bool:
-    """Tell whether trials run under Ray Train; auto does where its start-up is worth it."""
-    if resources.executor == "auto":
-        return resources.workers > 1 or resources.gpus_per_worker > 0
-    return resources.executor == "train"
 
 
 def _capacity() -> Capacity:

@@ -9,21 +9,21 @@ from tune_spaces.study.verdict import Row, champion
 _ENDED = ("complete", "pruned", "failed")
 
 
-def tidy(job: StudyContext, table: Sequence[Row]) -> None:
+def tidy(context: StudyContext, table: Sequence[Row]) -> None:
     """Drop the weights of all but the best trials; those that may go on keep theirs.
 
     All trials are looked at: one that was stopped may have written an epoch after its end.
 
     Args:
-        job: the study; ``search.keep_top`` trials and the champion keep their weights.
+        context: the study; ``search.keep_top`` trials and the champion keep their weights.
         table: one row per trial.
     """
     complete = [row for row in table if row.state == "complete"]
     complete.sort(key=lambda row: row.value or 0.0, reverse=True)
     best = champion(table)
-    kept = {row.key for row in complete[: job.config.search.keep_top]}
+    kept = {row.key for row in complete[: context.config.search.keep_top]}
     kept |= {best.key} if best else set()
     for row in table:
         if row.key not in kept and row.state in _ENDED:
-            for path in job.folder.trial(row.key).glob("epoch-*"):
+            for path in context.folder.trial(row.key).glob("epoch-*"):
                 shutil.rmtree(path, ignore_errors=True)

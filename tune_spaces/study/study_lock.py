@@ -159,12 +159,12 @@ def held(study: optuna.Study, pulse: Heartbeat = _PULSE) -> Iterator[Lease]:
     Raises:
         SetupError: another living search holds it; host and process are named.
     """
-    hold = Lease(study, pulse)
-    hold.take()
+    lease = Lease(study, pulse)
+    lease.take()
     try:
-        yield hold
+        yield lease
     finally:
-        hold.let_go()
+        lease.let_go()
 
 
 def require_free(study: optuna.Study, pulse: Heartbeat = _PULSE) -> None:

@@ -13,7 +13,8 @@ from tune_spaces.study.context import StudyContext
 from tune_spaces.study.retention import tidy
 from tune_spaces.study.trial_store import Proposal, TrialStore
 from tune_spaces.study.verdict import rows
-from tune_spaces.tracking.tracking import Store, Tracker, own_uri
+from tune_spaces.tracking.store import Store, own_uri
+from tune_spaces.tracking.tracker import Tracker
 
 METRICS = (
     "mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10",
@@ -27,13 +28,13 @@ _NAMED = {
 }  # fmt: skip
 
 
-def tracker_of(job: StudyContext) -> Tracker:
+def tracker_of(context: StudyContext) -> Tracker:
     """Build the MLflow writer of a study: its settings, else the environment's, else its own."""
-    tracking, root = job.config.tracking, job.folder.root
+    tracking, root = context.config.tracking, context.folder.root
     uri = tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or own_uri(root)
     experiment = tracking.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME")
-    store = Store(uri, experiment or f"softnce/{job.folder.name}", root)
-    return Tracker(store, job.folder.name)
+    store = Store(uri, experiment or f"softnce/{context.folder.name}", root)
+    return Tracker(store, context.folder.name)
 
 
 class Watcher(ABC):
@@ -80,18 +81,18 @@ class MLflowWatcher(Watcher):
 class Tidier(Watcher):
     """Frees what no trial needs any more, each time that one has ended."""
 
-    def __init__(self, job: StudyContext, ledger: TrialStore) -> None:
+    def __init__(self, context: StudyContext, trial_store: TrialStore) -> None:
         """Prepare for a study.
 
         Args:
-            job: the study.
-            ledger: tells which of its trials are the best.
+            context: the study.
+            trial_store: tells which of its trials are the best.
         """
-        self._job, self._ledger = job, ledger
+        self._context, self._trial_store = context, trial_store
 
     def started(self, proposal: Proposal, config: Config) -> None:
         """Store the trial's configuration beside its checkpoints."""
-        path = self._job.folder.trial(proposal.key)
+        path = self._context.folder.trial(proposal.key)
         path.mkdir(parents=True, exist_ok=True)
         write_text(path / "config.yaml", to_yaml(config))
 
@@ -102,8 +103,8 @@ class Tidier(Watcher):
         """Keep the best trials' best weights only."""
         del value, reason
         if state == "complete":
-            keep_weights_only(self._job.folder.trial(proposal.key))
-        tidy(self._job, rows(self._ledger.trials(), self._job.space))
+            keep_weights_only(self._context.folder.trial(proposal.key))
+        tidy(self._context, rows(self._trial_store.trials(), self._context.space))
 
 
 def run_name(key: str, config: Config) -> str:

@@ -1,4 +1,4 @@
-"""Ray Tune's searcher on the ledger: it hands out proposals and reports every ending truly.
+"""Ray Tune's searcher on the trial store: it hands out proposals and reports every ending truly.
 
 Tune calls ``on_trial_complete`` alike for a trial that did all its epochs, one that ASHA stopped,
 and one cut off by Ctrl-C or the time budget. The trainable's own ``finished`` and our stop flag
@@ -19,17 +19,18 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import Searcher
 
 from softnce.config.config import Config
+from softnce.distributed.worker import Assignment
 from softnce.errors import EXIT_STOPPED, ConfigError
 from softnce.training.resource_errors import memory_advice
 from tune_spaces.study.trial_store import Proposal, TrialStore
 from tune_spaces.tune.callbacks import Watcher
 from tune_spaces.tune.trial import ERROR_FILE
 
-Assign = Callable[[Proposal], Mapping[str, Any]]
+Assign = Callable[[str, Config], Assignment]
 
 
 class _OfThisProcess:
-    """Lets Tune write its restore file, which is never read: a study resumes from its ledger."""
+    """Lets Tune write its restore file, which is never read: the trial store is the memory."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -79,7 +80,7 @@ class Plan:
 
     Attributes:
         space_config: turns a proposal's values into a configuration.
-        assign: turns a proposal into the trainable's configuration.
+        assign: turns a trial's key and configuration into what its process is sent.
         folder_of: the folder of a trial, by key.
         trials: how many trials shall have ended.
     """
@@ -95,11 +96,16 @@ class StudySearcher(_OfThisProcess, Searcher):
     """Hands interrupted trials out first, then new proposals, until enough have ended."""
 
     def __init__(
-        self, ledger: TrialStore, plan: Plan, switch: StopSwitch, watchers: Sequence[Watcher]
+        self, trial_store: TrialStore, plan: Plan, switch: StopSwitch, watchers: Sequence[Watcher]
     ) -> None:
         super().__init__(metric="objective", mode="max")
-        self._ledger, self._plan, self._switch, self._watchers = ledger, plan, switch, watchers
-        self._waiting = ledger.interrupted()
+        self._trial_store, self._plan, self._switch, self._watchers = (
+            trial_store,
+            plan,
+            switch,
+            watchers,
+        )
+        self._waiting = trial_store.interrupted()
         self._running: dict[str, Proposal] = {}
         self._last: dict[str, dict[str, Any]] = {}
         self.error: ConfigError | None = None
@@ -109,7 +115,7 @@ class StudySearcher(_OfThisProcess, Searcher):
         if self._switch.is_pressed() or self._is_enough():
             return str(Searcher.FINISHED)
         try:
-            proposal = self._waiting.pop(0) if self._waiting else self._ledger.ask()
+            proposal = self._waiting.pop(0) if self._waiting else self._trial_store.ask()
         except ConfigError as error:
             self.error = error
             return str(Searcher.FINISHED)
@@ -122,7 +128,7 @@ class StudySearcher(_OfThisProcess, Searcher):
         for watcher in self._watchers:
             watcher.started(proposal, config)
         is_spared = proposal.role != "search"
-        return {"assignment": dict(self._plan.assign(proposal)), "is_spared": is_spared}
+        return {"assignment": self._plan.assign(proposal.key, config), "is_spared": is_spared}
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record a result; unlike on_trial_result this sees a trial's last one too."""
@@ -132,12 +138,12 @@ class StudySearcher(_OfThisProcess, Searcher):
         self._last[trial_id] = result
         if "failure" in result:
             return
-        known = self._ledger.reported(proposal.key)
+        known = self._trial_store.reported(proposal.key)
         for one in [*result.get("before", ()), result]:
             if one["epoch"] not in known:
                 for watcher in self._watchers:
                     watcher.reported(proposal, one)
-                self._ledger.report(proposal.key, one["epoch"], one["objective"])
+                self._trial_store.report(proposal.key, one["epoch"], one["objective"])
 
     def on_trial_complete(
         self,
@@ -167,14 +173,14 @@ class StudySearcher(_OfThisProcess, Searcher):
         """Do nothing: the relay reports every result."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Keep nothing: the ledger is the memory."""
+        """Keep nothing: the trial store is the memory."""
         Path(checkpoint_path).touch()
 
     def restore(self, checkpoint_path: str) -> None:
-        """Restore nothing: a search always starts from the ledger."""
+        """Restore nothing: a search always starts from the trial store."""
 
     def _is_enough(self) -> bool:
-        return self._ledger.ended() + len(self._running) >= self._plan.trials
+        return self._trial_store.ended() + len(self._running) >= self._plan.trials
 
     def _end(
         self, trial_id: str, state: str, last: dict[str, Any] | None, reason: str = ""
@@ -185,12 +191,12 @@ class StudySearcher(_OfThisProcess, Searcher):
             return
         value = None if last is None else last.get("objective")
         if reason:
-            self._ledger.note(proposal.key, "error", reason)
+            self._trial_store.note(proposal.key, "error", reason)
         if state != "interrupted":
             if last is not None:
-                self._ledger.note(proposal.key, "weight_spread", last.get("weight_spread"))
-                self._ledger.note(proposal.key, "epochs", last.get("epoch", 0))
-            self._ledger.tell(proposal.key, state, value)
+                self._trial_store.note(proposal.key, "weight_spread", last.get("weight_spread"))
+                self._trial_store.note(proposal.key, "epochs", last.get("epoch", 0))
+            self._trial_store.tell(proposal.key, state, value)
         for watcher in self._watchers:
             watcher.ended(proposal, state, value, reason)
 
@@ -264,8 +270,9 @@ class FairASHA(ASHAScheduler):
 
 
 def _known_by_key(trial: Any) -> SimpleNamespace:  # noqa: ANN401  (a Trial of Tune, or a stand-in)
-    folder = getattr(trial, "config", {}).get("assignment", {}).get("folder", trial.trial_id)
-    return SimpleNamespace(trial_id=Path(folder).name)
+    assignment = getattr(trial, "config", {}).get("assignment")
+    key = trial.trial_id if assignment is None else assignment.folder.name
+    return SimpleNamespace(trial_id=key)
 
 
 def asha(config: Config, past: Sequence[FrozenTrial]) -> FairASHA:

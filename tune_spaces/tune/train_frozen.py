@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from softnce.config.config import Config
 from softnce.errors import SoftnceError
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
-from softnce.inputs.prepare import Prepared
+from softnce.inputs.prepared import Prepared
 from tune_spaces.space.space import SearchSpace
 from tune_spaces.study.context import StudyContext
-from tune_spaces.tracking.tracking import Tracker
+from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.tune.callbacks import METRICS, trial_params
 
 
@@ -22,7 +21,7 @@ def frozen_models(space: SearchSpace) -> list[str]:
 
 def with_model(
     model: str,
-    job: StudyContext,
+    context: StudyContext,
     prepared: Prepared,
     tracker: Tracker,
     is_stopped: Callable[[], bool],
@@ -37,15 +36,15 @@ def with_model(
     Raises:
         RunError: its training failed.
     """
-    key = vectors_key(model, job.config, prepared)
+    key = vectors_key(model, context.config, prepared)
     prepared = replace(prepared, vectors={**prepared.vectors, model: key})
     if is_cached(model, prepared) or is_stopped():
         return prepared
-    config = FROZEN_MODELS[model].configured(job.config)
-    job.console.print(f"training the {model} with InfoNCE, once for all trials")
+    config = FROZEN_MODELS[model].configured(context.config)
+    context.console.print(f"training the {model} with InfoNCE, once for all trials")
     tracker.begin(model, model, trial_params(config, {}), {"softnce.role": "frozen model"})
     try:
-        _train(model, job, prepared, config, (tracker, is_stopped))
+        _train(model, context, prepared, tracker, is_stopped)
     except SoftnceError as error:
         tracker.end(model, "fail", error=str(error))
         raise
@@ -55,25 +54,25 @@ def with_model(
 
 def _train(
     model: str,
-    job: StudyContext,
+    context: StudyContext,
     prepared: Prepared,
-    config: Config,
-    around: tuple[Tracker, Callable[[], bool]],
+    tracker: Tracker,
+    is_stopped: Callable[[], bool],
 ) -> None:
     from softnce.distributed.worker import Assignment, supervise
 
-    tracker, is_stopped = around
+    config = FROZEN_MODELS[model].configured(context.config)
     assignment = Assignment(
         name=f"train-{model}",
-        config=config.model_dump(mode="json"),
-        prepared=FROZEN_MODELS[model].inputs(prepared).as_dict(),
-        folder=str(job.folder.root / model),
+        config=config,
+        prepared=FROZEN_MODELS[model].inputs(prepared),
+        folder=context.folder.root / model,
         frozen=model,
     )
 
     def tell(report: Mapping[str, Any]) -> None:
-        metric = job.config.search.metric if job.config.search.metric in report else "loss"
-        job.console.print(
+        metric = context.config.search.metric if context.config.search.metric in report else "loss"
+        context.console.print(
             f"  {model}: epoch {report['epoch']}/{config.optim.epochs}, "
             f"{metric} {report[metric]:.4f}"
         )

@@ -17,7 +17,6 @@ from ray.tune import Trainable
 from softnce.distributed.run_channel import RunChannel
 from softnce.distributed.worker import Assignment, Running, begin_work, failure
 from softnce.errors import RunError, SoftnceError
-from softnce.inputs.prepare import prepared_from
 from softnce.training.loop import Report, device_of, epochs
 from softnce.training.resource_errors import explained
 from softnce.whole_files import write_json, write_text
@@ -31,11 +30,11 @@ class Trial(Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take the assignment and start."""
-        self._assignment = Assignment(**config["assignment"])
+        self._assignment: Assignment = config["assignment"]
         self._refusal: Report | None = None
-        folder = Path(self._assignment.folder)
+        folder = self._assignment.folder
         try:
-            with explained(self._assignment.resolved, folder):
+            with explained(self._assignment.config, folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 self._begin()
         except SoftnceError as error:
@@ -50,7 +49,7 @@ class Trial(Trainable):
             report = failure(error)
         except Exception:
             log.exception("the trial dies")
-            write_text(Path(self._assignment.folder) / ERROR_FILE, traceback.format_exc())
+            write_text(self._assignment.folder / ERROR_FILE, traceback.format_exc())
             raise
         if "failure" in report:
             return {**report, "objective": math.nan, "finished": False, "done": True}
@@ -58,7 +57,7 @@ class Trial(Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Point to the trial's folder, which holds the real checkpoints."""
-        write_json(Path(checkpoint_dir) / "pointer.json", {"folder": self._assignment.folder})
+        write_json(Path(checkpoint_dir) / "pointer.json", {"folder": str(self._assignment.folder)})
 
     def load_checkpoint(self, checkpoint: str | dict[str, Any] | None) -> None:
         """Do nothing: setup has resumed from the trial's folder already."""
@@ -75,12 +74,12 @@ class InlineTrial(Trial):
     """Trains inside the trial's own actor."""
 
     def _begin(self) -> None:
-        config = self._assignment.resolved
+        config = self._assignment.config
         begin_work(self._assignment)
         self._epochs: Iterator[Report] = epochs(
             config,
-            prepared_from(self._assignment.prepared),
-            Path(self._assignment.folder),
+            self._assignment.prepared,
+            self._assignment.folder,
             device=device_of(config),
         )
 

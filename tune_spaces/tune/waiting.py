@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, final
 
 import ray
@@ -11,7 +10,7 @@ from ray.tune.experiment import Trial
 
 from softnce.config.sections.study import ResourcesSection
 from softnce.distributed.placement_groups import unplaced, waits_for_its_workers
-from tune_spaces.ray_session.session import uses_train, worker_needs
+from tune_spaces.ray_session.capacity import uses_train, worker_needs
 
 _LOOK_EVERY_S = 1.0
 
@@ -44,7 +43,7 @@ class WaitingRoom(Callback):
         living = [trial for trial in trials if not trial.is_finished()]
         waiting = self._waiting(living)
         for trial in living:
-            self._look(Path(trial.config["assignment"]["folder"]).name, trial in waiting)
+            self._look(trial.config["assignment"].folder.name, trial in waiting)
 
     def _look(self, key: str, is_waiting: bool) -> None:  # noqa: FBT001
         if not is_waiting:
@@ -65,7 +64,7 @@ class WaitingRoom(Callback):
             return [
                 trial
                 for trial in living
-                if waits_for_its_workers(Path(trial.config["assignment"]["folder"]))
+                if waits_for_its_workers(trial.config["assignment"].folder)
             ]
         pending = [trial for trial in living if trial.status == Trial.PENDING]
         placed = len(pending) - unplaced(worker_needs(self._resources)) if pending else 0

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import pickle
 import random
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from softnce.encoders.static import StaticEncoder
 from softnce.errors import DataError, RunError
 from softnce.inputs.estimators import build_estimator
 from softnce.inputs.frozen_models import is_cached, teacher_config, vectors_key
-from softnce.inputs.prepare import prepare, prepared_from
+from softnce.inputs.prepare import prepare
 from softnce.training.checkpoint import best_checkpoint, load_weights, newest_checkpoint
 from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.loop import device_of, epochs
@@ -184,8 +185,8 @@ def test_the_same_word_has_the_same_number_in_queries_and_codes(prepared, pairs)
             assert bool(scores[row, column] != 0) is is_shared
 
 
-def test_what_is_prepared_travels_as_plain_values(prepared):
-    assert prepared_from(json.loads(json.dumps(prepared.as_dict()))) == prepared
+def test_what_is_prepared_travels_as_itself(prepared):
+    assert pickle.loads(pickle.dumps(prepared)) == prepared
 
 
 @pytest.mark.parametrize(

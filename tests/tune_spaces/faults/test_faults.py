@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 
 from tests.faults import begun, ended, in_mid_epoch, members, outcomes, survivors, trials_of
 from tests.faults import family as family_of
-from tune_spaces.tracking.tracking import own_uri
+from tune_spaces.tracking.store import own_uri
 
 pytestmark = [pytest.mark.long, pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
 

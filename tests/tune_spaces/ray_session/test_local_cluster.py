@@ -17,6 +17,7 @@ import grpc, psutil
 {first}
 from softnce.config.file import validated
 from tune_spaces.ray_session import session
+from tune_spaces.ray_session.capacity import require_possible
 
 def ports():
     for process in psutil.Process().children(recursive=True):
@@ -38,7 +39,7 @@ with session.connected(None) as capacity:
     import ray
     assert capacity.total("CPU") >= 1
     most = {{"memory_gb_per_trial": 0.8 * capacity.memory_gb}}
-    session.require_possible(validated({{"data": {{"path": "x"}}, "resources": most}}))
+    require_possible(validated({{"data": {{"path": "x"}}, "resources": most}}))
     gcs = next(port for name, port in ports() if name == "gcs_server")
     known = (("authorization", "Bearer " + os.environ["RAY_AUTH_TOKEN"]),)
     found = {{

@@ -13,7 +13,7 @@ from softnce.config.file import validated
 from softnce.errors import SetupError
 from tests.clusters import head_node
 from tests.faults import begun, ended, softnce, wait_for_one
-from tune_spaces.ray_session.session import Capacity, concurrency, require_possible
+from tune_spaces.ray_session.capacity import Capacity, concurrency, require_possible
 
 
 def test_the_search_does_not_import_ray_before_it_needs_it():

@@ -158,11 +158,11 @@ def test_a_holder_that_was_taken_for_dead_is_told_to_stop_once_it_wakes(storage)
         with suspended(process, study):
             change(study, host="elsewhere")  # a process of this host would not be taken for dead
             wait_for(lambda: time.time() - entry(study)["at"] > QUICK.dead_after_s)
-            hold = ours.enter_context(held(study, QUICK))
+            lease = ours.enter_context(held(study, QUICK))
         code, reason = process.stdout.readline().split(" ", 1)
         assert int(code) == SetupError.exit_code
         assert f"process {os.getpid()} on {socket.gethostname()} took it over" in reason
-        hold.require()
+        lease.require()
 
 
 def test_a_holder_that_lost_its_study_concludes_nothing_and_leaves_the_others_claim(storage):

@@ -1,4 +1,4 @@
-"""The ledger on a real sqlite file, opened anew as a search that was killed would."""
+"""The trial_store on a real sqlite file, opened anew as a search that was killed would."""
 
 import math
 
@@ -35,13 +35,13 @@ def stored(path):
 
 @pytest.fixture
 def opened(tmp_path):
-    """Open the ledger on a file, its first points lined up."""
+    """Open the trial store on a file, its first points lined up."""
 
     def opener(name="a", **search):
         space = spaced(**search)
-        ledger = TrialStore(stored(tmp_path / f"{name}.db"), space)
-        ledger.enqueue_once(first_points(space, "paper", 4321))
-        return ledger
+        trial_store = TrialStore(stored(tmp_path / f"{name}.db"), space)
+        trial_store.enqueue_once(first_points(space, "paper", 4321))
+        return trial_store
 
     opener.study = lambda name="a": stored(tmp_path / f"{name}.db")
     return opener
@@ -57,17 +57,17 @@ def score(proposal):
     )
 
 
-def finished(ledger, proposal, value=None):
+def finished(trial_store, proposal, value=None):
     value = score(proposal) if value is None else value
-    ledger.report(proposal.key, 1, value)
-    ledger.tell(proposal.key, "complete", value)
+    trial_store.report(proposal.key, 1, value)
+    trial_store.tell(proposal.key, "complete", value)
 
 
-def asked(ledger, count):
+def asked(trial_store, count):
     proposals = []
     for _ in range(count):
-        proposals.append(ledger.ask())
-        finished(ledger, proposals[-1])
+        proposals.append(trial_store.ask())
+        finished(trial_store, proposals[-1])
     return proposals
 
 
@@ -105,9 +105,9 @@ def test_an_interrupted_study_asks_what_an_undisturbed_one_asks(opened, cut):
 
 
 def test_trials_that_ran_side_by_side_are_all_continued_under_their_numbers(opened):
-    ledger = opened()
-    lost = [ledger.ask() for _ in range(5)]
-    ledger.report(lost[4].key, 1, 0.4)
+    trial_store = opened()
+    lost = [trial_store.ask() for _ in range(5)]
+    trial_store.report(lost[4].key, 1, 0.4)
     again = opened()
     assert again.interrupted() == lost
     assert [proposal.key for proposal in lost] == ["t0000", "t0001", "t0002", "t0003", "t0004"]
@@ -121,28 +121,28 @@ def test_trials_that_ran_side_by_side_are_all_continued_under_their_numbers(open
 def test_a_trial_that_died_while_it_was_drawn_is_drawn_again(opened, first, monkeypatch):
     asked(opened("whole"), first)
     wanted = opened("whole").ask()
-    ledger = opened()
-    asked(ledger, first)
+    trial_store = opened()
+    asked(trial_store, first)
 
     def died(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(ledger._space.__class__, "suggest", died)
+        patched.setattr(trial_store._space.__class__, "suggest", died)
         with pytest.raises(KeyboardInterrupt):
-            ledger.ask()
+            trial_store.ask()
     assert opened().interrupted() == [wanted]
 
 
 def test_endings_are_stored_as_what_they_were(opened):
-    ledger = opened()
+    trial_store = opened()
     endings = [("complete", 0.7), ("pruned", 0.3), ("fail", None), ("complete", float("nan"))]
     for state, value in endings:
-        proposal = ledger.ask()
-        ledger.report(proposal.key, 1, 0.25)
-        ledger.note(proposal.key, "epochs", 1)
-        ledger.tell(proposal.key, state, value)
-    ledger.ask()
+        proposal = trial_store.ask()
+        trial_store.report(proposal.key, 1, 0.25)
+        trial_store.note(proposal.key, "epochs", 1)
+        trial_store.tell(proposal.key, state, value)
+    trial_store.ask()
     found = opened.study().trials
     assert [one.state for one in found] == [
         TrialState.COMPLETE,
@@ -158,33 +158,33 @@ def test_endings_are_stored_as_what_they_were(opened):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_no_number_that_is_none_is_stored(opened, value):
-    ledger = opened()
-    proposal = ledger.ask()
-    ledger.report(proposal.key, 1, value)
-    ledger.tell(proposal.key, "complete", value)
+    trial_store = opened()
+    proposal = trial_store.ask()
+    trial_store.report(proposal.key, 1, value)
+    trial_store.tell(proposal.key, "complete", value)
     (found, *_) = opened.study().trials
     assert (found.state, found.intermediate_values) == (TrialState.FAIL, {})
 
 
 def test_a_known_point_is_not_trained_again(opened):
     choices = {"loss/name": {"choice": ["infonce", "soft-infonce"]}}
-    ledger = opened(space=choices, always_try="infonce")
-    first = ledger.ask()
-    finished(ledger, first, 0.5)
+    trial_store = opened(space=choices, always_try="infonce")
+    first = trial_store.ask()
+    finished(trial_store, first, 0.5)
     trained = [first]
 
     def exhaust():
         while True:
-            trained.append(ledger.ask())
-            finished(ledger, trained[-1], 0.4)
+            trained.append(trial_store.ask())
+            finished(trial_store, trained[-1], 0.4)
 
     with pytest.raises(ConfigError, match="known points: the space is used up"):
         exhaust()
     values = [dict(one.values) for one in trained]
     assert all(values.count(one) == 1 for one in values)
-    assert len(trained) == ledger.ended() == len(ledger.trials())
+    assert len(trained) == trial_store.ended() == len(trial_store.trials())
     repeats = [one for one in opened.study().trials if "repeats" in one.user_attrs]
-    known = {one.user_attrs["key"]: one for one in ledger.trials()}
+    known = {one.user_attrs["key"]: one for one in trial_store.trials()}
     assert all(one.value == known[one.user_attrs["repeats"]].value for one in repeats)
     assert len(repeats) >= 50
 
@@ -198,10 +198,10 @@ def test_infonce_gets_its_share(opened, share):
 
 def test_infonce_without_settings_of_its_own_is_not_repeated(opened):
     space = {name: one for name, one in SPACE.items() if name != "loss/temperature"}
-    ledger = opened(space=space, infonce_share=0.9, always_try="paper")
+    trial_store = opened(space=space, infonce_share=0.9, always_try="paper")
     for _ in range(10):
-        proposal = ledger.ask()
-        finished(ledger, proposal, 0.4)
+        proposal = trial_store.ask()
+        finished(trial_store, proposal, 0.4)
     assert not any("reserved" in one.user_attrs for one in opened.study().trials)
 
 
@@ -232,7 +232,7 @@ def test_another_seed_asks_otherwise(opened):
 
 
 def test_a_note_or_report_about_an_unknown_trial_is_ignored(opened):
-    ledger = opened()
-    ledger.note("t0099", "error", "x")
-    ledger.report("t0099", 1, 0.5)
-    assert ledger.trials() == []
+    trial_store = opened()
+    trial_store.note("t0099", "error", "x")
+    trial_store.report("t0099", 1, 0.5)
+    assert trial_store.trials() == []

@@ -6,7 +6,8 @@ import pytest
 from mlflow import MlflowClient
 
 from softnce.errors import SetupError
-from tune_spaces.tracking.tracking import Store, Tracker, own_uri
+from tune_spaces.tracking.store import Store, own_uri
+from tune_spaces.tracking.tracker import Tracker
 
 END = {"kind": "end", "key": "t0000", "state": "complete", "error": "", "time_ms": 2}
 REPORT = {"kind": "report", "key": "t0000", "epoch": 1, "metrics": {"mrr": 0.5}, "time_ms": 1}

@@ -12,7 +12,8 @@ from mlflow import MlflowClient
 from softnce.errors import SetupError
 from tests.servers import free_port, started_server, stop
 from tune_spaces.tracking.event_log import EventLog
-from tune_spaces.tracking.tracking import Store, Tracker, own_uri, relocate, without_secret
+from tune_spaces.tracking.store import Store, own_uri, relocate, without_secret
+from tune_spaces.tracking.tracker import Tracker
 
 
 @pytest.fixture

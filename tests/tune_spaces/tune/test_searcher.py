@@ -1,4 +1,4 @@
-"""What the searcher tells the ledger about endings."""
+"""What the searcher tells the trial store about endings."""
 
 from types import SimpleNamespace
 
@@ -25,7 +25,7 @@ def ended_trial(study, folder, switch, press):
     """Hand one trial out, press, report its only epoch, and return how the study has it."""
     settings = {"data": {"path": "x"}, "loss": {"name": "infonce"}, "search": {"space": SPACE}}
     space = search_space(validated(settings))
-    plan = Plan(space.config, lambda _: {}, lambda key: folder / key, trials=1)
+    plan = Plan(space.config, lambda *_: None, lambda key: folder / key, trials=1)
     searcher = StudySearcher(TrialStore(study, space), plan, switch, [])
     searcher.suggest("one")
     press()
@@ -57,7 +57,12 @@ def judged_last(study, folder, role):
     space = search_space(config)
     trial_store = TrialStore(study, space)
     trial_store.enqueue_once(first_points(space, "paper", 4321))
-    plan = Plan(space.config, lambda one: {"folder": f"f/{one.key}"}, lambda key: folder / key, 9)
+    plan = Plan(
+        space.config,
+        lambda key, _: SimpleNamespace(folder=folder / key),
+        lambda key: folder / key,
+        trials=9,
+    )
     searcher, scheduler = StudySearcher(trial_store, plan, StopSwitch(None), []), asha(config, [])
     for number in range(4):
         good = SimpleNamespace(trial_id=f"good{number}", config={})

@@ -16,7 +16,7 @@ from tune_spaces.search import search
 from tune_spaces.space.space import search_space
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder
-from tune_spaces.tracking.tracking import own_uri
+from tune_spaces.tracking.store import own_uri
 from tune_spaces.tune.callbacks import tracker_of
 from tune_spaces.tune.train_frozen import with_model
 
@@ -50,7 +50,7 @@ def ray_session(tmp_path_factory):
 
 
 @pytest.fixture
-def job(made_pairs, minilm, tmp_path):
+def context(made_pairs, minilm, tmp_path):
     """Return a study in a folder of its own, of which nothing is trained."""
     simcse = {"model": str(minilm), "batch_size": 8, "max_steps": 3, "max_length": 16}
     nested = {
@@ -68,15 +68,15 @@ def job(made_pairs, minilm, tmp_path):
     return in_folder
 
 
-def trained(model, job, is_stopped):
+def trained(model, context, is_stopped):
     """Train a frozen model as a study does, and log it in the study's own database."""
-    pairs = read_pairs(Path(job.config.data.path))
-    cache = job.folder.cache(job.config)
-    prepared = prepare(job.config, pairs, cache, tell=lambda _: None, models=FROZEN_MODELS)
-    tracker = tracker_of(job)
+    pairs = read_pairs(Path(context.config.data.path))
+    cache = context.folder.cache(context.config)
+    prepared = prepare(context.config, pairs, cache, tell=lambda _: None, models=FROZEN_MODELS)
+    tracker = tracker_of(context)
     tracker.connect()
     tracker.open({})
-    prepared = with_model(model, job, prepared, tracker, is_stopped)
+    prepared = with_model(model, context, prepared, tracker, is_stopped)
     assert tracker.close("complete", "") == 0
     return prepared
 
@@ -98,8 +98,8 @@ def results(model, prepared):
 @pytest.mark.long
 @pytest.mark.parametrize("model", ["teacher", "simcse"])
 @pytest.mark.usefixtures("ray_session")
-def test_an_interrupted_model_goes_on_and_ends_bit_for_bit_the_same(model, job):
-    broken, whole, every = job("broken"), job("whole"), list(range(1, EPOCHS[model] + 1))
+def test_an_interrupted_model_goes_on_and_ends_bit_for_bit_the_same(model, context):
+    broken, whole, every = context("broken"), context("whole"), list(range(1, EPOCHS[model] + 1))
     folder = broken.folder.root / model
     prepared = trained(model, broken, lambda: any(folder.glob("epoch-*")))
     assert not is_cached(model, prepared)
@@ -117,9 +117,9 @@ def test_an_interrupted_model_goes_on_and_ends_bit_for_bit_the_same(model, job):
     assert epochs_of(broken, run) == every
 
 
-def logged(job, model):
+def logged(context, model):
     """Return the one run of a frozen model, which belongs to its study's."""
-    client = MlflowClient(own_uri(job.folder.root))
+    client = MlflowClient(own_uri(context.folder.root))
     (experiment,) = [one for one in client.search_experiments() if one.name.startswith("softnce/")]
     runs = client.search_runs([experiment.experiment_id])
     (run,) = [one for one in runs if one.data.tags.get("softnce.role") == "frozen model"]
@@ -129,6 +129,6 @@ def logged(job, model):
     return run
 
 
-def epochs_of(job, run):
-    client = MlflowClient(own_uri(job.folder.root))
+def epochs_of(context, run):
+    client = MlflowClient(own_uri(context.folder.root))
     return [one.step for one in client.get_metric_history(run.info.run_id, "loss")]

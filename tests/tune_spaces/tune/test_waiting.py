@@ -11,6 +11,8 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 SCRIPT = """
 import time, ray
+from pathlib import Path
+from types import SimpleNamespace
 from ray.tune.experiment import Trial
 from ray.util.placement_group import placement_group, remove_placement_group
 from softnce.config.sections.study import ResourcesSection
@@ -18,7 +20,8 @@ from tune_spaces.tune.waiting import WaitingRoom
 
 def trials():
     for key in ("t0000", "t0001", "t0002"):
-        yield Trial("none", stub=True, config={"assignment": {"folder": f"/studies/{key}"}})
+        assignment = SimpleNamespace(folder=Path("/studies", key))
+        yield Trial("none", stub=True, config={"assignment": assignment})
 
 ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
 groups = [placement_group([{"CPU": 1}]) for _ in range(2)]

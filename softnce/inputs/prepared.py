@@ -1,0 +1,164 @@
+"""Where the shared inputs of a study lie, and how a trial opens them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from softnce.config.sections.training import EncoderSection
+from softnce.encoders.encoder import Encoder
+from softnce.encoders.static import static_encoder
+from softnce.errors import DataError
+from softnce.inputs.tables import TermKind, opened, without
+from softnce.ragged import Ragged, open_array
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Where the shared inputs of a study lie.
+
+    Attributes:
+        cache: root of the cache.
+        data: digest of the pairs.
+        tokenizer: name of the static encoder's tokenizer; empty for a pretrained encoder.
+        tokens: name of the token tables.
+        terms: name of the BM25 term tables.
+        train: number of training pairs.
+        valid: number of validation queries.
+        candidates: number of functions they are ranked against.
+        negatives: number of hard negatives of each training pair.
+        simcse: name of the token table of SimCSE's queries; empty where it is not used.
+        groups: name of the groups of duplicates; empty where they are not used.
+        weights: digest of the pretrained weights that encoder and simcse start at, where they do.
+        vectors: name of the vectors of each frozen model, once it is known.
+    """
+
+    cache: str
+    data: str
+    tokenizer: str
+    tokens: str
+    terms: str
+    train: int
+    valid: int
+    candidates: int
+    negatives: int = 0
+    simcse: str = ""
+    groups: str = ""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    vectors: Mapping[str, str] = field(default_factory=dict)
+
+    def table(self, name: str) -> Ragged:
+        """Memory-map a token table.
+
+        Its name is train_queries, train_codes, train_negatives, valid, test or candidates.
+        """
+        return opened(Path(self.cache) / self.tokens, name)
+
+    def answers(self, split: str) -> torch.Tensor:
+        """Return (q,) the candidate that answers each query of valid or test."""
+        array = open_array(Path(self.cache) / self.tokens, f"{split}_answers")
+        return torch.from_numpy(np.array(array, dtype=np.int64))
+
+    def term_table(self, name: str, tokens: TermKind = "words") -> Ragged:
+        """Return the term ids of queries, codes or negatives of the training split.
+
+        Args:
+            name: of the texts.
+            tokens: what counts as a term; subwords are those of the encoder's tokenizer.
+        """
+        if tokens != "subwords":
+            return opened(Path(self.cache) / self.terms, f"{tokens}_{name}")
+        special = open_array(Path(self.cache) / self.tokens, "special_ids")
+        return without(self.table(f"train_{name}"), np.array(special))
+
+    def docstring_rows(self) -> torch.Tensor:
+        """Return (n,) the training row whose docstring each candidate has, -1 where none has it.
+
+        Candidates are the training rows, then the hard negatives of all rows. A hard negative has
+        the docstring of the first training function with the same text.
+        """
+        rows = torch.arange(self.train)
+        if not self.negatives:
+            return rows
+        found = open_array(Path(self.cache) / self.terms, "docstrings")
+        return torch.cat([rows, torch.from_numpy(np.array(found, dtype=np.int64))])
+
+    def frozen_vectors(self, model: str, table: str) -> NDArray[np.float32]:
+        """Memory-map a frozen model's (n, d) vectors of the training queries, codes or negatives.
+
+        Raises:
+            DataError: they belong to other data.
+        """
+        wanted = self.train * (self.negatives if table == "negatives" else 1)
+        name = self.vectors.get(model, "")
+        folder = Path(self.cache) / name
+        if not name or not (folder / f"{table}.npy").exists():
+            raise DataError(f"{model}: its vectors of the training {table} have not been prepared")
+        vectors: NDArray[np.float32] = open_array(folder, table)  # type: ignore[assignment]
+        if len(vectors) != wanted:
+            raise DataError(
+                f"{folder}: {len(vectors)} vectors for {self.train} training pairs: they belong to "
+                "other data; delete the folder, and it is made anew"
+            )
+        return vectors
+
+    def frozen_weights(self, model: str) -> dict[str, torch.Tensor]:
+        """Return a frozen model's trained weights."""
+        folder = Path(self.cache) / f"{self.vectors.get(model, model)}-weights"
+        if not folder.is_dir():
+            raise DataError(f"{model}: its weights have not been prepared")
+        return {
+            path.stem: torch.from_numpy(np.load(path, allow_pickle=False))
+            for path in sorted(folder.glob("*.npy"))
+        }
+
+    def duplicate_groups(self, table: str) -> torch.Tensor:
+        """Return (n,) the group of duplicates of each training query or code.
+
+        The codes' groups go on with those of the hard negatives.
+        """
+        array = open_array(Path(self.cache) / self.groups, table)
+        return torch.from_numpy(np.array(array, dtype=np.int64))
+
+    def encoder(self, section: EncoderSection, *, seed: int) -> Encoder:
+        """Build the encoder as it is before training."""
+        return build_encoder(section, Path(self.cache) / f"{self.tokenizer}.json", seed=seed)
+
+
+def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Encoder:
+    """Build an encoder from its section; the seed draws a static encoder's first weights."""
+    if section.kind == "static":
+        return static_encoder(
+            open_tokenizer(tokenizer),
+            dimensions=section.dimensions,
+            similarity=section.similarity,
+            generator=torch.Generator().manual_seed(seed),
+        )
+    from softnce.encoders.transformer import transformer_encoder  # seconds to import
+
+    return transformer_encoder(
+        str(section.model),
+        pooling=section.pooling,
+        similarity=section.similarity,
+        max_length=section.max_length,
+        packing=section.packing,
+    )
+
+
+def open_tokenizer(tokenizer: Path) -> Tokenizer:
+    """Open a tokenizer of the cache.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        return Tokenizer.from_file(str(tokenizer))
+    except Exception as error:  # all that the library raises
+        raise DataError(
+            f"{tokenizer}: a damaged tokenizer",
+            "remove it, and the same softnce search makes it anew",
+        ) from error

@@ -1,0 +1,38 @@
+"""The best trial of a study as a model folder, written once."""
+
+import shutil
+
+from softnce.config.file import to_yaml
+from softnce.errors import RunError
+from softnce.export import export, torn_exports
+from softnce.inputs.prepared import Prepared
+from softnce.training.checkpoint import best_checkpoint, load_weights
+from softnce.whole_files import write_text
+from tune_spaces.study.context import StudyContext
+from tune_spaces.study.verdict import Row, described
+
+
+def export_champion(context: StudyContext, prepared: Prepared, best: Row, sentence: str) -> None:
+    """Write the champion's best weights as a model folder, unless it lies there already."""
+    folder = context.folder.champion
+    marker = context.folder.root / "champion.txt"
+    if (folder / "config.yaml").exists() and marker.exists() and marker.read_text() == best.key:
+        return
+    checkpoint = best_checkpoint(context.folder.trial(best.key))
+    if checkpoint is None:
+        trial = context.folder.trial(best.key)
+        raise RunError(f"{trial}: the champion's checkpoint is missing or damaged")
+    encoder = prepared.encoder(best.config.encoder, seed=best.config.optim.seed)
+    encoder.model.load_state_dict(load_weights(checkpoint))
+    metric = context.config.search.metric
+    card = {
+        "study": context.folder.name,
+        "trial": best.key,
+        metric: f"{best.value:.4f} on {prepared.valid} validation queries",
+        "loss": described(best.config),
+        "verdict": sentence,
+    }
+    export(encoder, folder, card, {"config.yaml": to_yaml(best.config)})
+    write_text(marker, best.key)
+    for torn in torn_exports(folder):
+        shutil.rmtree(torn, ignore_errors=True)

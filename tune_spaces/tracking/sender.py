@@ -1,0 +1,215 @@
+"""Events of a study as MLflow has them; the only module that imports mlflow."""
+
+import math
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from tune_spaces.tracking.event_log import Event
+from tune_spaces.tracking.store import Store, relocate, without_secret
+
+STATES = {"complete": "FINISHED", "pruned": "KILLED", "fail": "FAILED", "interrupted": "KILLED"}
+UNREACHABLE = (MlflowException, OSError, sqlite3.Error)
+MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+_END_OF_INTEGERS = 2**63  # in a database
+_REFUSED = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
+
+
+class Sender:
+    """Finds or makes a study's runs, and writes its events to them; each may be sent twice."""
+
+    def __init__(self, store: Store, study: str) -> None:
+        self._store, self._study = store, study
+        self._runs: dict[str, str] = {}
+
+    def connect(self) -> None:
+        """Find or create the experiment.
+
+        Raises:
+            MlflowException: as all of ``UNREACHABLE``, the server or database is out of reach.
+            ValueError: its address cannot be parsed.
+        """
+        if self._store.is_own:
+            _make_own_database(self._store.folder)
+            relocate(self._store.folder)
+        self._client = MlflowClient(self._store.uri, registry_uri=self._store.uri)
+        self._experiment = self._found_experiment()
+
+    def open(self, description: Mapping[str, str]) -> None:
+        """Find or create the study's parent run, and close what a dead search left running.
+
+        Args:
+            description: tags of the parent run; an empty one leaves what is there.
+        """
+        tags = {name: value for name, value in description.items() if value}
+        self._parent = self._found_run("study", self._study, self._study, {})
+        self._client.log_batch(self._parent, tags=[RunTag(*tag) for tag in tags.items()])
+        self._sweep()
+
+    def send(self, event: Event) -> None:
+        """Write an event; one that was written already changes nothing.
+
+        Raises:
+            MlflowException: the server refuses or is out of reach; ``is_refused`` tells.
+        """
+        senders: dict[str, Callable[[Event], None]] = {
+            "begin": self._send_begin,
+            "report": self._send_report,
+            "end": self._send_end,
+            "champion": self._send_champion,
+            "close": self._send_close,
+        }
+        for name in ("time_ms", "epoch"):  # a larger number would be tried for ever
+            if not 0 <= int(event.get(name, 0)) < _END_OF_INTEGERS:
+                raise ValueError(f"{name} is out of range")
+        senders[event["kind"]](event)
+
+    def _send_begin(self, event: Event) -> None:
+        tags = {"mlflow.parentRunId": self._parent, **event["tags"]}
+        run = self._found_run(_kind(event["key"]), event["key"], event["name"], tags)
+        params = [Param(name, str(value)[:6000]) for name, value in event["params"].items()]
+        known = self._client.get_run(run).data.params
+        self._client.log_batch(run, params=[param for param in params if param.key not in known])
+
+    def _send_report(self, event: Event) -> None:
+        metrics = [
+            Metric(name, float(value), event["time_ms"], event["epoch"])
+            for name, value in event["metrics"].items()
+            if isinstance(value, int | float) and math.isfinite(value)
+        ]
+        self._client.log_batch(self._run_of(event["key"]), metrics=metrics)
+
+    def _send_end(self, event: Event) -> None:
+        run, state = self._run_of(event["key"]), event["state"]
+        tags = [RunTag("trial.state", state.upper())]
+        if event["error"]:
+            tags.append(RunTag("trial.error", event["error"][:4000]))
+        self._client.log_batch(run, tags=tags)
+        self._client.set_terminated(run, STATES[state], end_time=event["time_ms"])
+
+    def _send_champion(self, event: Event) -> None:
+        run, name = self._run_of(event["key"]), f"softnce-{self._study}"
+        former = self._alias(name, "champion")
+        if former is not None and former.run_id == run:
+            return
+        version = self._known_version(name, run) or self._new_version(name, run, event)
+        if former is not None:
+            self._client.set_registered_model_alias(name, "previous", former.version)
+        self._client.set_registered_model_alias(name, "champion", version)
+        self._client.set_tag(self._parent, "softnce.champion", event["key"])
+
+    def _known_version(self, name: str, run: str) -> str | None:
+        """Return the version of a run that was champion before: an event may be sent again."""
+        found = self._client.search_model_versions(f"name = '{name}' and run_id = '{run}'")
+        return str(found[0].version) if found else None
+
+    def _new_version(self, name: str, run: str, event: Event) -> str:
+        self._client.log_text(run, event["config"], "config.yaml")
+        self._client.log_artifacts(run, str(self._store.folder / event["folder"]), "model")
+        source = f"{self._client.get_run(run).info.artifact_uri}/model"
+        if not self._is_registered(name):
+            self._client.create_registered_model(name)
+        return str(self._client.create_model_version(name, source, run_id=run).version)
+
+    def _send_close(self, event: Event) -> None:
+        self._client.set_tag(self._parent, "mlflow.note.content", event["note"])
+        self._client.set_terminated(self._parent, STATES[event["state"]], event["time_ms"])
+
+    def _alias(self, name: str, alias: str) -> Any:  # noqa: ANN401  (mlflow's ModelVersion)
+        try:
+            return self._client.get_model_version_by_alias(name, alias)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def _is_registered(self, name: str) -> bool:
+        return bool(self._client.search_registered_models(f"name = '{name}'"))
+
+    def _found_experiment(self) -> str:
+        name = self._store.experiment
+        found = self._client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        own = (self._store.folder / "mlartifacts").resolve().as_uri()
+        location = own if self._store.is_own else None
+        return str(self._client.create_experiment(name, artifact_location=location))
+
+    def _found_run(self, tag: str, key: str, name: str, tags: Mapping[str, str]) -> str:
+        """Return the run tagged ``softnce.<tag> = key`` of this study, re-opened, or a new one."""
+        run = self._known_run(tag, key)
+        if run is not None:
+            self._client.update_run(run, status="RUNNING")
+        else:
+            own = {f"softnce.{tag}": key, "softnce.study.name": self._study}
+            created = self._client.create_run(self._experiment, tags={**own, **tags}, run_name=name)
+            run = str(created.info.run_id)
+        self._runs[key] = run
+        return run
+
+    def _known_run(self, tag: str, key: str) -> str | None:
+        where = f"tags.`softnce.{tag}` = '{key}' and tags.`softnce.study.name` = '{self._study}'"
+        found = self._client.search_runs([self._experiment], where, max_results=1)
+        return str(found[0].info.run_id) if found else None
+
+    def _run_of(self, key: str) -> str:
+        """Return a trial's run as it is: one that has ended stays so."""
+        if key not in self._runs:
+            known = self._known_run(_kind(key), key)
+            if known is None:
+                return self._found_run(_kind(key), key, key, {"mlflow.parentRunId": self._parent})
+            self._runs[key] = known
+        return self._runs[key]
+
+    def _sweep(self) -> None:
+        """Close runs that a dead search left running; those that go on are re-opened."""
+        where = (
+            f"tags.`softnce.study.name` = '{self._study}' and attributes.status = 'RUNNING' "
+            f"and tags.`mlflow.parentRunId` = '{self._parent}'"
+        )
+        for run in self._client.search_runs([self._experiment], where):
+            self._client.set_tag(run.info.run_id, "trial.state", "INTERRUPTED")
+            self._client.set_terminated(run.info.run_id, STATES["interrupted"])
+
+
+def is_refused(error: BaseException) -> bool:
+    """Tell whether MLflow will never take an event, however often it is sent."""
+    if isinstance(error, MlflowException):
+        return error.error_code in _REFUSED
+    return isinstance(error, MISSHAPEN)
+
+
+def _make_own_database(folder: Path) -> None:
+    """Let the study's database appear whole, so that an interrupted start leaves no torn one."""
+    database, building = folder / "mlflow.db", folder / ".mlflow.db.building"
+    if database.exists() and database.stat().st_size > 0:
+        return
+    building.unlink(missing_ok=True)
+    uri = f"sqlite:///{building.resolve()}"
+    MlflowClient(uri, registry_uri=uri).search_experiments(max_results=1)
+    building.rename(database)
+
+
+def _kind(key: str) -> str:
+    """Tell what a key names: a trial (t0007), or a model that the study trains for its trials."""
+    return "trial" if re.fullmatch(r"t\d+", key) else "model"
+
+
+def first_line(error: BaseException) -> str:
+    """Say in a few words, without secrets, what MLflow or the way to it lacks."""
+    text = without_secret(str(error).strip() or type(error).__name__)
+    for known in ("Connection refused", "Name or service not known", "timed out"):
+        if known in text:
+            return known.lower()
+    return text.splitlines()[0][:200].rstrip(".")

@@ -1,0 +1,66 @@
+"""Where a study is tracked: a server, or a database of its own that moves with its folder."""
+
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where a study is tracked.
+
+    Attributes:
+        uri: of the tracking server or database.
+        experiment: name of the experiment.
+        folder: of the study: event log, cursor, and artifacts unless a server keeps them.
+    """
+
+    uri: str
+    experiment: str
+    folder: Path
+
+    @property
+    def is_own(self) -> bool:
+        """Tell whether the store is the study's own database."""
+        return self.uri == own_uri(self.folder)
+
+
+def own_uri(folder: Path) -> str:
+    """Return the URI of the database inside a study folder."""
+    return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+
+
+def relocate(folder: Path) -> None:
+    """Let a study's own database find its artifacts after the folder was moved or renamed."""
+    database = folder / "mlflow.db"
+    if not database.exists():
+        return
+    here = (folder / "mlartifacts").resolve().as_uri()
+    columns = {
+        "experiments": ("artifact_location",),
+        "runs": ("artifact_uri",),
+        "model_versions": ("source", "storage_location"),
+    }
+    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        where = "SELECT artifact_location FROM experiments WHERE artifact_location LIKE ?"
+        for (there,) in connection.execute(where, ("%/mlartifacts",)).fetchall():
+            if there == here:
+                continue
+            for table, names in columns.items():
+                for name in names:
+                    connection.execute(
+                        f"UPDATE {table} SET {name} = ? || substr({name}, ?) "  # noqa: S608  (constants)
+                        f"WHERE substr({name}, 1, ?) = ?",
+                        (here, len(there) + 1, len(there), there),
+                    )
+
+
+def without_secret(text: str) -> str:
+    """Return a text without the passwords that addresses in it may hold.
+
+    >>> without_secret("http://me:secret@host:5000/x")
+    'http://***@host:5000/x'
+    """
+    return re.sub(r"(?<=://)[^/@\s]+@", "***@", text)

@@ -1,0 +1,166 @@
+"""What a study tells MLflow, sent by one thread of the process that searches.
+
+Every event is appended to a log in the study folder before it is sent, and a cursor remembers what
+has arrived. A server that is slow or away therefore never holds up training and loses nothing:
+whatever is left over is sent when the study is opened again.
+"""
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from softnce.errors import SetupError
+from tune_spaces.tracking.event_log import Event, EventLog
+from tune_spaces.tracking.sender import MISSHAPEN, UNREACHABLE, Sender, first_line, is_refused
+from tune_spaces.tracking.store import Store, without_secret
+
+log = logging.getLogger(__name__)
+_LONGEST_PAUSE_S = 15.0
+_DRIVERS = {  # where a package has another name than its module
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+}
+
+
+class Tracker:
+    """Sends a study's events to MLflow in the background, in order, each at least once."""
+
+    def __init__(self, store: Store, study: str) -> None:
+        self._store, self._sender = store, Sender(store, study)
+        self._events, self._wake = EventLog(store.folder), threading.Event()
+        self._deadline: float | None = None  # set when the tracker is closing
+        self._thread = threading.Thread(target=self._drain, daemon=True, name="mlflow")
+
+    def connect(self) -> None:
+        """Find or create the experiment, so that a wrong address is known before any work.
+
+        Raises:
+            SetupError: the server or database is out of reach.
+        """
+        with self._reaching():
+            self._sender.connect()
+
+    def open(self, description: Mapping[str, str]) -> None:
+        """Find or create the study's parent run and start sending; after connect.
+
+        Args:
+            description: tags of the parent run; an empty one leaves what is there.
+
+        Raises:
+            SetupError: the server or database is out of reach.
+        """
+        with self._reaching():
+            self._sender.open(description)
+        self._thread.start()
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except ImportError as error:
+            raise SetupError(
+                f"MLflow at {without_secret(self._store.uri)} needs the package {error.name}",
+                f"install {_DRIVERS.get(str(error.name), error.name)}, or correct tracking.uri or "
+                "MLFLOW_TRACKING_URI",
+            ) from error
+        except (*UNREACHABLE, ValueError) as error:  # of an address that cannot be parsed
+            raise SetupError(
+                f"MLflow at {without_secret(self._store.uri)} is out of reach: {first_line(error)}",
+                "start it, or correct tracking.uri or MLFLOW_TRACKING_URI",
+            ) from error
+
+    def begin(
+        self, key: str, name: str, params: Mapping[str, Any], tags: Mapping[str, str]
+    ) -> None:
+        """Open the trial's run, or re-open the one it had."""
+        self._add({"kind": "begin", "key": key, "name": name, "params": params, "tags": tags})
+
+    def report(self, key: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Log the metrics of an epoch."""
+        self._add({"kind": "report", "key": key, "epoch": epoch, "metrics": metrics})
+
+    def end(self, key: str, state: str, *, error: str = "") -> None:
+        """Close a trial's run with its true state: complete, pruned, fail or interrupted."""
+        self._add({"kind": "end", "key": key, "state": state, "error": error})
+
+    def champion(self, key: str, folder: Path, config: str) -> None:
+        """Log the model and register it under the alias champion."""
+        where = os.path.relpath(folder, self._store.folder)
+        self._add({"kind": "champion", "key": key, "folder": where, "config": config})
+
+    def close(self, state: str, note: str, *, timeout_s: float = 30.0) -> int:
+        """Write the parent's note and state, and wait for the events to arrive.
+
+        Returns:
+            How many events are still waiting in the log.
+        """
+        self._add({"kind": "close", "state": state, "note": note[:8000]})
+        self._deadline = time.monotonic() + timeout_s
+        self._wake.set()
+        self._thread.join(timeout_s + 15)  # a call in flight ends within its own timeout
+        return self.waiting()
+
+    def waiting(self) -> int:
+        """Count the events that have not arrived."""
+        return len(self._events.pending())
+
+    def _add(self, event: Event) -> None:
+        self._events.append(event)
+        self._wake.set()
+
+    def _drain(self) -> None:
+        pause = 0.5
+        while True:
+            try:
+                for event, after in self._events.pending():
+                    self._send_or_set_aside(event)
+                    self._events.arrived(after)
+                    pause = 0.5
+            except UNREACHABLE as error:
+                log.warning("MLflow: %s; trying again in %.1f s", first_line(error), pause)
+                if self._is_past_deadline():
+                    return
+                self._wake.clear()
+                self._wake.wait(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_S if self._deadline is None else 1.0)
+                continue
+            if self._deadline is not None and (self._is_past_deadline() or not self.waiting()):
+                return
+            self._wake.wait(0.5)
+            self._wake.clear()
+
+    def _send_or_set_aside(self, event: Event) -> None:
+        """Send an event; one that MLflow refuses for good must not hold up all others."""
+        try:
+            self._sender.send(event)
+        except (*UNREACHABLE, *MISSHAPEN) as error:
+            if not is_refused(error):
+                raise
+            self._set_aside(event, error)
+
+    def _set_aside(self, event: Event, error: Exception) -> None:
+        log.warning("an event was refused: %s", first_line(error))
+        with self._refused.open("a") as file:
+            refusal = without_secret(f"{type(error).__name__}: {error}")
+            file.write(json.dumps({**event, "refusal": refusal}) + "\n")
+
+    def refused(self) -> int:
+        """Count the events that were set aside: MLflow took them not, or they are misshapen."""
+        if not self._refused.is_file():
+            return 0
+        with self._refused.open("rb") as file:
+            return sum(1 for _ in file)
+
+    @property
+    def _refused(self) -> Path:
+        return self._store.folder / "tracking.refused.jsonl"
+
+    def _is_past_deadline(self) -> bool:
+        return self._deadline is not None and time.monotonic() > self._deadline
