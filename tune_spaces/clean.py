@@ -9,8 +9,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from optuna.trial import TrialState
-
 from softnce.config.file import load_config
 from softnce.errors import ConfigError, SoftnceError
 from softnce.export import torn_exports
@@ -22,6 +20,7 @@ from tune_spaces.study.fingerprint import stored_folder
 from tune_spaces.study.folder import DEFAULT_ROOT, StudyFolder
 from tune_spaces.study.study_lock import require_free
 from tune_spaces.study.trial_store import TrialStore
+from tune_spaces.trial_state import TrialState
 
 _FROZEN = tuple(name for name, spec in ESTIMATORS.items() if spec.training)
 _RUNS_OF_TRAIN = ("trials/*/train", *(f"{name}/train" for name in _FROZEN))
@@ -163,9 +162,9 @@ def shown_size(size: int) -> str:
 
 def _of_trials(context: StudyContext, trial_store: TrialStore) -> Iterator[tuple[Path, str]]:
     """Yield weights and optimizer states of trials that will not go on."""
-    ended = [one for one in trial_store.trials() if one.state != TrialState.RUNNING]
+    ended = [one for one in trial_store.trials() if TrialState.stored(one.state).has_ended]
     ranked = sorted(ended, key=lambda one: one.value or 0.0, reverse=True)
-    complete = [one for one in ranked if one.state == TrialState.COMPLETE]
+    complete = [one for one in ranked if TrialState.stored(one.state) == TrialState.COMPLETE]
     kept = {one.user_attrs["key"] for one in complete[: context.config.search.keep_top]}
     for trial in ended:
         key = trial.user_attrs["key"]

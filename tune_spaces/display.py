@@ -12,9 +12,15 @@ from rich.text import Text
 from softnce.config.config import Config
 from tune_spaces.study.trial_store import Proposal
 from tune_spaces.study.verdict import Row
+from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import Watcher, run_name
 
-_COLOURS = {"complete": "green", "pruned": "yellow", "failed": "red", "interrupted": "cyan"}
+_COLOURS = {
+    TrialState.COMPLETE: "green",
+    TrialState.PRUNED: "yellow",
+    TrialState.FAILED: "red",
+    TrialState.INTERRUPTED: "cyan",
+}
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -66,16 +72,17 @@ class Display(Watcher):
         """Show an epoch's metric."""
         self._running.setdefault(proposal.key, []).append(result["objective"])
 
-    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
+    def ended(
+        self, proposal: Proposal, state: TrialState, value: float | None, reason: str
+    ) -> None:
         """Print the trial's line and move the bar."""
         epochs = len(self._running.pop(proposal.key, []))
         name = self._names.pop(proposal.key, proposal.key)
         score = f"{value:.4f}" if value is not None and value == value else "-"
-        state = {"fail": "failed"}.get(state, state)
-        if state != "interrupted":
+        if state != TrialState.INTERRUPTED:
             self._progress.advance(self._task)
         crown = ""
-        is_candidate = state == "complete" and proposal.role != "noise"
+        is_candidate = state == TrialState.COMPLETE and proposal.role != "noise"
         if is_candidate and value is not None and value > self._best:
             self._best, self._leader, crown = value, name, "  best so far"
         line = Text(f"{name:<38} {score:>7}  {epochs} epochs  ")

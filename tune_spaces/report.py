@@ -10,6 +10,7 @@ from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdict import Row, champion, rows, verdict
 from tune_spaces.tracking.tracker import Tracker
+from tune_spaces.trial_state import TrialState
 
 _PUSH_TIMEOUT_S = 120.0
 
@@ -57,7 +58,7 @@ def push(context: StudyContext, tracker: Tracker) -> int:
         tracker.connect()
         tracker.open({})
         is_complete = trial_store.ended() >= context.config.search.trials
-        state = "complete" if is_complete else "interrupted"
+        state = TrialState.COMPLETE if is_complete else TrialState.INTERRUPTED
         left = tracker.close(state, sentence, timeout_s=_PUSH_TIMEOUT_S)
     if left:
         raise SetupError(

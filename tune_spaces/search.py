@@ -39,6 +39,7 @@ from tune_spaces.study.study_lock import Lease, held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdict import Row, all_failed, champion, rows, verdict
 from tune_spaces.tracking.tracker import Tracker
+from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import MLflowWatcher, Tidier, tracker_of
 from tune_spaces.tune.train_frozen import frozen_models, with_model
 
@@ -268,7 +269,8 @@ def _concluded(study: _HeldStudy, code: int) -> SearchResult:
     if best is not None:
         export_champion(context, study.prepared, best, sentence)
         tracker.champion(best.key, context.folder.champion, to_yaml(best.config))
-    left = tracker.close("complete" if code == EXIT_OK else "interrupted", sentence)
+    state = TrialState.COMPLETE if code == EXIT_OK else TrialState.INTERRUPTED
+    left = tracker.close(state, sentence)
     if code == EXIT_OK and all_failed(table):
         code = RunError.exit_code
     result = SearchResult(context.folder, table, best, sentence, code)

@@ -69,7 +69,7 @@ def _record(
     return {
         "number": int(row.key.removeprefix("t")),
         "key": row.key,
-        "state": row.state,
+        "state": str(row.state),
         "role": row.role,
         "value": row.value,
         **{name: best.get(name) for name in _MEASURED},

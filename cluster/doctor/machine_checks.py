@@ -147,6 +147,7 @@ def mlflow(config: Config | None) -> Iterator[CheckResult]:
         return
     from tune_spaces.tracking.store import Store, without_secret
     from tune_spaces.tracking.tracker import Tracker
+    from tune_spaces.trial_state import TrialState
 
     shown = without_secret(uri)
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +155,7 @@ def mlflow(config: Config | None) -> Iterator[CheckResult]:
         try:
             tracker.connect()
             tracker.open({"softnce.doctor": "this run proves that the server can be written"})
-            waiting = tracker.close("complete", "written by softnce doctor")
+            waiting = tracker.close(TrialState.COMPLETE, "written by softnce doctor")
         except SetupError as error:
             yield error_result("MLflow", error, "look at the server's log")
             return

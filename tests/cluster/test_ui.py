@@ -16,6 +16,7 @@ from softnce.errors import ConfigError
 from tune_spaces.study.folder import find_study
 from tune_spaces.tracking.store import Store, own_uri
 from tune_spaces.tracking.tracker import Tracker
+from tune_spaces.trial_state import TrialState
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def study(tmp_path):
     tracker.connect()
     tracker.open({})
     tracker.begin("t0000", "t0000-infonce", {"loss": "infonce"}, {})
-    tracker.end("t0000", "complete")
-    tracker.close("complete", "note")
+    tracker.end("t0000", TrialState.COMPLETE)
+    tracker.close(TrialState.COMPLETE, "note")
     return folder
 
 

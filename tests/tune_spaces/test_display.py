@@ -7,6 +7,7 @@ from softnce.config.file import validated, with_overrides
 from tune_spaces.display import Display, headline, results_table, sparkline
 from tune_spaces.study.trial_store import Proposal
 from tune_spaces.study.verdict import Row
+from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import run_name, trial_params
 
 SOFT = validated({"data": {"path": "pairs"}})
@@ -36,7 +37,7 @@ def test_outside_a_terminal_each_trial_is_one_plain_line(console, display):
     display.started(proposal(7), SOFT)
     for value in (0.1, 0.2):
         display.reported(proposal(7), {"objective": value})
-    display.ended(proposal(7), "complete", 0.2, "")
+    display.ended(proposal(7), TrialState.COMPLETE, 0.2, "")
     (line,) = shown(console).splitlines()
     wanted = "t0007-bm25-a1.00-b1.00-t1.00 0.2000 2 epochs complete best so far"
     assert " ".join(line.split()) == wanted
@@ -47,7 +48,7 @@ def test_the_best_is_crowned_and_the_noise_run_is_not(console, display):
     endings = [(0, "search", 0.3), (1, "noise", 0.9), (2, "search", 0.2), (3, "search", 0.4)]
     for number, role, value in endings:
         display.started(proposal(number, role), SOFT)
-        display.ended(proposal(number, role), "complete", value, "")
+        display.ended(proposal(number, role), TrialState.COMPLETE, value, "")
     crowned = ["best so far" in line for line in shown(console).splitlines()]
     assert crowned == [True, False, False, True]
 
@@ -55,7 +56,7 @@ def test_the_best_is_crowned_and_the_noise_run_is_not(console, display):
 @pytest.mark.parametrize("value", [None, float("nan")])
 def test_a_failure_has_no_score_but_a_reason(console, display, value):
     display.started(proposal(0), PLAIN)
-    display.ended(proposal(0), "fail", value, "out of memory [at 0x1]")
+    display.ended(proposal(0), TrialState.FAILED, value, "out of memory [at 0x1]")
     first, second = shown(console).splitlines()
     assert first.split() == ["t0000-infonce", "-", "0", "epochs", "failed"]
     assert second.strip() == "out of memory [at 0x1]"
@@ -79,9 +80,9 @@ def test_a_sparkline_runs_from_lowest_to_highest(values, wanted):
 def test_a_table_keeps_one_line_a_trial_in_80_columns(console):
     fault = "the loss is not finite at step 3 of epoch 1: lower optim.learning_rate (0.1)"
     table = [
-        Row("t0000", PLAIN, 0.4, "complete", "infonce", "first", "baseline"),
-        Row("t0001", SOFT, 0.5, "complete", "search", "tpe", ""),
-        Row("t0002", SOFT, None, "failed", "search", "tpe", fault),
+        Row("t0000", PLAIN, 0.4, TrialState.COMPLETE, "infonce", "first", "baseline"),
+        Row("t0001", SOFT, 0.5, TrialState.COMPLETE, "search", "tpe", ""),
+        Row("t0002", SOFT, None, TrialState.FAILED, "search", "tpe", fault),
     ]
     console.print(results_table(table, table[1], "mrr"))
     header, *lines = shown(console).splitlines()

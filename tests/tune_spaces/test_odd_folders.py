@@ -24,6 +24,7 @@ from tune_spaces.study.fingerprint import require_same, store_size
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.tracking.event_log import EventLog
+from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import tracker_of
 
 CONFIG = validated(
@@ -62,7 +63,7 @@ def ended(tmp_path_factory):
     for value in (0.3, 0.4):
         proposal = trial_store.ask()
         trial_store.report(proposal.key, 1, value)
-        trial_store.tell(proposal.key, "complete", value)
+        trial_store.tell(proposal.key, TrialState.COMPLETE, value)
     begin = {"kind": "begin", "key": "t0000", "name": "t0000-infonce", "params": {}, "tags": {}}
     EventLog(folder.root).append(begin)
     return folder.root

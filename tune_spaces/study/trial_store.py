@@ -1,7 +1,7 @@
 """The study's memory: an Optuna study on disk, in which every trial ends as what it was.
 
-Only the search process writes it. COMPLETE: all epochs done. PRUNED: stopped early because it
-trailed. FAIL: an error or a loss that is no number. RUNNING: interrupted, to be continued.
+Only the search process writes it. A trial that Optuna calls RUNNING when no search runs was
+interrupted, and is continued.
 """
 
 import math
@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from softnce.config.sections.study import SearchSection
 from softnce.errors import ConfigError
@@ -19,8 +19,8 @@ from softnce.losses.table import BASELINE
 from tune_spaces.space.dimension import Value
 from tune_spaces.space.first_points import Point
 from tune_spaces.space.space import SearchSpace
+from tune_spaces.trial_state import TrialState
 
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 _MOST_REPEATS = 50
 
 
@@ -66,9 +66,11 @@ class TrialStore:
     def interrupted(self) -> list[Proposal]:
         """Return the trials that a former search left unfinished, to be continued."""
         proposals = []
-        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        for frozen in self._study.get_trials(
+            deepcopy=False, states=(TrialState.INTERRUPTED.in_optuna,)
+        ):
             if _is_repeat(frozen):
-                self._study.tell(frozen.number, state=TrialState.FAIL)
+                self._study.tell(frozen.number, state=TrialState.FAILED.in_optuna)
                 continue
             self._reseed(frozen.number)
             trial = optuna.Trial(self._study, frozen._trial_id)
@@ -114,17 +116,13 @@ class TrialStore:
         if key in self._alive:
             self._alive[key].set_user_attr(name, value)
 
-    def tell(self, key: str, state: str, value: float | None = None) -> None:
-        """End a trial: complete (with its best value), pruned or fail; NaN is a failure."""
+    def tell(self, key: str, state: TrialState, value: float | None = None) -> None:
+        """End a trial: complete (with its best value), pruned or failed; NaN is a failure."""
         trial = self._alive.pop(key)
-        if state == "complete" and (value is None or not math.isfinite(value)):
-            state = "fail"
-        states = {
-            "complete": TrialState.COMPLETE,
-            "pruned": TrialState.PRUNED,
-            "fail": TrialState.FAIL,
-        }
-        self._study.tell(trial, value if state == "complete" else None, state=states[state])
+        is_complete = state == TrialState.COMPLETE
+        if is_complete and (value is None or not math.isfinite(value)):
+            is_complete, state = False, TrialState.FAILED
+        self._study.tell(trial, value if is_complete else None, state=state.in_optuna)
 
     def trials(self) -> list[FrozenTrial]:
         """Return all trained trials in order, repeats of known points left out."""
@@ -133,12 +131,12 @@ class TrialStore:
 
     def ended(self) -> int:
         """Count the trained trials that have ended."""
-        return sum(1 for one in self.trials() if one.state in ENDED)
+        return sum(1 for one in self.trials() if _has_ended(one))
 
     def _asked(self) -> tuple[optuna.Trial, Proposal]:
         self._reserve()
         known = self._study.get_trials(deepcopy=False)
-        number = sum(1 for one in known if one.state != TrialState.WAITING)
+        number = sum(1 for one in known if one.state != TrialState.WAITING.in_optuna)
         self._reseed(number)
         trial = self._study.ask()
         return trial, self._drawn(trial)
@@ -166,7 +164,7 @@ class TrialStore:
         """
         dimension = self._space.dimensions.get("loss/name")
         trials = self._study.get_trials(deepcopy=False)
-        if dimension is None or any(one.state == TrialState.WAITING for one in trials):
+        if dimension is None or any(one.state == TrialState.WAITING.in_optuna for one in trials):
             return
         names = [one.user_attrs["values"].get("loss/name") for one in self._searched()]
         plain = names.count(BASELINE)
@@ -193,7 +191,7 @@ class TrialStore:
     def _twin(self, proposal: Proposal) -> FrozenTrial | None:
         trained = self._space.trained(proposal.values)
         for one in self.trials():
-            is_other = one.number != proposal.number and one.state in ENDED
+            is_other = one.number != proposal.number and _has_ended(one)
             if is_other and self._trained(one) == trained:
                 return one
         return None
@@ -207,7 +205,7 @@ class TrialStore:
         trial.set_user_attr("repeats", twin.user_attrs["key"])
         for epoch, value in twin.intermediate_values.items():
             trial.report(value, step=epoch)
-        best = twin.value if twin.state == TrialState.COMPLETE else None
+        best = twin.value if TrialState.stored(twin.state) == TrialState.COMPLETE else None
         self._study.tell(trial, best, state=twin.state)
 
 
@@ -235,6 +233,10 @@ def _proposal(frozen: FrozenTrial) -> Proposal | None:
     return Proposal(
         frozen.number, attributes["values"], attributes["role"], attributes["proposed_by"]
     )
+
+
+def _has_ended(frozen: FrozenTrial) -> bool:
+    return TrialState.stored(frozen.state).has_ended
 
 
 def _is_repeat(frozen: FrozenTrial) -> bool:

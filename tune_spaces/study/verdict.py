@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from softnce.config.config import Config
 from softnce.errors import ConfigError
 from softnce.losses.table import BASELINE
 from tune_spaces.space.space import SearchSpace
+from tune_spaces.trial_state import TrialState
 
 IN_DISGUISE = "~InfoNCE"  # effectively InfoNCE: all weights are near 1
 _DISGUISED = 0.01  # weights this close to 1 make Soft-InfoNCE act like InfoNCE
@@ -24,7 +25,7 @@ class Row:
         key: t0007.
         config: its resolved configuration.
         value: best validation metric so far; None before the first epoch.
-        state: complete, pruned, failed, interrupted.
+        state: what has become of it.
         role: infonce, noise, paper, search.
         proposed_by: first, random, tpe, gp.
         note: what a reader should know.
@@ -33,7 +34,7 @@ class Row:
     key: str
     config: Config
     value: float | None
-    state: str
+    state: TrialState
     role: str
     proposed_by: str
     note: str
@@ -46,7 +47,7 @@ def rows(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[Row]:
 
 def champion(table: Sequence[Row]) -> Row | None:
     """Return the best complete trial; the noise run measures, it does not compete."""
-    complete = [row for row in table if row.state == "complete" and row.role != "noise"]
+    complete = [row for row in table if row.state == TrialState.COMPLETE and row.role != "noise"]
     return max(complete, key=lambda row: row.value or 0.0, default=None)
 
 
@@ -60,7 +61,7 @@ def noise_floor(table: Sequence[Row]) -> float | None:
     """Return how far two InfoNCE runs that differ in the seed alone lie apart."""
     runs = {row.role: row for row in table if row.role in ("infonce", "noise")}
     values = [runs[role].value for role in ("infonce", "noise") if role in runs]
-    complete = all(row.state == "complete" for row in runs.values())
+    complete = all(row.state == TrialState.COMPLETE for row in runs.values())
     if len(values) < 2 or not complete or values[0] is None or values[1] is None:
         return None
     return abs(values[0] - values[1])
@@ -68,7 +69,7 @@ def noise_floor(table: Sequence[Row]) -> float | None:
 
 def all_failed(table: Sequence[Row]) -> bool:
     """Tell whether trials have ended and none of them did anything but fail."""
-    return bool(table) and all(row.state == "failed" for row in table)
+    return bool(table) and all(row.state == TrialState.FAILED for row in table)
 
 
 def verdict(table: Sequence[Row], metric: str, queries: int) -> str:
@@ -131,12 +132,13 @@ def _row(one: FrozenTrial, space: SearchSpace) -> Row:
     attributes: dict[str, Any] = one.user_attrs
     config = _tried(space, attributes["values"])
     reported = list(one.intermediate_values.values())
-    value = one.value if one.state == TrialState.COMPLETE else max(reported, default=None)
+    state = TrialState.stored(one.state)
+    value = one.value if state == TrialState.COMPLETE else max(reported, default=None)
     return Row(
         key=attributes["key"],
         config=config,
         value=value,
-        state=_state(one),
+        state=state,
         role=attributes["role"],
         proposed_by=attributes["proposed_by"],
         note=_note(one, config),
@@ -160,16 +162,6 @@ def _with(section: Any, parts: Sequence[str], value: object) -> Any:  # noqa: AN
     head, *rest = parts
     inner = _with(getattr(section, head), rest, value) if rest else value
     return section.model_copy(update={head: inner})
-
-
-def _state(one: FrozenTrial) -> str:
-    names = {
-        TrialState.COMPLETE: "complete",
-        TrialState.PRUNED: "pruned",
-        TrialState.FAIL: "failed",
-        TrialState.RUNNING: "interrupted",
-    }
-    return names.get(one.state, one.state.name.lower())
 
 
 def _note(one: FrozenTrial, config: Config) -> str:

@@ -18,8 +18,8 @@ from mlflow.exceptions import MlflowException
 
 from tune_spaces.tracking.event_log import Event
 from tune_spaces.tracking.store import Store, relocate, without_secret
+from tune_spaces.trial_state import TrialState
 
-STATES = {"complete": "FINISHED", "pruned": "KILLED", "fail": "FAILED", "interrupted": "KILLED"}
 UNREACHABLE = (MlflowException, OSError, sqlite3.Error)
 MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 _END_OF_INTEGERS = 2**63  # in a database
@@ -91,12 +91,12 @@ class Sender:
         self._client.log_batch(self._run_of(event["key"]), metrics=metrics)
 
     def _send_end(self, event: Event) -> None:
-        run, state = self._run_of(event["key"]), event["state"]
-        tags = [RunTag("trial.state", state.upper())]
+        run, state = self._run_of(event["key"]), TrialState(event["state"])
+        tags = [RunTag("trial.state", state.tag)]
         if event["error"]:
             tags.append(RunTag("trial.error", event["error"][:4000]))
         self._client.log_batch(run, tags=tags)
-        self._client.set_terminated(run, STATES[state], end_time=event["time_ms"])
+        self._client.set_terminated(run, state.in_mlflow, end_time=event["time_ms"])
 
     def _send_champion(self, event: Event) -> None:
         run, name = self._run_of(event["key"]), f"softnce-{self._study}"
@@ -124,7 +124,8 @@ class Sender:
 
     def _send_close(self, event: Event) -> None:
         self._client.set_tag(self._parent, "mlflow.note.content", event["note"])
-        self._client.set_terminated(self._parent, STATES[event["state"]], event["time_ms"])
+        state = TrialState(event["state"])
+        self._client.set_terminated(self._parent, state.in_mlflow, event["time_ms"])
 
     def _alias(self, name: str, alias: str) -> Any:  # noqa: ANN401  (mlflow's ModelVersion)
         try:
@@ -150,7 +151,7 @@ class Sender:
         """Return the run tagged ``softnce.<tag> = key`` of this study, re-opened, or a new one."""
         run = self._known_run(tag, key)
         if run is not None:
-            self._client.update_run(run, status="RUNNING")
+            self._client.update_run(run, status=TrialState.RUNNING.in_mlflow)
         else:
             own = {f"softnce.{tag}": key, "softnce.study.name": self._study}
             created = self._client.create_run(self._experiment, tags={**own, **tags}, run_name=name)
@@ -175,12 +176,13 @@ class Sender:
     def _sweep(self) -> None:
         """Close runs that a dead search left running; those that go on are re-opened."""
         where = (
-            f"tags.`softnce.study.name` = '{self._study}' and attributes.status = 'RUNNING' "
+            f"tags.`softnce.study.name` = '{self._study}' "
+            f"and attributes.status = '{TrialState.RUNNING.in_mlflow}' "
             f"and tags.`mlflow.parentRunId` = '{self._parent}'"
         )
         for run in self._client.search_runs([self._experiment], where):
-            self._client.set_tag(run.info.run_id, "trial.state", "INTERRUPTED")
-            self._client.set_terminated(run.info.run_id, STATES["interrupted"])
+            self._client.set_tag(run.info.run_id, "trial.state", TrialState.INTERRUPTED.tag)
+            self._client.set_terminated(run.info.run_id, TrialState.INTERRUPTED.in_mlflow)
 
 
 def is_refused(error: BaseException) -> bool:

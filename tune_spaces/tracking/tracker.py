@@ -19,6 +19,7 @@ from softnce.errors import SetupError
 from tune_spaces.tracking.event_log import Event, EventLog
 from tune_spaces.tracking.sender import MISSHAPEN, UNREACHABLE, Sender, first_line, is_refused
 from tune_spaces.tracking.store import Store, without_secret
+from tune_spaces.trial_state import TrialState
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 15.0
@@ -86,8 +87,8 @@ class Tracker:
         """Log the metrics of an epoch."""
         self._add({"kind": "report", "key": key, "epoch": epoch, "metrics": metrics})
 
-    def end(self, key: str, state: str, *, error: str = "") -> None:
-        """Close a trial's run with its true state: complete, pruned, fail or interrupted."""
+    def end(self, key: str, state: TrialState, *, error: str = "") -> None:
+        """Close a trial's run with its true state."""
         self._add({"kind": "end", "key": key, "state": state, "error": error})
 
     def champion(self, key: str, folder: Path, config: str) -> None:
@@ -95,7 +96,7 @@ class Tracker:
         where = os.path.relpath(folder, self._store.folder)
         self._add({"kind": "champion", "key": key, "folder": where, "config": config})
 
-    def close(self, state: str, note: str, *, timeout_s: float = 30.0) -> int:
+    def close(self, state: TrialState, note: str, *, timeout_s: float = 30.0) -> int:
         """Write the parent's note and state, and wait for the events to arrive.
 
         Returns:

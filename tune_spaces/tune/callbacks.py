@@ -15,6 +15,7 @@ from tune_spaces.study.trial_store import Proposal, TrialStore
 from tune_spaces.study.verdict import rows
 from tune_spaces.tracking.store import Store, own_uri
 from tune_spaces.tracking.tracker import Tracker
+from tune_spaces.trial_state import TrialState
 
 METRICS = (
     "mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10",
@@ -49,8 +50,10 @@ class Watcher(ABC):
         """A trial has done an epoch."""
 
     @abstractmethod
-    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
-        """A trial has ended: complete, pruned, fail or interrupted."""
+    def ended(
+        self, proposal: Proposal, state: TrialState, value: float | None, reason: str
+    ) -> None:
+        """A trial has ended, or was interrupted."""
 
 
 @final
@@ -71,7 +74,9 @@ class MLflowWatcher(Watcher):
         metrics = {name: result[name] for name in METRICS if name in result}
         self._tracker.report(proposal.key, result["epoch"], metrics)
 
-    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
+    def ended(
+        self, proposal: Proposal, state: TrialState, value: float | None, reason: str
+    ) -> None:
         """Close the child run with its true state."""
         del value
         self._tracker.end(proposal.key, state, error=reason)
@@ -99,10 +104,12 @@ class Tidier(Watcher):
     def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
         """Nothing to do."""
 
-    def ended(self, proposal: Proposal, state: str, value: float | None, reason: str) -> None:
+    def ended(
+        self, proposal: Proposal, state: TrialState, value: float | None, reason: str
+    ) -> None:
         """Keep the best trials' best weights only."""
         del value, reason
-        if state == "complete":
+        if state == TrialState.COMPLETE:
             keep_weights_only(self._context.folder.trial(proposal.key))
         tidy(self._context, rows(self._trial_store.trials(), self._context.space))
 

@@ -23,6 +23,7 @@ from softnce.distributed.worker import Assignment
 from softnce.errors import EXIT_STOPPED, ConfigError
 from softnce.training.resource_errors import memory_advice
 from tune_spaces.study.trial_store import Proposal, TrialStore
+from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import Watcher
 from tune_spaces.tune.trial import ERROR_FILE
 
@@ -123,7 +124,7 @@ class StudySearcher(_OfThisProcess, Searcher):
         try:
             config = self._plan.space_config(proposal.values)
         except ConfigError as error:  # a draw outside the domain that no test draw had met
-            self._end(trial_id, "fail", None, str(error))
+            self._end(trial_id, TrialState.FAILED, None, str(error))
             return self.suggest(trial_id)
         for watcher in self._watchers:
             watcher.started(proposal, config)
@@ -157,17 +158,17 @@ class StudySearcher(_OfThisProcess, Searcher):
         last = {**self._last.get(trial_id, {}), **(result or {})}
         if last.get("halts"):  # not the trial's own fault: the next one would meet it too
             self._switch.press(last["failure"], last["exit_code"])
-            self._end(trial_id, "interrupted", last)
+            self._end(trial_id, TrialState.INTERRUPTED, last)
         elif last.get("failure"):
-            self._end(trial_id, "fail", last, last["failure"])
+            self._end(trial_id, TrialState.FAILED, last, last["failure"])
         elif last.get("finished") and not error:
-            self._end(trial_id, "complete", last)
+            self._end(trial_id, TrialState.COMPLETE, last)
         elif self._switch.is_pressed():
-            self._end(trial_id, "interrupted", last)
+            self._end(trial_id, TrialState.INTERRUPTED, last)
         elif error:
-            self._end(trial_id, "fail", last, self._crash(trial_id))
+            self._end(trial_id, TrialState.FAILED, last, self._crash(trial_id))
         else:
-            self._end(trial_id, "pruned", last)
+            self._end(trial_id, TrialState.PRUNED, last)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Do nothing: the relay reports every result."""
@@ -183,7 +184,7 @@ class StudySearcher(_OfThisProcess, Searcher):
         return self._trial_store.ended() + len(self._running) >= self._plan.trials
 
     def _end(
-        self, trial_id: str, state: str, last: dict[str, Any] | None, reason: str = ""
+        self, trial_id: str, state: TrialState, last: dict[str, Any] | None, reason: str = ""
     ) -> None:
         proposal = self._running.pop(trial_id)
         self._last.pop(trial_id, None)
@@ -192,7 +193,7 @@ class StudySearcher(_OfThisProcess, Searcher):
         value = None if last is None else last.get("objective")
         if reason:
             self._trial_store.note(proposal.key, "error", reason)
-        if state != "interrupted":
+        if state != TrialState.INTERRUPTED:
             if last is not None:
                 self._trial_store.note(proposal.key, "weight_spread", last.get("weight_spread"))
                 self._trial_store.note(proposal.key, "epochs", last.get("epoch", 0))

@@ -10,6 +10,7 @@ from softnce.inputs.prepared import Prepared
 from tune_spaces.space.space import SearchSpace
 from tune_spaces.study.context import StudyContext
 from tune_spaces.tracking.tracker import Tracker
+from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import METRICS, trial_params
 
 
@@ -46,9 +47,10 @@ def with_model(
     try:
         _train(model, context, prepared, tracker, is_stopped)
     except SoftnceError as error:
-        tracker.end(model, "fail", error=str(error))
+        tracker.end(model, TrialState.FAILED, error=str(error))
         raise
-    tracker.end(model, "complete" if is_cached(model, prepared) else "interrupted")
+    is_whole = is_cached(model, prepared)
+    tracker.end(model, TrialState.COMPLETE if is_whole else TrialState.INTERRUPTED)
     return prepared
 
 

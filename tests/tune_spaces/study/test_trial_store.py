@@ -4,13 +4,13 @@ import math
 
 import optuna
 import pytest
-from optuna.trial import TrialState
 
 from softnce.config.file import validated
 from softnce.errors import ConfigError
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
 from tune_spaces.study.trial_store import TrialStore
+from tune_spaces.trial_state import TrialState
 
 SOFT = {"loss/name": "soft-infonce"}
 SPACE = {
@@ -60,7 +60,7 @@ def score(proposal):
 def finished(trial_store, proposal, value=None):
     value = score(proposal) if value is None else value
     trial_store.report(proposal.key, 1, value)
-    trial_store.tell(proposal.key, "complete", value)
+    trial_store.tell(proposal.key, TrialState.COMPLETE, value)
 
 
 def asked(trial_store, count):
@@ -75,7 +75,7 @@ def test_the_first_points_come_first_and_once(opened):
     opened()
     roles = [proposal.role for proposal in asked(opened(), 5)]
     assert roles == ["infonce", "noise", "paper", "search", "search"]
-    assert len(opened.study().get_trials(states=(TrialState.WAITING,))) == 0
+    assert len(opened.study().get_trials(states=(optuna.trial.TrialState.WAITING,))) == 0
 
 
 def test_lining_up_that_was_cut_short_is_completed(opened, tmp_path):
@@ -136,7 +136,12 @@ def test_a_trial_that_died_while_it_was_drawn_is_drawn_again(opened, first, monk
 
 def test_endings_are_stored_as_what_they_were(opened):
     trial_store = opened()
-    endings = [("complete", 0.7), ("pruned", 0.3), ("fail", None), ("complete", float("nan"))]
+    endings = [
+        (TrialState.COMPLETE, 0.7),
+        (TrialState.PRUNED, 0.3),
+        (TrialState.FAILED, None),
+        (TrialState.COMPLETE, float("nan")),
+    ]
     for state, value in endings:
         proposal = trial_store.ask()
         trial_store.report(proposal.key, 1, 0.25)
@@ -145,11 +150,11 @@ def test_endings_are_stored_as_what_they_were(opened):
     trial_store.ask()
     found = opened.study().trials
     assert [one.state for one in found] == [
-        TrialState.COMPLETE,
-        TrialState.PRUNED,
-        TrialState.FAIL,
-        TrialState.FAIL,
-        TrialState.RUNNING,
+        optuna.trial.TrialState.COMPLETE,
+        optuna.trial.TrialState.PRUNED,
+        optuna.trial.TrialState.FAIL,
+        optuna.trial.TrialState.FAIL,
+        optuna.trial.TrialState.RUNNING,
     ]
     assert [one.value for one in found] == [0.7, 0.25, None, None, None]
     assert all(one.user_attrs["epochs"] == 1 for one in found[:4])
@@ -161,9 +166,9 @@ def test_no_number_that_is_none_is_stored(opened, value):
     trial_store = opened()
     proposal = trial_store.ask()
     trial_store.report(proposal.key, 1, value)
-    trial_store.tell(proposal.key, "complete", value)
+    trial_store.tell(proposal.key, TrialState.COMPLETE, value)
     (found, *_) = opened.study().trials
-    assert (found.state, found.intermediate_values) == (TrialState.FAIL, {})
+    assert (found.state, found.intermediate_values) == (optuna.trial.TrialState.FAIL, {})
 
 
 def test_a_known_point_is_not_trained_again(opened):

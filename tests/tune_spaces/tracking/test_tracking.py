@@ -14,6 +14,7 @@ from tests.servers import free_port, started_server, stop
 from tune_spaces.tracking.event_log import EventLog
 from tune_spaces.tracking.store import Store, own_uri, relocate, without_secret
 from tune_spaces.tracking.tracker import Tracker
+from tune_spaces.trial_state import TrialState
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def runs_of(store, tag="softnce.trial"):
     return {run.data.tags[tag]: run for run in found if tag in run.data.tags}
 
 
-def one_trial(tracker, key="t0000", state="complete", error=""):
+def one_trial(tracker, key="t0000", state=TrialState.COMPLETE, error=""):
     tracker.begin(key, f"{key}-infonce", {"loss": "infonce"}, {"softnce.role": "infonce"})
     tracker.report(key, 1, {"mrr": 0.25, "broken": float("nan")})
     tracker.report(key, 2, {"mrr": 0.5})
@@ -43,25 +44,29 @@ def one_trial(tracker, key="t0000", state="complete", error=""):
 
 
 @pytest.mark.parametrize(
-    ("state", "status"),
-    [("complete", "FINISHED"), ("pruned", "KILLED"), ("fail", "FAILED"), ("interrupted", "KILLED")],
+    ("state", "status", "tag"),
+    [
+        (TrialState.COMPLETE, "FINISHED", "COMPLETE"),
+        (TrialState.PRUNED, "KILLED", "PRUNED"),
+        (TrialState.FAILED, "FAILED", "FAIL"),
+        (TrialState.INTERRUPTED, "KILLED", "INTERRUPTED"),
+    ],
 )
-def test_a_trial_ends_with_its_true_status(store, state, status):
+def test_a_trial_ends_with_its_true_status(store, state, status, tag):
+    fault = "the loss is not finite" if state is TrialState.FAILED else ""
     tracker = opened(store)
-    one_trial(tracker, state=state, error="the loss is not finite" if state == "fail" else "")
-    assert tracker.close("complete", "note") == 0
+    one_trial(tracker, state=state, error=fault)
+    assert tracker.close(TrialState.COMPLETE, "note") == 0
     run = runs_of(store)["t0000"]
     assert run.info.status == status
-    assert run.data.tags["trial.state"] == state.upper()
-    assert run.data.tags.get("trial.error", "") == (
-        "the loss is not finite" if state == "fail" else ""
-    )
+    assert run.data.tags["trial.state"] == tag
+    assert run.data.tags.get("trial.error", "") == fault
 
 
 def test_metrics_of_every_epoch_arrive_and_nan_is_left_out(store):
     tracker = opened(store)
     one_trial(tracker)
-    tracker.close("complete", "note")
+    tracker.close(TrialState.COMPLETE, "note")
     run = runs_of(store)["t0000"]
     client = MlflowClient(store.uri)
     history = client.get_metric_history(run.info.run_id, "mrr")
@@ -73,7 +78,7 @@ def test_a_second_search_reopens_the_same_runs(store):
     for note in ("first", "second"):
         tracker = opened(store)
         one_trial(tracker)
-        tracker.close("complete", note)
+        tracker.close(TrialState.COMPLETE, note)
     assert len(runs_of(store)) == 1
     studies = runs_of(store, "softnce.study")
     assert len(studies) == 1
@@ -83,12 +88,12 @@ def test_a_second_search_reopens_the_same_runs(store):
 def test_a_champion_told_later_leaves_its_ended_run_ended(store, tmp_path):
     tracker = opened(store)
     one_trial(tracker)
-    tracker.close("complete", "note")
+    tracker.close(TrialState.COMPLETE, "note")
     (tmp_path / "champion").mkdir()
     (tmp_path / "champion" / "model.txt").write_text("weights")
     again = opened(store)
     again.champion("t0000", tmp_path / "champion", "config: true")
-    assert again.close("complete", "note") == 0
+    assert again.close(TrialState.COMPLETE, "note") == 0
     assert runs_of(store)["t0000"].info.status == "FINISHED"
 
 
@@ -117,7 +122,7 @@ def test_the_former_champion_keeps_the_alias_previous(store, tmp_path):
         model.mkdir()
         (model / "model.txt").write_text(key)
         tracker.champion(key, model, "loss: {}")
-    tracker.close("complete", "note")
+    tracker.close(TrialState.COMPLETE, "note")
     client = MlflowClient(store.uri, registry_uri=store.uri)
     runs = runs_of(store)
     for alias, key in (("champion", "t0001"), ("previous", "t0000")):
@@ -136,7 +141,7 @@ def test_a_moved_study_still_finds_its_artifacts(tmp_path):
     (before / "model").mkdir()
     (before / "model" / "model.txt").write_text("here")
     tracker.champion("t0000", before / "model", "config")
-    tracker.close("complete", "note")
+    tracker.close(TrialState.COMPLETE, "note")
     shutil.move(before, after)
     relocate(after)
     moved = Store(own_uri(after), "softnce/made", after)
@@ -175,7 +180,7 @@ def test_a_server_that_is_away_loses_no_metric(tmp_path, caplog):
         assert tracker.waiting() >= 4  # who trains has not waited until they arrived
         wait_until(lambda: "trying again" in caplog.text)
         server = started_server(tmp_path, port)
-        assert tracker.close("complete", "note", timeout_s=300.0) == 0
+        assert tracker.close(TrialState.COMPLETE, "note", timeout_s=300.0) == 0
         runs = runs_of(store)
         assert {key: run.info.status for key, run in runs.items()} == {
             "t0000": "FINISHED",
@@ -196,13 +201,13 @@ def test_events_for_a_server_that_never_returns_wait_in_the_folder(tmp_path):
         tracker = opened(store)
         stop(server)
         one_trial(tracker)
-        left = tracker.close("complete", "note", timeout_s=3.0)
+        left = tracker.close(TrialState.COMPLETE, "note", timeout_s=3.0)
         assert left >= 4
         lines = (tmp_path / "tracking.jsonl").read_text().splitlines()
         assert [json.loads(line)["kind"] for line in lines][:2] == ["begin", "report"]
         server = started_server(tmp_path, port)
         again = opened(store)
-        assert again.close("complete", "note", timeout_s=300.0) == 0
+        assert again.close(TrialState.COMPLETE, "note", timeout_s=300.0) == 0
         assert runs_of(store)["t0000"].data.metrics["mrr"] == 0.5
     finally:
         stop(server)
@@ -213,7 +218,7 @@ def test_the_parent_tells_the_job_that_ran_last(store):
         tracker = Tracker(store, "made")
         tracker.connect()
         tracker.open({"softnce.ray_job": job})
-        tracker.close("complete", "note")
+        tracker.close(TrialState.COMPLETE, "note")
     assert runs_of(store, "softnce.study")["made"].data.tags["softnce.ray_job"] == "job-2"
 
 
@@ -257,7 +262,7 @@ def test_a_study_with_a_torn_log_is_concluded(store, tmp_path):
     (tmp_path / "tracking.jsonl").write_bytes(b'{"time_ms": 1, "kind": "rep')
     tracker = opened(store)
     one_trial(tracker)
-    assert tracker.close("complete", "note") == 0
+    assert tracker.close(TrialState.COMPLETE, "note") == 0
     assert runs_of(store)["t0000"].data.metrics["mrr"] == 0.5
     assert runs_of(store, "softnce.study")["made"].info.status == "FINISHED"
 
@@ -293,14 +298,14 @@ def test_events_that_are_sent_again_change_nothing(store, tmp_path):
         champion.mkdir(exist_ok=True)
         (champion / "model.txt").write_text(key)
         tracker.champion(key, champion, "loss: {}")
-        assert tracker.close("complete", "note") == 0
+        assert tracker.close(TrialState.COMPLETE, "note") == 0
         tracker = opened(store)
-    tracker.close("complete", "note")
+    tracker.close(TrialState.COMPLETE, "note")
     before = told(store)
     (tmp_path / "tracking.cursor").write_text("abc")
     assert len(EventLog(tmp_path).pending()) > 10
     again = opened(store)
-    assert again.close("complete", "note") == 0
+    assert again.close(TrialState.COMPLETE, "note") == 0
     assert told(store) == before
 
 

@@ -17,6 +17,7 @@ from tune_spaces.space.space import search_space
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.tracking.store import own_uri
+from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import tracker_of
 from tune_spaces.tune.train_frozen import with_model
 
@@ -77,7 +78,7 @@ def trained(model, context, is_stopped):
     tracker.connect()
     tracker.open({})
     prepared = with_model(model, context, prepared, tracker, is_stopped)
-    assert tracker.close("complete", "") == 0
+    assert tracker.close(TrialState.COMPLETE, "") == 0
     return prepared
 
 
