@@ -7,8 +7,9 @@ configuration's own value.
 """
 
 import graphlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -47,6 +48,7 @@ class SearchSpace:
     dimensions: Mapping[str, Dimension]
     ties: Mapping[str, Expression]
     base: Config
+    _validated: dict[str, Config] = field(default_factory=dict, repr=False, compare=False)
 
     def suggest(
         self, trial: optuna.trial.BaseTrial, fixed: Mapping[str, Value] | None = None
@@ -72,12 +74,15 @@ class SearchSpace:
         return values
 
     def config(self, values: Mapping[str, Value]) -> Config:
-        """Return the base configuration with a draw's values.
+        """Return the base configuration with a draw's values, validated once for equal values.
 
         Raises:
             ConfigError: the draw is outside a field's domain.
         """
-        return with_overrides(self.base, values)
+        key = json.dumps(values, sort_keys=True)
+        if key not in self._validated:
+            self._validated[key] = with_overrides(self.base, values)
+        return self._validated[key]
 
     def trained(self, values: Mapping[str, Value]) -> dict[str, Any]:
         """Return all that a draw's training depends on: equal draws give equal metrics."""
@@ -263,7 +268,7 @@ def _require_valid_draws(space: SearchSpace) -> None:
     for _ in range(_DRAWS if space.dimensions else 1):
         values = space.suggest(study.ask())
         try:
-            space.config(values)
+            with_overrides(space.base, values)  # not kept: no trial has these values
         except ConfigError as error:
             drawn = ", ".join(f"{path}={value}" for path, value in values.items())
             faults.append(f"{error} (drawn: {drawn})")
