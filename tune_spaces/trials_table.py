@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from softnce.config.file import all_paths, value_at
+from softnce.evaluation.metric_names import EPOCH_METRICS
 from tune_spaces.space.space import SearchSpace
 from tune_spaces.study.verdict import Row
 from tune_spaces.tracking.event_log import Event
-from tune_spaces.tune.callbacks import METRICS, run_name
+from tune_spaces.tune.callbacks import run_name
 
 Record = dict[str, Any]
-_MEASURED = tuple(name for name in METRICS if name not in ("objective", "seconds"))
+_MEASURED = tuple(name for name in EPOCH_METRICS if name not in ("objective", "seconds"))
 _SECTIONS = ("encoder/", "loss/", "weights/", "optim/")  # what a trial can change
 
 

@@ -1,6 +1,7 @@
 """Exact ranks of the right snippet among all candidates, and the retrieval metrics on them."""
 
 import math
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Literal
 
@@ -9,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from softnce.errors import ConfigError, DataError, RunError
+from softnce.evaluation.metric_names import RETRIEVAL_METRICS
 from softnce.shapes import Candidates, Queries, Ranks
 
 BLOCK_BYTES = 32 * 2**20  # of scores held at once
@@ -104,8 +106,20 @@ def retrieval_metrics(ranks: Ranks) -> dict[str, float]:
     Args:
         ranks: (q,) ranks from 1.
     """
-    recalls = {f"recall_at_{k}": recall_at(ranks, k) for k in (1, 5, 10)}
-    return {"mrr": mrr(ranks), "mrr_at_10": mrr(ranks, cutoff=10), **recalls}
+    return {name: _metric(name, ranks) for name in RETRIEVAL_METRICS}
+
+
+def _metric(name: str, ranks: Ranks) -> float:
+    """Compute a metric by its name: its family, and how many results it looks at."""
+    family, _, cutoff = name.partition("_at_")
+    return _FAMILIES[family](ranks, int(cutoff)) if cutoff else mrr(ranks)
+
+
+_FAMILIES: dict[str, Callable[[Ranks, int], float]] = {
+    "mrr": mrr,
+    "recall": recall_at,
+    "ndcg": ndcg_at,
+}
 
 
 def _block_ranks(

@@ -19,6 +19,7 @@ from softnce.config.config import Config
 from softnce.config.sections.training import OptimSection
 from softnce.encoders.encoder import Encoder
 from softnce.errors import DataError, RunError
+from softnce.evaluation.metric_names import EPOCH_METRICS, RETRIEVAL_METRICS
 from softnce.inputs.prepared import Prepared
 from softnce.losses.table import BASELINE
 from softnce.ragged import ragged
@@ -169,8 +170,7 @@ def _started(
 
 
 def _log_epoch(report: Report) -> None:
-    shown = ("loss", "mrr", "objective", "best_epoch", "weight_spread", "seconds")
-    values = [f"{name} {report[name]:.4g}" for name in shown if name in report]
+    values = [f"{name} {report[name]:.4g}" for name in EPOCH_METRICS if name in report]
     log.info("epoch %d: %s", report["epoch"], ", ".join(values))
 
 
@@ -285,12 +285,11 @@ def _evaluation(run: Run) -> Report:
     """Rank the validation queries against all candidates, on worker 0, for all workers."""
     if not run.prepared.valid:
         return {}
-    names = ["mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10"]
-    values = [math.nan] * len(names)
+    values = [math.nan] * len(RETRIEVAL_METRICS)
     if run.workers.rank == 0:
         metrics = evaluate(run.encoder, run.prepared, split="valid")
-        values = [metrics[name] for name in names]
-    return dict(zip(names, run.workers.agree(values), strict=True))
+        values = [metrics[name] for name in RETRIEVAL_METRICS]
+    return dict(zip(RETRIEVAL_METRICS, run.workers.agree(values), strict=True))
 
 
 def _judge(run: Run, report: Report) -> None:

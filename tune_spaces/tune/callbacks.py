@@ -7,6 +7,7 @@ from typing import Any, final
 
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
+from softnce.evaluation.metric_names import EPOCH_METRICS
 from softnce.training.checkpoint import keep_weights_only
 from softnce.whole_files import write_text
 from tune_spaces.study.context import StudyContext
@@ -16,12 +17,6 @@ from tune_spaces.study.verdict import rows
 from tune_spaces.tracking.store import Store, own_uri
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
-
-METRICS = (
-    "mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10",
-    "objective", "loss", "weight_spread", "seconds",
-)  # fmt: skip
-
 
 _NAMED = {
     "loss/name", "loss/temperature", "optim/learning_rate", "optim/batch_size", "optim/seed",
@@ -71,7 +66,7 @@ class MLflowWatcher(Watcher):
 
     def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
         """Log the epoch's metrics."""
-        metrics = {name: result[name] for name in METRICS if name in result}
+        metrics = {name: result[name] for name in EPOCH_METRICS if name in result}
         self._tracker.report(proposal.key, result["epoch"], metrics)
 
     def ended(

@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from softnce.errors import SoftnceError
+from softnce.evaluation.metric_names import EPOCH_METRICS
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
 from softnce.inputs.prepared import Prepared
 from tune_spaces.space.space import SearchSpace
 from tune_spaces.study.context import StudyContext
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
-from tune_spaces.tune.callbacks import METRICS, trial_params
+from tune_spaces.tune.callbacks import trial_params
 
 
 def frozen_models(space: SearchSpace) -> list[str]:
@@ -78,7 +79,7 @@ def _train(
             f"  {model}: epoch {report['epoch']}/{config.optim.epochs}, "
             f"{metric} {report[metric]:.4f}"
         )
-        metrics = {name: report[name] for name in METRICS if name in report}
+        metrics = {name: report[name] for name in EPOCH_METRICS if name in report}
         tracker.report(model, report["epoch"], metrics)
 
     supervise(assignment, tell=tell, should_stop=is_stopped)

@@ -7,8 +7,7 @@ from pydantic import Field, model_validator
 
 from softnce.config.sections.section import Section, Share
 from softnce.errors import InvalidSettingError
-
-MetricName = Literal["mrr", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10"]
+from softnce.evaluation.metric_names import RetrievalMetric
 
 
 class AshaSection(Section):
@@ -37,7 +36,7 @@ class SearchSection(Section):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
         description="Name of the study, which also names its folder.",
     )
-    metric: MetricName = Field(
+    metric: RetrievalMetric = Field(
         "mrr",
         description="Metric of the validation split that decides; a trial's best epoch counts.",
     )
