@@ -4,6 +4,7 @@ import os
 
 os.environ.update(
     HF_HUB_OFFLINE="1",
+    OMP_NUM_THREADS="1",  # small tensors: threads that wait for each other cost thrice the time
     TOKENIZERS_PARALLELISM="false",
     RAY_ENABLE_UV_RUN_RUNTIME_ENV="0",
     RAY_USAGE_STATS_ENABLED="0",
