@@ -13,7 +13,7 @@ def hashed(key: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}\0{key}".encode(errors="surrogateescape")).digest()
 
 
-def splits(groups: Sequence[str], *, seed: int) -> list[str]:
+def splits(groups: Sequence[str], *, seed: int, largest: float = 1.0) -> list[str]:
     """Choose each item's split, about 80/10/10, whole groups at a time.
 
     Groups come in the order of their seeded hash and fill test, then valid, as long as they fit;
@@ -22,6 +22,8 @@ def splits(groups: Sequence[str], *, seed: int) -> list[str]:
     Args:
         groups: each item's group, by a name that does not depend on the machine.
         seed: another seed, another division.
+        largest: share of a held-out split that one group may fill while smaller ones are left; a
+            split that is one large group would judge by that group alone.
 
     Returns:
         "train", "valid" or "test" for each item.
@@ -30,6 +32,7 @@ def splits(groups: Sequence[str], *, seed: int) -> list[str]:
     order = sorted(sizes, key=lambda group: hashed(group, seed))
     quota = max(1, round(SHARE * len(groups)))
     chosen: dict[str, str] = {}
+    order.sort(key=lambda group: sizes[group] > largest * quota)  # the large ones last
     for split in HELD_OUT if len(sizes) > len(HELD_OUT) else ():
         chosen |= dict.fromkeys(
             _filling([g for g in order if g not in chosen], sizes, quota), split

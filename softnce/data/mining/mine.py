@@ -27,6 +27,7 @@ Progress = Callable[[str, int, int], None]  # phase, done, total
 _Taken = tuple[Source, Function]
 
 MIN_PACKAGES = 20  # with fewer, a division by package would leave the held-out parts to chance
+_LARGEST = 0.25  # of a held-out part, for one package
 _CHUNK = 32  # files that a worker takes at a time
 _AHEAD = 3  # chunks in flight for each worker: more would be wasted once the cap is reached
 
@@ -217,7 +218,7 @@ def _parts(
     parts: dict[str, list[dict[str, Any]]] = {"train": [], "valid": [], "test": []}
     by_package = unit == "package"
     groups = [source.package if by_package else source.name for source, _ in kept]
-    chosen = splits(groups, seed=seed)
+    chosen = splits(groups, seed=seed, largest=_LARGEST if by_package else 1.0)
     for (source, function), split in zip(kept, chosen, strict=True):
         parts[split].append(_record(source, function, language, split))
     return {**parts, "codebase": parts["valid"] + parts["test"]}

@@ -57,6 +57,16 @@ def test_many_groups_divide_by_ten():
     assert [chosen.count(s) for s in ("train", "valid", "test")] == [800, 100, 100]
 
 
+def test_no_large_group_fills_a_held_out_split_while_small_ones_are_left():
+    groups = [f"large{i}" for i in range(8) for _ in range(90)]
+    groups += [f"small{i}" for i in range(56) for _ in range(5)]
+    for seed in range(20):
+        chosen = splits(groups, seed=seed, largest=0.25)
+        held = {group for group, split in zip(groups, chosen, strict=True) if split != "train"}
+        assert not [group for group in held if group.startswith("large")]
+        assert chosen.count("valid") == chosen.count("test") == 100
+
+
 def test_three_groups_fill_three_splits():
     assert set(splits(["a"] * 5 + ["b"] * 4 + ["c"] * 3, seed=0)) == {"train", "valid", "test"}
 

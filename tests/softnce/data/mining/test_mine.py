@@ -1,6 +1,7 @@
 import ast
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,9 @@ def test_no_package_straddles_splits_where_there_are_enough(mined):
     assert report.split_by == "package"
     assert report.packages == len(train | held) > 50
     assert not train & held
+    largest = Counter(name.split("/")[0] for name in found.candidate_ids).most_common(1)[0][1]
+    assert largest <= 0.25 * len(found.valid.texts) + 1
+    assert found.valid.texts
 
 
 def test_no_near_duplicate_straddles_splits(mined):
