@@ -45,7 +45,7 @@ def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
     return validated(nested, where=where)
 
 
-def validated(nested: Mapping[str, Any], *, where: "Lines | None" = None) -> Config:
+def validated(nested: Mapping[Any, Any], *, where: "Lines | None" = None) -> Config:
     """Turn a nested mapping into a Config.
 
     Raises:
@@ -228,7 +228,7 @@ def found_and_cure(error: ErrorDetails) -> tuple[str, str | None]:
     return message[0].lower() + message[1:] if message.startswith("Input") else message, None
 
 
-def _fault(error: ErrorDetails, nested: Mapping[str, Any], where: Lines | None) -> ConfigError:
+def _fault(error: ErrorDetails, nested: Mapping[Any, Any], where: Lines | None) -> ConfigError:
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
     place = where.of(location) if where else ""
@@ -252,7 +252,7 @@ def _near_word(found: object, location: Sequence[str]) -> str | None:
     return f"did you mean {near[0]}?" if near else None
 
 
-def _value(nested: Mapping[str, Any], location: Sequence[str]) -> str:
+def _value(nested: Mapping[Any, Any], location: Sequence[str]) -> str:
 
     node: Any = nested
     for part in location:
