@@ -11,6 +11,7 @@ from rich.console import Console
 
 from softnce.config.config import Config
 from softnce.config.file import load_config, validated, with_overrides
+from softnce.config.paths import resolve_paths
 from softnce.console import terminal
 from softnce.errors import ConfigError
 from softnce.training.logging_setup import logging_restored
@@ -98,6 +99,7 @@ def search(
 
     Args:
         config: a Config; a nested mapping as in YAML; the path of a YAML file; or a preset's name.
+            Relative paths in a Config or mapping are those of the working folder.
         out: the study's folder; ``./softnce-studies/<name>`` unless given, where the name is
             ``search.name``, else the file's or preset's, else ``study``.
         trials: how many shall have ended, in place of ``search.trials``.
@@ -147,10 +149,11 @@ def _of_ray(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _resolved(config: Source) -> tuple[Config, str]:
     """Return the configuration, and what names a study that has no name of its own."""
-    if isinstance(config, Config):
-        return config, "study"
-    if isinstance(config, Mapping):
-        return validated(_plain(config)), "study"
+    if isinstance(config, Config | Mapping):
+        given = config.model_dump(mode="json") if isinstance(config, Config) else config
+        nested = _plain(given)
+        resolve_paths(nested, Path.cwd(), ())
+        return validated(nested), "study"
     if isinstance(config, str | os.PathLike):
         path = config_path(os.fspath(config))
         resolved = load_config(path)

@@ -1,5 +1,6 @@
 """The examples, executed as a reader would, and what the front door makes of their studies."""
 
+import json
 import math
 import os
 import re
@@ -15,6 +16,27 @@ import softnce
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 README = EXAMPLES.with_name("README.md")
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
+KERNEL = """
+import json, logging, os, signal, sys
+
+def state():
+    import ray
+    context = ray.get_runtime_context()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+    return {
+        "running": ray.is_initialized(),
+        "session": [context.gcs_address, context.get_job_id()],
+        "handlers": [repr(signal.getsignal(one)) for one in signals],
+        "environment": {k: v for k, v in os.environ.items() if k.startswith(("RAY_", "TUNE_"))},
+        "logging": [repr(logging.getLogger().handlers), logging.getLogger().level],
+    }
+
+names, states = {"__name__": "__main__"}, []
+for number, cell in enumerate(open(sys.argv[1]).read().split("\\n# %%")):
+    exec(compile("# %%" + cell, f"cell {number}", "exec"), names)
+    states.append(state() if number else None)
+print(json.dumps({"states": states[1:], "exit_code": names["study"].exit_code}))
+"""
 
 
 def executed(*words: str) -> str:
@@ -86,3 +108,12 @@ def test_the_snippet_of_the_readme_runs_as_it_stands(script, monkeypatch, capsys
     monkeypatch.chdir(folder)
     exec(compile(snippet, "README.md", "exec"), {})
     assert str(folder / "study" / "champion") in capsys.readouterr().out.replace("\n", "")
+
+
+def test_a_notebooks_ray_session_environment_handlers_and_logging_are_left_as_they_were():
+    said = json.loads(executed("-c", KERNEL, str(EXAMPLES / "notebook.py")).splitlines()[-1])
+    before, *after = said["states"]
+    assert said["exit_code"] == 0
+    assert before["running"]
+    assert len(after) >= 4
+    assert all(state == before for state in after)

@@ -22,7 +22,17 @@ def test_a_mapping_may_hold_paths(tmp_path):
     config, source = _resolved({"data": {"path": tmp_path}, "search": {"space": SPACE}})
     assert isinstance(config, Config)
     assert (config.data.path, source) == (str(tmp_path), "study")
-    assert _resolved(config)[0] is config
+    assert _resolved(config)[0] == config
+
+
+def test_relative_paths_are_those_of_the_working_folder(tmp_path, monkeypatch):
+    given = {"data": {"path": "pairs"}, "encoder": {"kind": "transformer", "model": "./mine"}}
+    monkeypatch.chdir(tmp_path)
+    for name in ("pairs", "mine"):
+        (tmp_path / name).mkdir()
+    config, _ = _resolved(given)
+    assert (config.data.path, config.encoder.model) == (str(tmp_path / "pairs"), f"{tmp_path}/mine")
+    assert given["data"] == {"path": "pairs"}
 
 
 def test_a_file_and_a_preset_name_their_study(tmp_path):
