@@ -119,7 +119,7 @@ def _studies(places: Sequence[Path]) -> list[Path]:
     for place in places or [DEFAULT_ROOT]:
         here = [one for pattern in _STUDIES for one in sorted(place.glob(pattern))]
         if places and not here:
-            raise ConfigError(f"{place}: neither a study nor a folder of studies")
+            raise ConfigError(f"{place}: neither a study nor a folder of studies", "check the path")
         found += [one.parent.resolve() for one in here]
     return found
 

@@ -150,7 +150,10 @@ def clean(
     if study == "cache":
         items, left = cleaning.needless_caches(folders or [])
     elif folders:
-        raise ConfigError(f"clean {study} {folders[0]}: one study at a time; only cache takes more")
+        raise ConfigError(
+            f"clean {study} {folders[0]}: more than one study",
+            "name one study, or clean cache with several folders",
+        )
     else:
         items = cleaning.needless_of_study(stored_study_context(study, terminal()))
     for one in items:
@@ -176,7 +179,10 @@ def seconds(text: str) -> float:
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", text)
     if found is None or float(found[1]) == 0:
-        raise ConfigError(f"--time-budget {text}: write it as 90s, 30m, 2h or 1d")
+        raise ConfigError(
+            f"--time-budget {text}: not a duration",
+            "write it as 90s, 30m, 2h or 1d",
+        )
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 

@@ -26,8 +26,8 @@ def epoch_batches(pairs: int, *, batch_size: int, seed: int, epoch: int) -> NDAr
     """
     if pairs < batch_size:
         raise DataError(
-            f"{pairs} training pairs do not fill one batch of {batch_size}: "
-            "lower optim.batch_size or add pairs"
+            f"{pairs} training pairs do not fill one batch of {batch_size}",
+            "lower optim.batch_size or add pairs",
         )
     order = np.random.default_rng([seed, epoch]).permutation(pairs)
     return order[: pairs - pairs % batch_size].reshape(-1, batch_size)

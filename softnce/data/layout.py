@@ -22,9 +22,15 @@ def check_writable(out: Path) -> None:
         DataError: it is a file, or a folder with other things in it.
     """
     if out.exists() and not out.is_dir():
-        raise DataError(f"{out} is a file: name a new folder")
+        raise DataError(
+            f"{out} is a file",
+            "name a new folder",
+        )
     if out.is_dir() and any(out.iterdir()) and not (out / REPORT).is_file():
-        raise DataError(f"{out} holds files that mining did not write: name a new folder")
+        raise DataError(
+            f"{out} holds files that mining did not write",
+            "name a new folder",
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

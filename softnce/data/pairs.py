@@ -135,7 +135,10 @@ def read_pairs(
     """
     check_columns(columns or {})
     if not path.exists():
-        raise DataError(f"{path} does not exist: check the path")
+        raise DataError(
+            f"{path} does not exist",
+            "check the path",
+        )
     tally = Tally(max_bad_share, language or "")
     if path.is_dir():
         return _read_folder(path, columns or {}, tally, negatives)
@@ -180,7 +183,8 @@ def _check_has_code(path: Path, columns: Mapping[str, str]) -> None:
     if first and not any(item.code or item.fault for item in first):
         raise DataError(
             f"{path} holds queries without code, and {path.parent} has no codebase file to find "
-            "it in: put the set's codebase.jsonl.gz there"
+            "it in",
+            "put the set's codebase.jsonl.gz there",
         )
 
 

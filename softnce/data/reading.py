@@ -66,13 +66,16 @@ class Tally:
     def _account(self, path: Path, kept: int, bad: list[Record]) -> None:
         count = kept + len(bad)
         if not count:
-            raise DataError(f"{path} holds no rows: fetch or write it anew")
+            raise DataError(
+                f"{path} holds no rows",
+                "fetch or write it anew",
+            )
         named = [f"{path}:{found.line}: {found.fault}" for found in bad[:_EXAMPLES]]
         if len(bad) > self.max_bad_share * count:
             first = "; ".join([named[0], *(f"line {b.line}: {b.fault}" for b in bad[1:3])])
             raise DataError(
-                f"{len(bad)} of {count} rows are bad ({first}): mend them, or allow more bad "
-                f"rows than {self.max_bad_share:.0%}"
+                f"{len(bad)} of {count} rows are bad ({first})",
+                f"mend them, or allow more bad rows than {self.max_bad_share:.0%}",
             )
         self.rows += count
         self.dropped.update(found.fault.split(":")[0] for found in bad)
@@ -94,21 +97,24 @@ def part_files(folder: Path) -> dict[str, list[Path]]:
         part = _NAMES.get(match.group(1), match.group(1))
         if part in single or (part in found and not match.group(2)):
             both = f"{found[part][0].name} and {path.name}"
-            raise DataError(f"{folder} has two files for {part} ({both}): keep one of them")
+            raise DataError(
+                f"{folder} has two files for {part} ({both})",
+                "keep one of them",
+            )
         found.setdefault(part, []).append(path)
         if not match.group(2):
             single.add(part)
     if not found or list(found) == ["codebase"]:
-        raise DataError(_no_parts(folder))
+        raise _no_parts(folder)
     return found
 
 
-def _no_parts(folder: Path) -> str:
+def _no_parts(folder: Path) -> DataError:
     inside = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
     held = ", ".join(inside[:6]) + (", ..." if len(inside) > 6 else "") or "nothing"
-    return (
-        f"{folder} has no train, valid or test file ({'.jsonl.gz, .csv, .parquet'}); it holds "
-        f"{held}: name the folder of one set, or one file of pairs"
+    return DataError(
+        f"{folder} has no train, valid or test file (.jsonl.gz, .csv, .parquet); it holds {held}",
+        "name the folder of one set, or one file of pairs",
     )
 
 

@@ -47,7 +47,10 @@ def check_columns(columns: Mapping[str, str]) -> None:
     """
     for name in columns:
         if name not in FIELDS:
-            raise DataError(f"columns: {name!r} is no field of a pair: use {', '.join(FIELDS)}")
+            raise DataError(
+                f"columns: {name!r} is no field of a pair",
+                f"use {', '.join(FIELDS)}",
+            )
 
 
 def missing_column(row: Row, columns: Mapping[str, str]) -> str | None:

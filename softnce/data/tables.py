@@ -33,10 +33,14 @@ def rows(path: Path) -> Iterator[Row]:
     if read is None:
         known = ", ".join(READERS)
         raise DataError(
-            f"{path}: not a kind of table that can be read; convert it to one of {known}"
+            f"{path}: not a kind of table that can be read",
+            f"convert it to one of {known}",
         )
     if not path.is_file():
-        raise DataError(f"{path} does not exist: check the path")
+        raise DataError(
+            f"{path} does not exist",
+            "check the path",
+        )
     line = 0
     try:
         for row in read(path):
@@ -44,7 +48,8 @@ def rows(path: Path) -> Iterator[Row]:
             yield row
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
-            f"{path}:{line + 1}: the gzip data is damaged or cut off; fetch it anew"
+            f"{path}:{line + 1}: the gzip data is damaged or cut off",
+            "fetch it anew",
         ) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -56,7 +61,10 @@ def _opened(path: Path) -> gzip.GzipFile | io.BufferedReader:
     with path.open("rb") as file:
         magic = file.read(2)
     if magic and magic != b"\x1f\x8b":
-        raise DataError(f"{path} is named .gz but is not gzip: rename it, or compress it")
+        raise DataError(
+            f"{path} is named .gz but is not gzip",
+            "rename it, or compress it",
+        )
     return gzip.GzipFile(path, "rb")
 
 
@@ -90,7 +98,7 @@ def _delimited(path: Path) -> Iterator[Row]:
         delimiter = max("\t;,", key=head.count)
         header = next(csv.reader([head], delimiter=delimiter))
         if _is_broken(header):
-            raise DataError(f"{path}:1: the header is not UTF-8: save the table in UTF-8")
+            raise DataError(f"{path}:1: the header is not UTF-8", "save the table in UTF-8")
         yield from _csv_rows(csv.reader(text, delimiter=delimiter), header)
 
 
@@ -137,7 +145,10 @@ def _parquet(path: Path) -> Iterator[Row]:
                     line += 1
                     yield Row(line, dict(zip(batch.schema.names, fields, strict=True)))
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a sound parquet file ({error}); write it anew") from error
+        raise DataError(
+            f"{path}: not a sound parquet file ({error})",
+            "write it anew",
+        ) from error
 
 
 def _column(values: Any) -> list[Any]:  # noqa: ANN401 - pyarrow names no type

@@ -17,7 +17,7 @@ from softnce.config.sections.training import EncoderSection
 from softnce.data.pairs import PairSet, Queries
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import train_tokenizer
-from softnce.errors import DataError, SetupError
+from softnce.errors import ConfigError, DataError, SetupError
 from softnce.inputs.prepared import Prepared, build_encoder, open_tokenizer
 from softnce.inputs.tables import (
     duplicate_tables,
@@ -81,22 +81,25 @@ def _require_enough(config: Config, pairs: PairSet) -> None:
     if len(pairs.train) < config.optim.batch_size:
         raise DataError(
             f"{source}: {len(pairs.train)} training pairs do not fill one batch of "
-            f"{config.optim.batch_size}: lower optim.batch_size or add pairs"
+            f"{config.optim.batch_size}",
+            "lower optim.batch_size or add pairs",
         )
     _require_negatives(pairs, source, config.data.negatives)
     if not pairs.valid.texts:
         raise DataError(
-            f"{source}: no validation queries, so nothing can be compared: add a valid.jsonl "
-            "(with its codebase.jsonl), or give one file of pairs, which is split by itself"
+            f"{source}: no validation queries, so nothing can be compared",
+            "add a valid.jsonl (with its codebase.jsonl), or give one file of pairs, which "
+            "is split by itself",
         )
 
 
-def _require_negatives(pairs: PairSet, source: str, asked: int) -> None:
+def _require_negatives(pairs: PairSet, source: str, wanted: int) -> None:
     for pair in pairs.train:
-        if len(pair.negatives) != asked:
+        if len(pair.negatives) != wanted:
             raise DataError(
-                f"{source}: {pair.id} has {len(pair.negatives)} hard negatives, data.negatives is "
-                f"{asked}: read the pairs with negatives={asked}"
+                f"{source}: {pair.id} has {len(pair.negatives)} hard negatives, data.negatives "
+                f"is {wanted}",
+                f"read the pairs with negatives={wanted}",
             )
 
 
@@ -165,14 +168,13 @@ def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> t
     size = section.setting("batch_size")
     if len(pairs.train) < size:
         raise DataError(
-            f"{len(pairs.train)} training queries do not fill one batch of {size}: "
-            "lower weights.simcse.batch_size"
+            f"{len(pairs.train)} training queries do not fill one batch of {size}",
+            "lower weights.simcse.batch_size",
         )
     try:
         encoder = build_encoder(simcse_encoder(section), cache, seed=0)
-    except SetupError as error:
-        message = str(error).replace("encoder.model", "weights.simcse.model", 1)
-        raise SetupError(message) from error
+    except (SetupError, ConfigError) as error:
+        raise error.at("weights.simcse.model") from error
     name = token_tables_name(encoder, pairs.digest, kind="simcse-tokens")
     if not (cache / name).is_dir():
         tell(f"tokenising {len(pairs.train):,} queries for SimCSE")

@@ -101,8 +101,9 @@ class Prepared:
         vectors: NDArray[np.float32] = open_array(folder, table)  # type: ignore[assignment]
         if len(vectors) != wanted:
             raise DataError(
-                f"{folder}: {len(vectors)} vectors for {self.train} training pairs: they belong to "
-                "other data; delete the folder, and it is made anew"
+                f"{folder}: {len(vectors)} vectors for {self.train} training pairs: they belong "
+                "to other data",
+                "delete the folder, and it is made anew",
             )
         return vectors
 

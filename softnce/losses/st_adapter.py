@@ -155,7 +155,8 @@ class SoftInfoNCELoss(nn.Module):
         if not (0 <= alpha < math.inf and 0 < beta < math.inf and 0 < loss_temperature < math.inf):
             raise ConfigError(
                 f"alpha={alpha} must be 0 or more, beta={beta} and "
-                f"loss_temperature={loss_temperature} above 0, and all finite"
+                f"loss_temperature={loss_temperature} above 0, and all finite",
+                "correct the one that is not",
             )
         _require_word("scale", scale, ("raw", "standardised"))
         _require_word("kind", kind, ("cosine", "dot"))

@@ -179,8 +179,8 @@ def _start_at_the_teacher(encoder: Encoder, prepared: Prepared) -> None:
         encoder.model.load_state_dict(prepared.frozen_weights("teacher"))
     except RuntimeError as error:
         raise DataError(
-            "optim.init_from_teacher: the teacher's weights are those of another encoder: give "
-            f"both the same encoder section, or empty the cache {prepared.cache}"
+            "optim.init_from_teacher: the teacher's weights are those of another encoder",
+            f"give both the same encoder section, or empty the cache {prepared.cache}",
         ) from error
 
 
@@ -269,15 +269,15 @@ def _require_finite(run: Run, losses: list[torch.Tensor], step: int) -> None:
         return
     first = step - len(recent) + int((~torch.isfinite(recent)).nonzero()[0]) + 1
     weights = run.config.weights
-    hint = (
+    floor = (
         "give weights.floor a value above 0, "
         if weights.floor is None and run.config.loss.spec.has_weights
         else ""
     )
     raise RunError(
-        f"the loss is not finite at step {first} of epoch {run.epoch + 1}: {hint}"
-        f"lower optim.learning_rate ({run.config.optim.learning_rate:g}) "
-        f"or raise loss.temperature ({run.config.loss.temperature:g})"
+        f"the loss is not finite at step {first} of epoch {run.epoch + 1}",
+        f"{floor}lower optim.learning_rate ({run.config.optim.learning_rate:g}) "
+        f"or raise loss.temperature ({run.config.loss.temperature:g})",
     )
 
 

@@ -71,7 +71,7 @@ def explained(config: Config, folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         if memory_ran_out(error):
-            raise RunError(memory_advice(config)) from error
+            raise RunError("out of memory", memory_advice(config)) from error
         is_torn = not isinstance(error, SoftnceError) and nothing_is_free(folder)
         if disk_is_full(error) or is_torn:  # a file cut short is met as any error, later
             raise disk_advice(folder) from error
@@ -87,7 +87,7 @@ def memory_advice(config: Config) -> str:
         f"{'set' if optim.max_tokens_per_pass is None else 'lower'} optim.max_tokens_per_pass{now}"
     )
     return (
-        f"out of memory: {cached}, which keeps the batch whole, or lower optim.batch_size "
+        f"{cached}, which keeps the batch whole, or lower optim.batch_size "
         f"({optim.batch_size}) or encoder.max_length ({kept}), or set "
         f"resources.max_concurrent{half}"
     )

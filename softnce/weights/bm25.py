@@ -109,7 +109,8 @@ class BM25Estimator(Estimator):
         """
         if documents is not None and len(documents) < len(texts):
             raise DataError(
-                f"bm25: {len(texts)} queries but {len(documents)} documents: give one each"
+                f"bm25: {len(texts)} queries but {len(documents)} documents",
+                "give one each",
             )
         if average_length is not None and not average_length > 0:
             raise ConfigError(f"bm25: average_length={average_length} must be above 0")

@@ -48,7 +48,10 @@ def typed(folder, *words, timeout=300):
         ("search broken.yaml", "broken.yaml:2: not valid YAML: "),
         ("search few.yaml --set optim.epochs=0", "--set optim.epochs: input should be greater"),
         ("search few.yaml --trials 0", "--set search.trials: input should be greater"),
-        ("search few.yaml --time-budget abc", "--time-budget abc: write it as 90s, 30m, 2h or 1d"),
+        (
+            "search few.yaml --time-budget abc",
+            "--time-budget abc: not a duration; write it as 90s, 30m, 2h or 1d",
+        ),
         ("search --no-such-option", "No such option: --no-such-option"),
         ("serch", "No such command 'serch'"),
         ("search corrupt.yaml", "corrupt.jsonl:2: not JSON"),

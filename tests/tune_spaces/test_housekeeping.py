@@ -58,7 +58,7 @@ def test_the_log_of_the_study_and_of_a_trial_are_printed(study):
 def test_an_unknown_trial_is_answered_with_those_that_have_a_log(study):
     said = softnce("logs", str(study), "t0042")
     assert said.returncode == 2
-    assert "t0042/trial.log: no such log; those that have: t0000, t0001" in said.stderr
+    assert "t0042/trial.log: no such log; name a trial that has one: t0000, t0001" in said.stderr
 
 
 def test_a_report_shows_the_table_and_the_verdict(study):

@@ -72,14 +72,16 @@ def concurrency(config: Config, capacity: Capacity) -> int:
     if need.memory_gb_per_trial > capacity.memory_gb + 1e-9:
         raise SetupError(
             f"a trial needs {need.memory_gb_per_trial:g} GB of memory and the cluster has "
-            f"{capacity.memory_gb:.3g}: lower resources.memory_gb_per_trial, or add nodes"
+            f"{capacity.memory_gb:.3g}",
+            "lower resources.memory_gb_per_trial, or add nodes",
         )
     trials = capacity.fitting(bundle) // need.workers
     if trials < 1:
         wanted = " and ".join(f"{amount:g} {resource}" for resource, amount in bundle.items())
         raise SetupError(
-            f"a trial needs {need.workers} workers with {wanted} each, and the nodes have room for "
-            f"{capacity.fitting(bundle)}: lower resources.workers, or add nodes"
+            f"a trial needs {need.workers} workers with {wanted} each, and the nodes have room "
+            f"for {capacity.fitting(bundle)}",
+            "lower resources.workers, or add nodes",
         )
     in_memory = math.floor(capacity.memory_gb / need.memory_gb_per_trial + 1e-9)
     return min(trials, in_memory, need.max_concurrent or trials)
@@ -90,13 +92,13 @@ def _require_fit(resource: str, amount: float, workers: int, capacity: Capacity)
     total, most = capacity.total(resource), capacity.most(resource)
     if workers * amount > total + 1e-9:
         raise SetupError(
-            f"a trial needs {workers * amount:g} {resource} and the cluster has {total:g}: lower "
-            f"{key} or resources.workers, or add nodes"
+            f"a trial needs {workers * amount:g} {resource} and the cluster has {total:g}",
+            f"lower {key} or resources.workers, or add nodes",
         )
     if amount > most + 1e-9:
         raise SetupError(
-            f"a worker needs {amount:g} {resource} on one node and the largest has {most:g}: "
-            f"lower {key} and raise resources.workers, or add larger nodes"
+            f"a worker needs {amount:g} {resource} on one node and the largest has {most:g}",
+            f"lower {key} and raise resources.workers, or add larger nodes",
         )
 
 
@@ -108,8 +110,8 @@ def require_possible(config: Config) -> None:
     """
     if config.resources.autoscaling:
         raise SetupError(
-            "resources.autoscaling: true, and this machine does not grow: set RAY_ADDRESS to a "
-            "cluster that does, or leave it out"
+            "resources.autoscaling: true, and this machine does not grow",
+            "set RAY_ADDRESS to a cluster that does, or leave it out",
         )
     gpus = 0
     if config.resources.gpus_per_worker:

@@ -133,8 +133,8 @@ def require_reachable() -> None:
         socket.create_connection((found[1], int(found[2])), timeout=5).close()
     except OSError as error:
         raise SetupError(
-            f"RAY_ADDRESS {address}: nothing answers there ({error}); start the cluster, or unset "
-            "RAY_ADDRESS to run on this machine"
+            f"RAY_ADDRESS {address}: nothing answers there ({error})",
+            "start the cluster, or unset RAY_ADDRESS to run on this machine",
         ) from error
 
 

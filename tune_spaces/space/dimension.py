@@ -5,7 +5,8 @@ from typing import Any
 import optuna
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from softnce.errors import ConfigError
+from softnce.config.file import found_and_cure
+from softnce.errors import ConfigError, InvalidSettingError
 
 Value = str | int | float | bool | None
 _WholeRange = tuple[int, int]  # inside Dimension, int is the field
@@ -29,14 +30,21 @@ class Dimension(BaseModel):
             kind for kind in ("choice", "real", "int", "tie") if getattr(self, kind) is not None
         ]
         if len(kinds) != 1:
-            raise ValueError("a dimension is exactly one of choice, real, int and tie")
+            raise InvalidSettingError(
+                f"a dimension is exactly one of choice, real, int and tie, this has {len(kinds)}",
+                "write, for example, {real: [0.1, 1]}",
+            )
         bounds = self.real or self.int
         if bounds is not None and bounds[0] > bounds[1]:
-            raise ValueError(
-                f"the lower bound {bounds[0]:g} is above the upper bound {bounds[1]:g}"
+            raise InvalidSettingError(
+                f"the lower bound {bounds[0]:g} is above the upper bound {bounds[1]:g}",
+                "exchange them",
             )
         if self.log and (bounds is None or bounds[0] <= 0):
-            raise ValueError("log: true needs a real or int range above 0")
+            raise InvalidSettingError(
+                "log: true needs a real or int range above 0",
+                "raise the lower bound, or leave log out",
+            )
         return self
 
     def holds(self, value: Value) -> bool:
@@ -70,5 +78,7 @@ def dimension_of(path: str, raw: object) -> Dimension:
     except ValidationError as error:
         fault = error.errors()[0]
         key = ".".join(str(part) for part in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"search.space {path}: {key + ': ' if key else ''}{message}") from error
+        found, cure = found_and_cure(fault)
+        raise ConfigError(
+            f"search.space {path}: {key + ': ' if key else ''}{found}", cure
+        ) from error

@@ -53,7 +53,10 @@ def parse_expression(text: str, owner: str) -> Expression:
     1.5
     """
     if len(text) > _LONGEST:
-        raise ConfigError(f"search.space {owner}: a tie of {len(text):,} characters; {_LONGEST} do")
+        raise ConfigError(
+            f"search.space {owner}: a tie of {len(text):,} characters",
+            f"write at most {_LONGEST} characters",
+        )
     parser = _Parser(text, owner)
     value = parser.sum()
     parser.require_end()
@@ -133,6 +136,6 @@ class _Parser:
 
     def _error(self, what: str) -> ConfigError:
         return ConfigError(
-            f"search.space {self._owner}: tie {self._text!r}: {what}; "
-            "a tie is made of numbers, paths like weights/alpha, + - * / and parentheses"
+            f"search.space {self._owner}: tie {self._text!r}: {what}",
+            "a tie is made of numbers, paths like weights/alpha, + - * / and parentheses",
         )

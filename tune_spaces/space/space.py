@@ -158,7 +158,10 @@ class SearchSpace:
     def _number(self, path: str, values: Mapping[str, Value]) -> float:
         number = self._current(path, values)
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise ConfigError(f"search.space: a tie uses {path}, which is {number!r}, not a number")
+            raise ConfigError(
+                f"search.space: a tie uses {path}, which is {number!r}, not a number",
+                "name settings that are numbers",
+            )
         return float(number)
 
 
@@ -214,11 +217,15 @@ def _possibly_read(space: SearchSpace, formula: Formula) -> set[str]:
 
 def _require_searchable(base: Config, path: str) -> None:
     if isinstance(value_at(base, path), BaseModel):
-        raise ConfigError(f"search.space {path}: names a section; name one of its settings")
+        raise ConfigError(
+            f"search.space {path}: names a section",
+            "name one of its settings",
+        )
     if path.startswith(_FIXED):
         raise ConfigError(
             f"search.space {path}: is the same for all trials of a study, so that they can be "
-            "compared; set it outside the space"
+            "compared",
+            "set it outside the space",
         )
 
 
@@ -227,7 +234,8 @@ def _require_a_fitting_teacher(base: Config, path: str) -> None:
     if base.optim.init_from_teacher and path in _SHAPES:
         raise ConfigError(
             f"search.space {path}: optim.init_from_teacher gives every trial the weights of one "
-            "teacher, which fit one shape: set it outside the space, or init_from_teacher to false"
+            "teacher, which fit one shape",
+            "set it outside the space, or init_from_teacher to false",
         )
 
 
@@ -274,6 +282,7 @@ def _require_valid_draws(space: SearchSpace) -> None:
             faults.append(f"{error} (drawn: {drawn})")
     if faults:
         raise ConfigError(
-            f"search.space: {len(faults)} of {_DRAWS} random draws are no valid configuration; "
-            f"narrow the ranges. For example: {faults[0]}"
+            f"search.space: {len(faults)} of {_DRAWS} random draws are no valid configuration, "
+            f"for example: {faults[0]}",
+            "narrow the ranges",
         )

@@ -53,7 +53,7 @@ def open_cache(cache: Path, study: Path) -> None:
 
     Args:
         cache: the folder.
-        study: folder of the study; none cleans the cache unasked while it searches.
+        study: folder of the study; nobody cleans the cache while it searches.
 
     Raises:
         ConfigError: as require_cache.

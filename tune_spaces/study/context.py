@@ -40,6 +40,9 @@ def stored_study_context(study: str | None, console: Console) -> StudyContext:
     """
     root = find_study(study)
     if not (root / "optuna.db").exists():
-        raise ConfigError(f"{root}: no trial has begun yet; softnce search begins")
+        raise ConfigError(
+            f"{root}: no trial has begun yet",
+            "softnce search begins",
+        )
     config = load_config(root / "config.yaml", [])
     return StudyContext(config, stored_folder(root), search_space(config), console)

@@ -12,6 +12,7 @@ from softnce.errors import ConfigError
 from softnce.whole_files import write_json, write_text
 from tune_spaces.study.folder import StudyFolder
 
+_RESTORE = "restore it, or start another study with --out NEW_FOLDER"
 _FREE = {  # what may change when a study is continued
     "search": {"trials", "time_budget_s", "keep_top", "name"},
     "resources": None,
@@ -75,8 +76,8 @@ def _require_equal(folder: StudyFolder, stored: Mapping[str, Any], now: Mapping[
     differences = _differences(stored, now)
     if differences:
         raise ConfigError(
-            f"{folder.root}: this study exists with {'; '.join(differences[:4])}. Undo the "
-            "change, or start another study with --out NEW_FOLDER"
+            f"{folder.root}: this study exists with {'; '.join(differences[:4])}",
+            "undo the change, or start another study with --out NEW_FOLDER",
         )
 
 
@@ -100,8 +101,8 @@ def stored_size(root: Path) -> int:
         valid = None
     if not isinstance(valid, int) or valid < 1:
         raise ConfigError(
-            f"{path}: does not tell the number of validation queries; remove it, and the same "
-            "softnce search writes it anew"
+            f"{path}: does not tell the number of validation queries",
+            "remove it, and the same softnce search writes it anew",
         )
     return valid
 
@@ -110,9 +111,13 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         stored = json.loads(path.read_text())
     except ValueError as error:
-        raise ConfigError(f"{path}: not valid JSON; the study cannot be continued") from error
+        raise ConfigError(
+            f"{path}: not valid JSON; the study cannot be continued", _RESTORE
+        ) from error
     if not isinstance(stored, dict):
-        raise ConfigError(f"{path}: not a study's fingerprint; the study cannot be continued")
+        raise ConfigError(
+            f"{path}: not a study's fingerprint; the study cannot be continued", _RESTORE
+        )
     return stored
 
 

@@ -79,12 +79,18 @@ def find_study(study: str | None) -> Path:
     if study is None:
         found = sorted(DEFAULT_ROOT.glob("*/study.json"), key=lambda path: path.stat().st_mtime)
         if not found:
-            raise ConfigError(f"no study in ./{DEFAULT_ROOT}: name one, or run softnce search")
+            raise ConfigError(
+                f"no study in ./{DEFAULT_ROOT}",
+                "name one, or run softnce search",
+            )
         return found[-1].parent.resolve()
     for folder in (Path(study), DEFAULT_ROOT / study):
         if (folder / "study.json").exists():
             return folder.resolve()
-    raise ConfigError(f"{study}: neither a study's folder nor the name of one in ./{DEFAULT_ROOT}")
+    raise ConfigError(
+        f"{study}: neither a study's folder nor the name of one in ./{DEFAULT_ROOT}",
+        "check the path",
+    )
 
 
 def find_log(study: str | None, trial: str | None) -> Path:
@@ -98,8 +104,8 @@ def find_log(study: str | None, trial: str | None) -> Path:
     if path.exists():
         return path
     known = sorted(one.parent.name for one in folder.root.glob(f"trials/*/{TRIAL_LOG}"))
-    those = f"; those that have: {', '.join(known[:20])}" if known else ""
-    raise ConfigError(f"{path}: no such log{those}")
+    cure = f"name a trial that has one: {', '.join(known[:20])}" if known else None
+    raise ConfigError(f"{path}: no such log", cure)
 
 
 def study_folder(config: Config, source: str, out: Path | None) -> StudyFolder:
@@ -124,7 +130,13 @@ def require_own(folder: StudyFolder) -> None:
     """
     root = folder.root
     if root.exists() and not root.is_dir():
-        raise ConfigError(f"{root}: a file; --out names the folder of a study")
+        raise ConfigError(
+            f"{root}: a file",
+            "--out names the folder of a study",
+        )
     is_ours = (root / "study.json").exists() or folder.log.exists()
     if root.is_dir() and not is_ours and any(root.iterdir()):
-        raise ConfigError(f"{root}: not empty and not a study; name a new folder with --out")
+        raise ConfigError(
+            f"{root}: not empty and not a study",
+            "name a new folder with --out",
+        )

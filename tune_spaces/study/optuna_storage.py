@@ -35,11 +35,15 @@ def loaded(database: Path, name: str) -> optuna.Study:
     """
     if not database.stat().st_size:
         raise ConfigError(
-            f"{database}: empty; restore it, or run the same softnce search, which begins anew"
+            f"{database}: empty",
+            "restore it, or run the same softnce search, which begins anew",
         )
     with _opening(database, patience_s=_PATIENCE_OF_A_READER_S) as storage:
         if name not in [one.study_name for one in storage.get_all_studies()]:
-            raise ConfigError(f"{database}: holds no study {name}; restore it")
+            raise ConfigError(
+                f"{database}: holds no study {name}",
+                "restore it",
+            )
         study = optuna.load_study(study_name=name, storage=storage)
         study.get_trials(deepcopy=False)  # whatever is damaged is found here
         return study
@@ -54,12 +58,12 @@ def _opening(path: Path, *, patience_s: float) -> Iterator[optuna.storages.RDBSt
     except _UNREADABLE as error:
         if "database is locked" in f"{error} {error.__cause__}":
             raise ConfigError(
-                f"{path}: locked by another process for more than {patience_s:g} s"
-                f"{_holder(path)}; wait for it, or end it"
+                f"{path}: locked by another process for more than {patience_s:g} s{_holder(path)}",
+                "wait for it, or end it",
             ) from error
         raise ConfigError(
-            f"{path}: not a readable study storage; restore it, or start "
-            "another study with --out NEW_FOLDER"
+            f"{path}: not a readable study storage",
+            "restore it, or start another study with --out NEW_FOLDER",
         ) from error
 
 

@@ -182,7 +182,8 @@ def _require_dead(study: optuna.Study, holder: Mapping[str, Any], pulse: Heartbe
     age = time.time() - holder["at"]
     raise SetupError(
         f"study {study.study_name}: process {holder['pid']} on {holder['host']} is searching it "
-        f"(heartbeat {age:.0f} s ago); wait for it, or stop it and start again"
+        f"(heartbeat {age:.0f} s ago)",
+        "wait for it, or stop it and start again",
     )
 
 

@@ -206,7 +206,10 @@ class StudySearcher(_OfThisProcess, Searcher):
         if path.exists():
             return path.read_text().strip().splitlines()[-1]
         config = self._plan.space_config(self._running[trial_id].values)
-        return f"the trial's process was killed twice; perhaps {memory_advice(config)}"
+        return (
+            "the trial's process was killed twice, perhaps for want of memory; "
+            f"{memory_advice(config)}"
+        )
 
 
 @final

@@ -137,7 +137,10 @@ def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user t
     """
     started = time.monotonic()
     if max_pairs is not None and max_pairs < 1:
-        raise DataError(f"max_pairs={max_pairs} leaves nothing to mine: ask for 1 or more")
+        raise DataError(
+            f"max_pairs={max_pairs} leaves nothing to mine",
+            "ask for 1 or more",
+        )
     spoken = language_named(language)
     check_writable(out)
     found = sources(paths, spoken, seed=seed)
@@ -146,7 +149,7 @@ def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user t
     catch.fill(harvests, len(found.files))
     kept = _without_near_duplicates(catch)
     if not kept:
-        raise DataError(_nothing(paths, catch))
+        raise _nothing(paths, catch)
     catch.progress("writing", 0, len(kept))
     unit = _unit(kept)
     parts = _parts(kept, unit, spoken.name, seed)
@@ -268,11 +271,12 @@ def _entries(part: str, records: Sequence[Mapping[str, Any]]) -> list[Entry]:
     ]
 
 
-def _nothing(paths: Sequence[Path], catch: _Catch) -> str:
+def _nothing(paths: Sequence[Path], catch: _Catch) -> DataError:
     reasons = catch.dropped + catch.skipped + Counter(fault for _, fault in catch.faults)
     why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
     where = ", ".join(map(str, paths))
-    return (
+    return DataError(
         f"no pair found below {where}: {catch.files} files, {catch.functions} functions "
-        f"({why or 'no function in them'}); name a folder whose functions have docstrings"
+        f"({why or 'no function in them'})",
+        "name a folder whose functions have docstrings",
     )

@@ -113,7 +113,10 @@ def _text(name: str) -> str:
 def _roots(paths: Sequence[Path]) -> Iterator[_Root]:
     for path in paths:
         if not path.exists():
-            raise DataError(f"{path} does not exist: name a folder or a file of code")
+            raise DataError(
+                f"{path} does not exist",
+                "name a folder or a file of code",
+            )
     names = [_real(path).name for path in paths]
     for index, (path, name) in enumerate(zip(paths, names, strict=True)):
         if len(paths) == 1:

@@ -114,7 +114,10 @@ def language_named(name: str) -> Language:
     """
     if name.lower() not in LANGUAGES:
         known = ", ".join(sorted(LANGUAGES))
-        raise DataError(f"functions of language {name!r} cannot be mined: choose one of {known}")
+        raise DataError(
+            f"functions of language {name!r} cannot be mined",
+            f"choose one of {known}",
+        )
     return LANGUAGES[name.lower()]
 
 

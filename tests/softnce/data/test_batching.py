@@ -36,5 +36,5 @@ def test_all_rows_take_part_over_the_epochs():
 
 
 def test_too_few_pairs_are_refused_with_a_way_out():
-    with pytest.raises(DataError, match="7 training pairs do not fill one batch of 8: lower"):
+    with pytest.raises(DataError, match="7 training pairs do not fill one batch of 8; lower"):
         epoch_batches(7, batch_size=8, seed=0, epoch=1)

@@ -346,7 +346,7 @@ def test_settings_that_do_not_fit_are_refused_with_a_sentence(sections, message)
 def test_too_few_queries_for_simcse_are_refused(minilm, pairs, tmp_path):
     config = config_with(minilm, weights__simcse__batch_size=512)
     with pytest.raises(
-        DataError, match=r"fill one batch of 512: lower weights\.simcse\.batch_size"
+        DataError, match=r"fill one batch of 512; lower weights\.simcse\.batch_size"
     ):
         prepare(config, pairs, tmp_path, tell=lambda _: None, models=("simcse",))
 

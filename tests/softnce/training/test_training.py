@@ -192,7 +192,7 @@ def test_what_is_prepared_travels_as_itself(prepared):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"train": ()}, "0 training pairs do not fill one batch of 32: lower optim.batch_size"),
+        ({"train": ()}, "0 training pairs do not fill one batch of 32; lower optim.batch_size"),
         ({"valid": None}, "no validation queries, so nothing can be compared"),
     ],
 )
@@ -369,7 +369,7 @@ OVERFLOWING = {"loss__name": "infonce", "encoder__similarity": "dot", "loss__tem
     ("changes", "hint"),
     [
         (UNCLAMPED, "give weights.floor a value above 0, lower optim.learning_rate"),
-        (OVERFLOWING, "of epoch 1: lower optim.learning_rate"),
+        (OVERFLOWING, "of epoch 1; lower optim.learning_rate"),
     ],
 )
 def test_a_loss_that_is_no_number_ends_the_run_with_a_way_out(prepared, tmp_path, changes, hint):

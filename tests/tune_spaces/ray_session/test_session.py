@@ -49,9 +49,9 @@ def test_as_many_trials_run_at_once_as_fit_on_the_nodes(resources, at_once):
 @pytest.mark.parametrize(
     ("resources", "said"),
     [
-        ({"cpus_per_worker": 7}, "a trial needs 7 CPU and the cluster has 6: lower resources.cpus"),
+        ({"cpus_per_worker": 7}, "a trial needs 7 CPU and the cluster has 6; lower resources.cpus"),
         ({"cpus_per_worker": 5}, "needs 5 CPU on one node and the largest has 4"),
-        ({"gpus_per_worker": 2}, "a trial needs 2 GPU and the cluster has 1: lower resources.gpus"),
+        ({"gpus_per_worker": 2}, "a trial needs 2 GPU and the cluster has 1; lower resources.gpus"),
         ({"gpus_per_worker": 1, "cpus_per_worker": 5}, "5 CPU on one node"),
         ({"memory_gb_per_trial": 100}, "needs 100 GB of memory and the cluster has 64"),
         ({"workers": 2, "cpus_per_worker": 3}, "2 workers with 3 CPU each.*room for 1"),

@@ -85,7 +85,7 @@ def test_another_study_under_the_same_name_is_refused_with_the_difference(
         require_same(folder, with_overrides(CONFIG, change), digest)
     message = str(caught.value)
     assert message.startswith(f"{folder.root}: this study exists with {difference}")
-    assert message.endswith("Undo the change, or start another study with --out NEW_FOLDER")
+    assert message.endswith("undo the change, or start another study with --out NEW_FOLDER")
 
 
 def test_a_refused_study_keeps_its_configuration(folder):
