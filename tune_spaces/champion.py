@@ -15,8 +15,7 @@ from tune_spaces.study.verdict import Row, described
 def export_champion(context: StudyContext, prepared: Prepared, best: Row, sentence: str) -> None:
     """Write the champion's best weights as a model folder, unless it lies there already."""
     folder = context.folder.champion
-    marker = context.folder.root / "champion.txt"
-    if (folder / "config.yaml").exists() and marker.exists() and marker.read_text() == best.key:
+    if (folder / "config.yaml").exists() and context.folder.champion_key == best.key:
         return
     checkpoint = best_checkpoint(context.folder.trial(best.key))
     if checkpoint is None:
@@ -33,6 +32,6 @@ def export_champion(context: StudyContext, prepared: Prepared, best: Row, senten
         "verdict": sentence,
     }
     export(encoder, folder, card, {"config.yaml": to_yaml(best.config)})
-    write_text(marker, best.key)
+    write_text(context.folder.champion_marker, best.key)
     for torn in torn_exports(folder):
         shutil.rmtree(torn, ignore_errors=True)

@@ -5,22 +5,22 @@ the Optuna and MLflow stores, logs and configurations.
 """
 
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from softnce.config.file import load_config
 from softnce.errors import ConfigError, SoftnceError
 from softnce.export import torn_exports
-from softnce.training.checkpoint import best_checkpoint
 from softnce.weights.table import ESTIMATORS
 from tune_spaces.study import caches
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import stored_folder
 from tune_spaces.study.folder import DEFAULT_ROOT, StudyFolder
+from tune_spaces.study.retention import needless_of_trials
 from tune_spaces.study.study_lock import require_free
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.trial_state import TrialState
+from tune_spaces.study.verdict import rows
 
 _FROZEN = tuple(name for name, spec in ESTIMATORS.items() if spec.training)
 _RUNS_OF_TRAIN = ("trials/*/train", *(f"{name}/train" for name in _FROZEN))
@@ -65,7 +65,8 @@ def needless_of_study(context: StudyContext) -> list[Needless]:
         found += [_needless(one, "torn by an interruption") for one in root.glob(pattern)]
     torn = torn_exports(context.folder.champion)
     found += [_needless(one, "torn by an interruption") for one in torn]
-    found += [_needless(*one) for one in _of_trials(context, TrialStore(study, context.space))]
+    table = rows(TrialStore(study, context.space).trials(), context.space)
+    found += [_needless(*one) for one in needless_of_trials(context, table)]
     return [one for one in found if one.size]
 
 
@@ -158,35 +159,6 @@ def shown_size(size: int) -> str:
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
     return f"{size} bytes"
-
-
-def _of_trials(context: StudyContext, trial_store: TrialStore) -> Iterator[tuple[Path, str]]:
-    """Yield weights and optimizer states of trials that will not go on."""
-    ended = [one for one in trial_store.trials() if TrialState.stored(one.state).has_ended]
-    ranked = sorted(ended, key=lambda one: one.value or 0.0, reverse=True)
-    complete = [one for one in ranked if TrialState.stored(one.state) == TrialState.COMPLETE]
-    kept = {one.user_attrs["key"] for one in complete[: context.config.search.keep_top]}
-    for trial in ended:
-        key = trial.user_attrs["key"]
-        yield from _of_trial(
-            context.folder, key, is_kept=key in kept or _is_champion(context.folder, key)
-        )
-
-
-def _of_trial(folder: StudyFolder, key: str, *, is_kept: bool) -> Iterator[tuple[Path, str]]:
-    best = best_checkpoint(folder.trial(key)) if is_kept else None
-    if is_kept and best is None:
-        return  # nothing is known to be needless where the best cannot be told
-    for path in sorted(folder.trial(key).glob("epoch-*")):
-        if path != best:
-            yield path, "a later or better epoch is kept" if is_kept else "weights of a loser"
-    if best is not None and (best / "optimizer.safetensors").exists():
-        yield best / "optimizer.safetensors", "optimizer state of a trial that has ended"
-
-
-def _is_champion(folder: StudyFolder, key: str) -> bool:
-    marker = folder.root / "champion.txt"
-    return marker.exists() and marker.read_text() == key
 
 
 def _needless(path: Path, reason: str) -> Needless:

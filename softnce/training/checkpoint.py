@@ -17,6 +17,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from softnce.training.retention import (
+    checkpoints,
+    epoch_name,
+    needless_to_go_on,
+    needless_to_use,
+    remove,
+)
+
 MANIFEST = "manifest.json"
 _TENSORS = ("model", "optimizer", "random")
 
@@ -45,7 +53,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
         OSError: the disk is full or read-only; the former checkpoints are intact.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / _name(checkpoint.progress["epoch"])
+    target = folder / epoch_name(checkpoint.progress["epoch"])
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
     try:
         digests = {}
@@ -62,13 +70,14 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
-    _drop_needless(folder, checkpoint.progress)
+    epoch, best = checkpoint.progress["epoch"], checkpoint.progress["best_epoch"]
+    remove(needless_to_go_on(folder, epoch=epoch, best=best))
     return target
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
     """Load the newest checkpoint that is intact, or None."""
-    for path in sorted(folder.glob("epoch-*"), reverse=True):
+    for path in reversed(checkpoints(folder)):
         progress = verified_progress(path)
         files = {part: path / f"{part}.safetensors" for part in _TENSORS}
         if progress is not None and all(file.exists() for file in files.values()):
@@ -78,11 +87,11 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
 
 def best_checkpoint(folder: Path) -> Path | None:
     """Return the folder that holds the best epoch's weights, if it is intact."""
-    for path in sorted(folder.glob("epoch-*"), reverse=True):
+    for path in reversed(checkpoints(folder)):
         progress = verified_progress(path)
         if progress is None:
             continue
-        best = folder / _name(progress["best_epoch"])
+        best = folder / epoch_name(progress["best_epoch"])
         return best if verified_progress(best) is not None else None
     return None
 
@@ -100,7 +109,7 @@ def verified_progress(path: Path) -> dict[str, Any] | None:
         digests, progress = dict(manifest["sha256"]), dict(manifest["progress"])
         if digests.pop("progress") != _progress_digest(progress):
             return None
-        if path.name != _name(progress["epoch"]) or progress["best_epoch"] > progress["epoch"]:
+        if path.name != epoch_name(progress["epoch"]) or progress["best_epoch"] > progress["epoch"]:
             return None
         if digests.keys() != {f"{part}.safetensors" for part in _TENSORS}:
             return None
@@ -116,11 +125,8 @@ def verified_progress(path: Path) -> dict[str, Any] | None:
 def keep_weights_only(folder: Path) -> None:
     """Free what only a resume would need: of a run that ended, the best weights remain."""
     best = best_checkpoint(folder)
-    for path in folder.glob("epoch-*"):
-        if best is not None and path != best:
-            shutil.rmtree(path, ignore_errors=True)
     if best is not None:
-        (best / "optimizer.safetensors").unlink(missing_ok=True)
+        remove(needless_to_use(best))
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -158,10 +164,6 @@ def restore_random(states: dict[str, Tensor]) -> None:
         torch.cuda.set_rng_state(states["cuda"])
 
 
-def _name(epoch: int) -> str:
-    return f"epoch-{epoch:04d}"
-
-
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return tensors that share no memory, as tied weights do, which the format refuses."""
     seen: set[int] = set()
@@ -186,15 +188,3 @@ def _flush(folder: Path) -> None:
     for path in folder.iterdir():
         with path.open("rb") as file:
             os.fsync(file.fileno())
-
-
-def _drop_needless(folder: Path, progress: dict[str, Any]) -> None:
-    epoch, best = progress["epoch"], progress["best_epoch"]
-    kept = {_name(epoch), _name(epoch - 1), _name(best)}
-    for path in folder.glob("epoch-*"):
-        if path.name not in kept:
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name == _name(best) and best < epoch - 1:
-            (path / "optimizer.safetensors").unlink(missing_ok=True)
-    for path in folder.glob(".building-*"):
-        shutil.rmtree(path, ignore_errors=True)

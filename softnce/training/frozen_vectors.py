@@ -11,11 +11,7 @@ from softnce.inputs.prepared import Prepared
 from softnce.ragged import save_arrays
 from softnce.training.checkpoint import best_checkpoint, load_weights
 from softnce.training.loop import device_of
-
-
-def epochs_done(folder: Path) -> int:
-    """Count the epochs that a model's checkpoints tell of, by their names."""
-    return max((int(path.name.split("-")[1]) for path in folder.glob("epoch-*")), default=0)
+from softnce.training.retention import epochs_done
 
 
 def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) -> None:

@@ -37,6 +37,16 @@ class StudyFolder:
         return self.root / "champion"
 
     @property
+    def champion_marker(self) -> Path:
+        """The file that names the trial which was exported."""
+        return self.root / "champion.txt"
+
+    @property
+    def champion_key(self) -> str:
+        """The key of the trial that was exported; empty before there is one."""
+        return self.champion_marker.read_text() if self.champion_marker.exists() else ""
+
+    @property
     def log(self) -> Path:
         """What libraries say while the search runs."""
         return self.root / "softnce.log"

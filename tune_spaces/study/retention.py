@@ -1,14 +1,34 @@
-"""Room on the disk while a study runs: losers' weights go as soon as they have lost."""
+"""Which trials of a study keep which of their files, and why the others need none.
 
-import shutil
-from collections.abc import Sequence
+The best trials and the champion keep the weights of their best epoch; trials that may go on keep
+all that they need for it; the weights of all others go as soon as they have lost.
+"""
 
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from softnce.training.checkpoint import best_checkpoint, keep_weights_only
+from softnce.training.retention import OPTIMIZER, checkpoints, needless_to_use, remove
 from tune_spaces.study.context import StudyContext
+from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.verdict import Row, champion
 from tune_spaces.trial_state import TrialState
 
 
-def tidy(context: StudyContext, table: Sequence[Row]) -> None:
+def kept_trials(table: Sequence[Row], keep_top: int) -> set[str]:
+    """Return the keys of the trials whose best weights stay: the best complete ones.
+
+    Args:
+        table: one row per trial.
+        keep_top: how many of them, besides the champion, which noise runs cannot be.
+    """
+    complete = [row for row in table if row.state == TrialState.COMPLETE]
+    complete.sort(key=lambda row: row.value or 0.0, reverse=True)
+    best = champion(table)
+    return {row.key for row in complete[:keep_top]} | ({best.key} if best else set())
+
+
+def tidy(context: StudyContext, table: Sequence[Row], just_complete: str | None = None) -> None:
     """Drop the weights of all but the best trials; those that may go on keep theirs.
 
     All trials are looked at: one that was stopped may have written an epoch after its end.
@@ -16,13 +36,41 @@ def tidy(context: StudyContext, table: Sequence[Row]) -> None:
     Args:
         context: the study; ``search.keep_top`` trials and the champion keep their weights.
         table: one row per trial.
+        just_complete: key of a trial that has just done all its epochs, if one has.
     """
-    complete = [row for row in table if row.state == TrialState.COMPLETE]
-    complete.sort(key=lambda row: row.value or 0.0, reverse=True)
-    best = champion(table)
-    kept = {row.key for row in complete[: context.config.search.keep_top]}
-    kept |= {best.key} if best else set()
+    if just_complete is not None:
+        keep_weights_only(context.folder.trial(just_complete))
+    kept = kept_trials(table, context.config.search.keep_top)
     for row in table:
         if row.key not in kept and row.state.has_ended:
-            for path in context.folder.trial(row.key).glob("epoch-*"):
-                shutil.rmtree(path, ignore_errors=True)
+            remove(checkpoints(context.folder.trial(row.key)))
+
+
+def needless_of_trials(context: StudyContext, table: Sequence[Row]) -> Iterator[tuple[Path, str]]:
+    """Yield each file or folder that trials which have ended do not need, and why.
+
+    Args:
+        context: a study that nobody searches; the trial that was exported keeps its weights too.
+        table: one row per trial.
+    """
+    kept = kept_trials(table, context.config.search.keep_top) | {context.folder.champion_key}
+    for row in table:
+        if row.state.has_ended:
+            yield from _needless_of_trial(context.folder, row.key, kept)
+
+
+def _needless_of_trial(
+    folder: StudyFolder, key: str, kept: Collection[str]
+) -> Iterator[tuple[Path, str]]:
+    if key not in kept:
+        for path in checkpoints(folder.trial(key)):
+            yield path, "weights of a loser"
+        return
+    best = best_checkpoint(folder.trial(key))
+    if best is None:
+        return  # nothing is known to be needless where the best cannot be told
+    for path in needless_to_use(best):
+        if path.name == OPTIMIZER and path.exists():
+            yield path, "optimizer state of a trial that has ended"
+        elif path.exists():
+            yield path, "a later or better epoch is kept"

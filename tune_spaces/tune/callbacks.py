@@ -8,7 +8,6 @@ from typing import Any, final
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
 from softnce.evaluation.metric_names import EPOCH_METRICS
-from softnce.training.checkpoint import keep_weights_only
 from softnce.whole_files import write_text
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.retention import tidy
@@ -104,9 +103,9 @@ class Tidier(Watcher):
     ) -> None:
         """Keep the best trials' best weights only."""
         del value, reason
-        if state == TrialState.COMPLETE:
-            keep_weights_only(self._context.folder.trial(proposal.key))
-        tidy(self._context, rows(self._trial_store.trials(), self._context.space))
+        table = rows(self._trial_store.trials(), self._context.space)
+        just_complete = proposal.key if state == TrialState.COMPLETE else None
+        tidy(self._context, table, just_complete)
 
 
 def run_name(key: str, config: Config) -> str:
