@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from softnce.config.config import Config
-from softnce.config.file import with_overrides
+from softnce.config.file import value_at, with_overrides
 from softnce.data.mining.sources import ENVIRONMENT
 from softnce.data.reading import part_files
 from softnce.errors import ConfigError, DataError, SetupError
+from softnce.weights.table import ESTIMATORS
 
 _CHUNK = 1 << 20
-_MODEL_PATHS = ("encoder/model", "weights/simcse/model")
+_MODEL_PATHS = (
+    "encoder/model",
+    *(spec.pretrained for spec in ESTIMATORS.values() if spec.pretrained),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,8 @@ def _local(config: Config, root: Path) -> list[tuple[str, Path, str]]:
     found = []
     if config.data.path is not None:
         found.append(("data/path", Path(config.data.path).expanduser(), "data"))
-    models = (config.encoder.model, config.weights.simcse.model)
-    for key, model in zip(_MODEL_PATHS, models, strict=True):
+    for key in _MODEL_PATHS:
+        model = value_at(config, key)
         if model is not None and Path(model).expanduser().is_dir():
             found.append((key, Path(model).expanduser(), "models"))
     return [one for one in found if not one[1].resolve().is_relative_to(root.resolve())]

@@ -28,6 +28,7 @@ class EstimatorSpec:
             it has none.
         trained_by: settings that its frozen model follows from, equal in all trials of a study; a
             name that ends in / is all of a section.
+        pretrained: setting that names the model which its training starts at; empty: none does.
         weights: how its relevance becomes weights, where Eq. 4 does not apply: a function of the
             relevance (q, c) and the answers (q,).
         share: in a mixture, unless the configuration says otherwise; 0: it may be mixed, and has a
@@ -47,6 +48,7 @@ class EstimatorSpec:
     inputs: tuple[InputKind, ...] = ()
     training: str = ""
     trained_by: tuple[str, ...] = ()
+    pretrained: str = ""
     weights: Formula | None = None
     share: float | None = None
     combines: bool = False

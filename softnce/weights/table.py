@@ -43,6 +43,7 @@ _ROWS = (
         inputs=("simcse-tokens",),
         training="softnce.inputs.frozen_models:SIMCSE",
         trained_by=("weights/simcse/",),
+        pretrained="weights/simcse/model",
         share=0.0,
         cost="a product of vectors",
     ),

@@ -1,10 +1,15 @@
 """The table of estimators: every row can be built, and says truly what it reads."""
 
+import re
+from typing import get_type_hints
+
 import pytest
 
+from softnce.cli import weights
 from softnce.config.config import Config
 from softnce.config.file import all_paths, value_at
 from softnce.config.sections.method import MixtureSection, WeightsSection
+from softnce.diagnostics.requested import WORDS
 from softnce.formula import resolved
 from softnce.inputs.frozen_models import FROZEN_MODELS, FrozenModel
 from softnce.weights.table import ESTIMATORS, MIXTURE_SHARES, OWN
@@ -29,6 +34,8 @@ def test_what_a_row_names_exists(name):
 def test_each_setting_that_a_row_reads_exists(name):
     spec = ESTIMATORS[name]
     assert not spec.section or spec.section in WeightsSection.model_fields
+    if spec.pretrained:
+        value_at(BASE, spec.pretrained)
     for path in spec.trained_by:
         assert any(one == path or one.startswith(path) for one in all_paths())
     for formula in _weights(spec):
@@ -50,6 +57,12 @@ def test_a_mixture_has_a_share_for_every_estimator_but_itself():
 
 def test_the_frozen_models_are_those_that_a_row_trains():
     assert list(FROZEN_MODELS) == ["teacher", "simcse"]
+
+
+def test_the_verb_names_every_estimator_that_it_can_show():
+    option = get_type_hints(weights, include_extras=True)["estimator"].__metadata__[0]
+    for word in WORDS:
+        assert re.search(rf"(^|[ ,]){word}\b(?!-)", option.help), word
 
 
 def _weights(spec):
