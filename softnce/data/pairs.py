@@ -12,7 +12,7 @@ from softnce.data.records import Record, check_columns, record
 from softnce.data.source_code.docstrings import occurs
 from softnce.data.source_code.stripping import without_query
 from softnce.data.splitting import splits
-from softnce.data.tables import rows
+from softnce.data.tables import require_there, rows
 from softnce.errors import DataError
 
 Entry = tuple[str, str, str]  # query, code, id
@@ -134,11 +134,7 @@ def read_pairs(
         DataError: something is missing, damaged or bad beyond the share; the message names it.
     """
     check_columns(columns or {})
-    if not path.exists():
-        raise DataError(
-            f"{path} does not exist",
-            "check the path",
-        )
+    require_there(path, "check the path")
     tally = Tally(max_bad_share, language or "")
     if path.is_dir():
         return _read_folder(path, columns or {}, tally, negatives)

@@ -13,6 +13,8 @@ from typing import Any
 
 from softnce.errors import DataError
 
+_LONGEST = 300  # characters of a path in a message about one that cannot be
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -21,6 +23,22 @@ class Row:
     line: int
     values: Mapping[str, Any]
     fault: str = ""
+
+
+def require_there(path: Path, cure: str) -> None:
+    """Refuse a path where nothing lies.
+
+    Raises:
+        DataError: there is nothing, or the system cannot tell: a loop of links, a name too long.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise DataError(f"{path} does not exist", cure) from error
+    except OSError as error:
+        name = f"{path}"
+        shown = name if len(name) <= _LONGEST else name[:_LONGEST] + "..."
+        raise DataError(f"{shown}: {error.strerror or error}", cure) from error
 
 
 def rows(path: Path) -> Iterator[Row]:
@@ -36,11 +54,9 @@ def rows(path: Path) -> Iterator[Row]:
             f"{path}: not a kind of table that can be read",
             f"convert it to one of {known}",
         )
+    require_there(path, "check the path")
     if not path.is_file():
-        raise DataError(
-            f"{path} does not exist",
-            "check the path",
-        )
+        raise DataError(f"{path} is a folder, a pipe or a device, not a file", "name a file")
     line = 0
     try:
         for row in read(path):

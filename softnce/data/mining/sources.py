@@ -11,6 +11,7 @@ from typing import NamedTuple
 from softnce.data.mining.function_extraction import Source
 from softnce.data.source_code.languages import Language
 from softnce.data.splitting import hashed
+from softnce.data.tables import require_there
 from softnce.errors import DataError
 
 ENVIRONMENT = "@environment"  # on the command line: what environment_packages() finds
@@ -112,11 +113,7 @@ def _text(name: str) -> str:
 
 def _roots(paths: Sequence[Path]) -> Iterator[_Root]:
     for path in paths:
-        if not path.exists():
-            raise DataError(
-                f"{path} does not exist",
-                "name a folder or a file of code",
-            )
+        require_there(path, "name a folder or a file of code")
     names = [_real(path).name for path in paths]
     for index, (path, name) in enumerate(zip(paths, names, strict=True)):
         if len(paths) == 1:

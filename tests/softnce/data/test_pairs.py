@@ -1,4 +1,5 @@
 import json
+import os
 import random
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from softnce.data.mining.mine import mine
 from softnce.data.pairs import read_pairs
 from softnce.data.source_code.docstrings import occurs
 from softnce.errors import DataError
@@ -185,3 +187,37 @@ def test_columns_that_are_many_long_or_no_text_are_named_in_one_short_line(tmp_p
     message = str(caught.value)
     assert "which of \\ud800, xxx" in message
     assert len(message.encode()) < 1000 + len(str(tmp_path))
+
+
+def odd_place(folder, kind):
+    place = folder / "odd.jsonl"
+    if kind == "a loop":
+        place.symlink_to(place)
+    elif kind == "a pipe":
+        os.mkfifo(place)
+    elif kind == "a device":
+        place.symlink_to("/dev/zero")
+    return folder / ("x" * 5000) if kind == "a long name" else place
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [
+        ("nothing", "does not exist"),
+        ("a loop", "Too many levels"),
+        ("a long name", "too long"),
+        ("a pipe", "not a file"),
+        ("a device", "not a file"),
+    ],
+)
+def test_a_place_that_holds_no_pairs_is_refused(tmp_path, kind, word):
+    with pytest.raises(DataError, match=word) as caught:
+        read_pairs(odd_place(tmp_path, kind))
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("kind", ["nothing", "a loop", "a long name", "a pipe", "a device"])
+def test_a_place_that_holds_no_code_is_refused(tmp_path, kind):
+    with pytest.raises(DataError) as caught:
+        mine([odd_place(tmp_path, kind)], tmp_path / "out")
+    assert len(str(caught.value)) < 500
