@@ -93,18 +93,24 @@ def weights(  # noqa: PLR0913  (what a user may set)
         "softnce-weights"
     ),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the batches drawn.")] = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="data.b=c", help="Change how data are read; repeatable."),
+    ] = None,
 ) -> None:
     """Show what each estimator does to your data: weights, suspects, agreement with people.
 
     Suspects are the negatives that an estimator takes for unlabelled answers.
     """
-    from softnce.data.pairs import read_pairs
+    from softnce.config.file import data_config
     from softnce.diagnostics import human_agreement, weight_analysis, weight_page
+    from softnce.inputs.pairs import pairs_of
 
+    config = data_config(data, settings or ())
     requested = _requested(estimator, model, study)
     with phase_progress() as progress:
         progress("reading pairs", 0, 3)
-        pairs = read_pairs(data)
+        pairs = pairs_of(config.data)
         weight_page.open_folder(out)
         progress("weighing batches", 1, 3)
         coefficients = weight_analysis.Coefficients(alpha, beta, temperature, floor, scale)

@@ -15,8 +15,14 @@ from tune_spaces.study.verdict import Row, described
 def export_champion(context: StudyContext, prepared: Prepared, best: Row, sentence: str) -> None:
     """Write the champion's best weights as a model folder, unless it lies there already."""
     folder = context.folder.champion
-    if (folder / "config.yaml").exists() and context.folder.champion_key == best.key:
-        return
+    if not (folder / "config.yaml").exists() or context.folder.champion_key != best.key:
+        _write(context, prepared, best, sentence)
+        write_text(context.folder.champion_marker, best.key)
+    for torn in torn_exports(folder):
+        shutil.rmtree(torn, ignore_errors=True)
+
+
+def _write(context: StudyContext, prepared: Prepared, best: Row, sentence: str) -> None:
     checkpoint = best_checkpoint(context.folder.trial(best.key))
     if checkpoint is None:
         trial = context.folder.trial(best.key)
@@ -31,7 +37,4 @@ def export_champion(context: StudyContext, prepared: Prepared, best: Row, senten
         "loss": described(best.config),
         "verdict": sentence,
     }
-    export(encoder, folder, card, {"config.yaml": to_yaml(best.config)})
-    write_text(context.folder.champion_marker, best.key)
-    for torn in torn_exports(folder):
-        shutil.rmtree(torn, ignore_errors=True)
+    export(encoder, context.folder.champion, card, {"config.yaml": to_yaml(best.config)})

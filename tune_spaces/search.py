@@ -18,6 +18,7 @@ from softnce.data.mining.mine import mine
 from softnce.data.mining.sources import named_paths
 from softnce.data.pairs import PairSet, read_pairs
 from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError
+from softnce.inputs.pairs import pairs_of
 from softnce.inputs.prepare import prepare
 from softnce.inputs.prepared import Prepared
 from softnce.training.logging_setup import log_to
@@ -127,6 +128,7 @@ def _with_room(context: StudyContext) -> SearchResult:
     config, console = context.config, context.console
     if both_alpha_and_beta_are_free(context.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
+    _tell_if_there_is_nothing_to_search(context)
     pairs = None if config.data.path is None else _read(context)  # before anything is written
     log_to(context.folder.log)
     tracker = tracker_of(context)
@@ -139,6 +141,19 @@ def _with_room(context: StudyContext) -> SearchResult:
         prepared = _prepared(context, pairs)
         trial_store = TrialStore(study, context.space)
         return _searched(_HeldStudy(context, prepared, trial_store, tracker, lease))
+
+
+def _tell_if_there_is_nothing_to_search(context: StudyContext) -> None:
+    settings = context.config.search
+    first = len(first_points(context.space, settings.always_try, settings.noise_seed))
+    if not settings.space and settings.trials > first:
+        context.console.print(
+            f"note: search.space is empty, so only {first} of {settings.trials} trials can run; "
+            "name what to search, for example --set "
+            "'search.space.loss/temperature={real: [0.01, 1], log: true}'",
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
 def _prepared(context: StudyContext, pairs: PairSet) -> Prepared:
@@ -168,21 +183,19 @@ def _searched(held_study: _HeldStudy) -> SearchResult:
     code = EXIT_OK
     if trial_store.ended() < settings.trials:
         code = _run(held_study)
+    elif trial_store.ended() > settings.trials:
+        context.console.print(
+            f"note: {trial_store.ended()} trials have ended, more than the {settings.trials} that "
+            "are asked for; nothing is left to search",
+            soft_wrap=True,
+        )
     held_study.lease.require()
     return _concluded(held_study, code)
 
 
 def _read(context: StudyContext) -> PairSet:
-    data = context.config.data
-    context.console.print(f"reading {data.path}", soft_wrap=True)
-    return read_pairs(
-        Path(str(data.path)).expanduser(),
-        columns={str(name): column for name, column in (data.columns or {}).items()} or None,
-        language=data.language,
-        max_bad_share=data.max_bad_share,
-        negatives=data.negatives,
-        seed=data.seed,
-    )
+    context.console.print(f"reading {context.config.data.path}", soft_wrap=True)
+    return pairs_of(context.config.data)
 
 
 def _mined(context: StudyContext) -> PairSet:

@@ -31,8 +31,29 @@ def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
         ConfigError: the file is unreadable, or a key or value is wrong; all faults at once.
     """
     text = _text(path)
-    nested = _mapping(text, path)
-    where = Lines(text, path)
+    return _configured(_mapping(text, path), settings, Lines(text, path))
+
+
+def data_config(path: Path, settings: Sequence[str] = ()) -> Config:
+    """Return a configuration of data alone, as ``data.field=value`` settings change it.
+
+    Args:
+        path: of the data.
+        settings: of the section ``data``.
+
+    Raises:
+        ConfigError: a setting is of another section, or a key or value is wrong.
+    """
+    for setting in settings:
+        if not setting.strip().startswith(("data.", "data/")):
+            raise ConfigError(
+                f"--set {setting}: only the settings of data count here",
+                "for example --set data.columns.query=NAME",
+            )
+    return _configured({"data": {"path": str(path)}}, settings, Lines("", path))
+
+
+def _configured(nested: Nested, settings: Sequence[str], where: "Lines") -> Config:
     for setting in settings:
         parts, value = _split_setting(setting)
         _apply(nested, parts, value)
@@ -41,7 +62,7 @@ def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
         location, fault = odd
         raise ConfigError(f"{where.of(location)}{'.'.join(location) or 'the whole'}: {fault}")
     _replace_source(nested, where.changed)
-    resolve_paths(nested, path.parent, where.changed)
+    resolve_paths(nested, where.path.parent, where.changed)
     return validated(nested, where=where)
 
 
@@ -272,9 +293,21 @@ def _short(text: str) -> str:
 def _near(key: str, known: Sequence[str]) -> str | None:
     if key in FORMER_NAMES:
         return f"did you mean {FORMER_NAMES[key]}?"
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    section = key.removesuffix(_last(key))
+    those = [one for one in known if section and one.startswith(section)] or known
+    near = _by_initials(key, those) or difflib.get_close_matches(key, those, n=1, cutoff=0.6)
     if not near:  # perhaps the section is missing or wrong
         ends = {re.split("[./]", one)[-1]: one for one in known}
-        last = re.split("[./]", key)[-1]
-        near = [ends[one] for one in difflib.get_close_matches(last, ends, n=1, cutoff=0.8)]
+        near = [ends[one] for one in difflib.get_close_matches(_last(key), ends, n=1, cutoff=0.8)]
     return f"did you mean {near[0]}?" if near else None
+
+
+def _by_initials(key: str, known: Sequence[str]) -> list[str]:
+    """Return the one setting that a short form stands for: lr for learning_rate."""
+    short = _last(key)
+    found = [one for one in known if short == "".join(re.findall("(?<![a-z])[a-z]", _last(one)))]
+    return found if len(found) == 1 else []
+
+
+def _last(key: str) -> str:
+    return re.split("[./]", key)[-1]

@@ -61,7 +61,7 @@ def missing_column(row: Row, columns: Mapping[str, str]) -> str | None:
             return f"no column {column!r} for {name!r}; the columns are: {present}"
     for name in ("query", "code"):
         if name not in columns and not any(known in row.values for known in KNOWN[name]):
-            return f"no column for {name!r}; say which of {present} it is with columns.{name}"
+            return f"no column for {name!r}; say which of {present} it is with data.columns.{name}"
     return None
 
 

@@ -103,3 +103,10 @@ def test_quiet_shows_the_result_only(study):
 @pytest.mark.parametrize(("size", "text"), [(999, "999 bytes"), (2_500_000_000, "2.5 GB")])
 def test_sizes_are_written_for_people(size, text):
     assert shown_size(size) == text
+
+
+def test_a_study_that_has_more_trials_than_asked_for_says_so(study):
+    words = ["--out", str(study), "--trials", "3"]
+    said = softnce("search", str(study.parent / "kept.yaml"), *words)
+    assert said.returncode == 0, said.stderr
+    assert "note: 5 trials have ended, more than the 3 that are asked for" in said.stdout

@@ -43,10 +43,10 @@ def closed_to_strangers() -> Iterator[Path]:
     former = {name: os.environ.get(name) for name in token}
     _let_ray_know(token)
     place = os.environ.get("RAY_TMPDIR") or ("/tmp" if os.name == "posix" else None)  # noqa: S108
-    folder = Path(tempfile.mkdtemp(prefix="softnce-", dir=place))  # for its owner alone
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir=place))  # for its owner alone
     is_named = False
     try:
-        yield folder / "ray"  # Ray opens the folder that it is given to all
+        yield folder / "r"  # Ray opens what it is given to all; paths of sockets must be short
     except SetupError as error:
         is_named = str(folder) in str(error)
         raise

@@ -12,6 +12,7 @@ from softnce.training.logging_setup import TRIAL_LOG
 from tune_spaces.study.optuna_storage import created_or_loaded, loaded
 
 DEFAULT_ROOT = Path("softnce-studies")
+_NAMED_LOGS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ def find_log(study: str | None, trial: str | None) -> Path:
     if path.exists():
         return path
     known = sorted(one.parent.name for one in folder.root.glob(f"trials/*/{TRIAL_LOG}"))
-    cure = f"name a trial that has one: {', '.join(known[:20])}" if known else None
+    shown = ", ".join(known[:_NAMED_LOGS])
+    more = f" ({_NAMED_LOGS} of {len(known)})" if known[_NAMED_LOGS:] else ""
+    cure = f"name a trial that has one: {shown}{more}" if known else None
     raise ConfigError(f"{path}: no such log", cure)
 
 

@@ -190,6 +190,8 @@ def test_the_last_setting_counts(load):
         ("search.name=2026-13-45", "the value is not valid YAML"),
         ("optim.epochs=0", "--set optim.epochs: input should be greater"),
         ("optim.epoch=1", "--set optim.epoch: unknown key; did you mean optim.epochs?"),
+        ("optim.lr=1", "--set optim.lr: unknown key; did you mean optim.learning_rate?"),
+        ("optim/wd=1", "--set optim.wd: unknown key; did you mean optim.weight_decay?"),
         ("optimm.epochs=1", "--set optimm: unknown key"),
         ("floor=0.2", "--set floor: unknown key; did you mean weights.floor?"),
         ("search.space=loss/name", "--set search.space: input should be a valid dictionary"),

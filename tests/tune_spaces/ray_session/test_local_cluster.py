@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -55,12 +56,18 @@ print(json.dumps(found))
 """
 
 
+@pytest.fixture
+def short_folder():
+    """A folder whose path leaves room for the names of Ray's sockets."""
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
+        yield folder
+
+
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.parametrize("first", ["", "import ray"])
-def test_a_local_cluster_asks_for_a_token_whatever_the_environment_says(tmp_path_factory, first):
-    folder = tmp_path_factory.getbasetemp().parent / f"r{os.getpid()}{len(first)}"  # a short path
-    folder.mkdir()
+def test_a_local_cluster_asks_for_a_token_whatever_the_environment_says(short_folder, first):
+    folder = short_folder
     ended = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(first=first), str(folder)],
         capture_output=True,

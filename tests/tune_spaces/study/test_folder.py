@@ -6,7 +6,7 @@ import pytest
 from softnce.config.file import load_config, validated, with_overrides
 from softnce.errors import ConfigError
 from tune_spaces.study.fingerprint import fingerprint, require_same, require_same_weights
-from tune_spaces.study.folder import StudyFolder, study_folder
+from tune_spaces.study.folder import StudyFolder, find_log, study_folder
 
 CONFIG = validated({"data": {"path": "pairs"}})
 
@@ -125,3 +125,13 @@ def test_pretrained_weights_that_were_replaced_are_refused(folder):
     require_same(folder, CONFIG, "abc")
     with pytest.raises(ConfigError, match=r'exists with weights.encoder "aaa.* \(now "bbb'):
         require_same_weights(folder, {"encoder": "b" * 64})
+
+
+def test_the_logs_that_are_not_named_are_counted(tmp_path):
+    (tmp_path / "study.json").write_text("{}")
+    for number in range(22):
+        trial = tmp_path / "trials" / f"t{number:04d}"
+        trial.mkdir(parents=True)
+        (trial / "trial.log").write_text("text\n")
+    with pytest.raises(ConfigError, match=r"t0018, t0019 \(20 of 22\)$"):
+        find_log(str(tmp_path), "t0042")
