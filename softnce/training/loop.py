@@ -16,7 +16,6 @@ from typing import Any
 import torch
 
 from softnce.config.config import Config
-from softnce.config.sections.training import OptimSection
 from softnce.encoders.encoder import Encoder
 from softnce.errors import DataError, RunError
 from softnce.evaluation.metric_names import EPOCH_METRICS, RETRIEVAL_METRICS
@@ -104,7 +103,8 @@ def epochs(
         SetupError: the disk is full.
     """
     with explained(config, folder):
-        _settle(config.optim)
+        torch.manual_seed(config.optim.seed)
+        torch.use_deterministic_algorithms(config.optim.deterministic, warn_only=True)
         run = _started(config, prepared, folder, workers, device or torch.device("cpu"))
         yield from _epochs(run, should_stop)
 
@@ -135,11 +135,6 @@ def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
 def device_of(config: Config) -> torch.device:
     """Return the CUDA device when the configuration asks for GPUs, else the CPU."""
     return torch.device("cuda" if config.resources.gpus_per_worker > 0 else "cpu")
-
-
-def _settle(optim: OptimSection) -> None:
-    torch.manual_seed(optim.seed)
-    torch.use_deterministic_algorithms(optim.deterministic, warn_only=True)
 
 
 def _draw_anew(run: Run) -> None:

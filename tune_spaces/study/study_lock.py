@@ -53,15 +53,15 @@ class Heartbeat:
     dead_after_s: float = 90.0
 
 
-_PULSE = Heartbeat()
+_HEARTBEAT = Heartbeat()
 
 
 @final
 class Lease:
     """A study in the hands of this process, until it is let go or another takes it over."""
 
-    def __init__(self, study: optuna.Study, pulse: Heartbeat) -> None:
-        self._study, self._pulse = study, pulse
+    def __init__(self, study: optuna.Study, heartbeat: Heartbeat) -> None:
+        self._study, self._heartbeat = study, heartbeat
         self._token = secrets.token_hex(8)
         self._beaten = time.time()
         self._loss = ""
@@ -98,20 +98,20 @@ class Lease:
             SetupError: another living search holds it.
         """
         with _alone(self._study) as entry:
-            _require_dead(self._study, entry.read(), self._pulse)
+            _require_dead(self._study, entry.read(), self._heartbeat)
             entry.write(self._mine())
         self._heart.start()
 
     def let_go(self) -> None:
         """Stop the heart, and leave the study free unless it has another holder."""
         self._ended.set()
-        self._heart.join(self._pulse.every_s)
+        self._heart.join(self._heartbeat.every_s)
         with _forgiven(), _alone(self._study) as entry:
             if entry.read().get("token") == self._token:
                 entry.write({})
 
     def _live(self) -> None:
-        while not self._loss and not self._ended.wait(self._pulse.every_s):
+        while not self._loss and not self._ended.wait(self._heartbeat.every_s):
             with _forgiven():
                 self._beat()
 
@@ -153,13 +153,13 @@ class Lease:
 
 
 @contextmanager
-def held(study: optuna.Study, pulse: Heartbeat = _PULSE) -> Iterator[Lease]:
+def held(study: optuna.Study, heartbeat: Heartbeat = _HEARTBEAT) -> Iterator[Lease]:
     """Lease a study while the block runs.
 
     Raises:
         SetupError: another living search holds it; host and process are named.
     """
-    lease = Lease(study, pulse)
+    lease = Lease(study, heartbeat)
     lease.take()
     try:
         yield lease
@@ -167,17 +167,17 @@ def held(study: optuna.Study, pulse: Heartbeat = _PULSE) -> Iterator[Lease]:
         lease.let_go()
 
 
-def require_free(study: optuna.Study, pulse: Heartbeat = _PULSE) -> None:
+def require_free(study: optuna.Study, heartbeat: Heartbeat = _HEARTBEAT) -> None:
     """Check that no living search holds a study.
 
     Raises:
         SetupError: one does; host and process are named.
     """
-    _require_dead(study, _holder(study), pulse)
+    _require_dead(study, _holder(study), heartbeat)
 
 
-def _require_dead(study: optuna.Study, holder: Mapping[str, Any], pulse: Heartbeat) -> None:
-    if not holder or not _is_alive(holder, pulse):
+def _require_dead(study: optuna.Study, holder: Mapping[str, Any], heartbeat: Heartbeat) -> None:
+    if not holder or not _is_alive(holder, heartbeat):
         return
     age = time.time() - holder["at"]
     raise SetupError(
@@ -187,8 +187,8 @@ def _require_dead(study: optuna.Study, holder: Mapping[str, Any], pulse: Heartbe
     )
 
 
-def _is_alive(holder: Mapping[str, Any], pulse: Heartbeat) -> bool:
-    beats = time.time() - float(holder["at"]) <= pulse.dead_after_s
+def _is_alive(holder: Mapping[str, Any], heartbeat: Heartbeat) -> bool:
+    beats = time.time() - float(holder["at"]) <= heartbeat.dead_after_s
     if not _is_seen_from_here(holder):
         return beats
     try:

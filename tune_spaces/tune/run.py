@@ -14,7 +14,8 @@ from tune_spaces.ray_session.capacity import uses_train, worker_needs
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.tune.callbacks import Watcher
-from tune_spaces.tune.searcher import Assign, Plan, Relay, StopSwitch, StudySearcher, asha
+from tune_spaces.tune.scheduler import asha
+from tune_spaces.tune.searcher import Assign, Plan, Relay, StopSwitch, StudySearcher
 from tune_spaces.tune.trial import InlineTrial, TrainTrial
 from tune_spaces.tune.waiting import WaitingRoom
 

@@ -10,7 +10,8 @@ from softnce.errors import SetupError
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.tune.searcher import Plan, StopSwitch, StudySearcher, asha
+from tune_spaces.tune.scheduler import asha
+from tune_spaces.tune.searcher import Plan, StopSwitch, StudySearcher
 
 SPACE = {"loss/temperature": {"real": [0.02, 0.2], "log": True}}
 DONE = {"epoch": 1, "objective": 0.5, "finished": True}
