@@ -192,5 +192,5 @@ def test_a_study_that_cannot_be_read_keeps_its_cache_and_the_others_do_not(tmp_p
 def test_a_place_without_studies_and_folders_beside_a_study_are_refused(cleaned):
     with pytest.raises(ConfigError, match="neither a study nor a folder of studies"):
         cleaned("cache", ".")
-    with pytest.raises(ConfigError, match="one study at a time"):
+    with pytest.raises(ConfigError, match="more than one study"):
         cleaned("one", "two")
