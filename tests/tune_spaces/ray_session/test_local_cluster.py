@@ -36,6 +36,7 @@ def answer(port, method, words):
 
 before = {{name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}}
 asked = "/ray.rpc.NodeInfoGcsService/GetAllNodeInfo"
+freed = "/ray.rpc.ObjectManagerService/FreeObjects"
 with session.connected(None) as capacity:
     import ray
     assert capacity.total("CPU") >= 1
@@ -46,6 +47,7 @@ with session.connected(None) as capacity:
     found = {{
         "token": len(os.environ["RAY_AUTH_TOKEN"]),
         "stranger": answer(gcs, asked, ()),
+        "objects": [answer(port, freed, ()) for name, port in ports() if name == "raylet"],
         "we": answer(gcs, asked, known),
         "folder": ray._private.worker._global_node.get_session_dir_path(),
         "mode": os.stat(sys.argv[1] + "/" + os.listdir(sys.argv[1])[0]).st_mode & 0o777,
@@ -79,6 +81,7 @@ def test_a_local_cluster_asks_for_a_token_whatever_the_environment_says(short_fo
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout.splitlines()[-1])
     assert found.pop("folder").startswith(str(folder))
+    assert "OK" not in found.pop("objects")
     expected = {"token": 64, "stranger": "UNAUTHENTICATED", "we": "OK", "mode": 0o700}
     assert found == {**expected, "left": [], "same": True}
 
