@@ -33,6 +33,20 @@ def terminal(*, quiet: bool = False) -> PlainConsole:
     return console if console.is_terminal else PlainConsole(quiet=quiet, width=_WIDTH_OF_A_PAGE)
 
 
+def like(console: Console) -> Console:
+    """Return a console that writes where another does, and takes no command from texts."""
+    if isinstance(console, PlainConsole) or console.record:
+        return console
+    return PlainConsole(
+        file=console.file,
+        width=console.width,
+        quiet=console.quiet,
+        color_system=console.color_system,
+        force_terminal=console.is_terminal,
+        force_jupyter=console.is_jupyter,
+    )
+
+
 def errors(*, soft_wrap: bool = False) -> PlainConsole:
     """Return the console of standard error."""
     return PlainConsole(stderr=True, soft_wrap=soft_wrap)

@@ -13,7 +13,7 @@ from rich.console import Console
 from softnce.cli import phase_progress
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
-from softnce.console import terminal
+from softnce.console import like, terminal
 from softnce.data.mining.mine import mine
 from softnce.data.mining.sources import named_paths
 from softnce.data.pairs import PairSet, read_pairs
@@ -109,7 +109,7 @@ def search(
     session.quiet_environment()
     folder, space = study_folder(config, source, out), search_space(config)
     with Signals() as signals, explained(config, folder.root):
-        return _study(StudyContext(config, folder, space, console or terminal(), signals))
+        return _study(StudyContext(config, folder, space, like(console or terminal()), signals))
 
 
 def _study(context: StudyContext) -> SearchResult:

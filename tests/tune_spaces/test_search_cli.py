@@ -1,8 +1,13 @@
-import pytest
+import io
 
-from softnce.errors import ConfigError
+import pytest
+from rich.console import Console
+
+from softnce.config.file import validated
+from softnce.errors import ConfigError, DataError
 from tests.faults import softnce
 from tune_spaces.cli import seconds
+from tune_spaces.search import search
 
 
 @pytest.mark.parametrize(
@@ -28,3 +33,11 @@ def test_a_configuration_without_a_space_is_told_before_data_are_read(tmp_path, 
     assert said.returncode == 2
     told = "search.space is empty, so only 2 of 6 trials can run; name what to search"
     assert (told in said.stdout) == is_told, said.stdout
+
+
+def test_a_path_is_no_markup_in_the_console_of_a_caller_either(tmp_path):
+    config = validated({"data": {"path": f"{tmp_path}/pairs[/b].jsonl"}})
+    page = io.StringIO()
+    with pytest.raises(DataError):
+        search(config, out=tmp_path / "study", console=Console(file=page, width=200))
+    assert f"reading {tmp_path}/pairs[/b].jsonl" in page.getvalue()
