@@ -48,16 +48,16 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    asked = [terms(text) for text in queries()]
+    documents = [terms(text) for text in queries()]
     began = time.perf_counter()
-    estimator = BM25Estimator(asked)
+    estimator = BM25Estimator(documents)
     counting = time.perf_counter() - began
-    print(f"{len(asked)} docstrings, counted once in {counting * 1e3:.0f} ms")
+    print(f"{len(documents)} docstrings, counted once in {counting * 1e3:.0f} ms")
     print(f"{'N':>6}{'rank_bm25 ms':>14}{'softnce ms':>12}{'ratio':>8}{'difference':>12}")
     ratios = {}
     for size, repetitions in SIZES.items():
-        rows = torch.from_numpy(np.random.default_rng(0).permutation(len(asked))[:size])
-        batch = [asked[row] for row in rows.tolist()]
+        rows = torch.from_numpy(np.random.default_rng(0).permutation(len(documents))[:size])
+        batch = [documents[row] for row in rows.tolist()]
         gap = np.abs(plain(batch) - estimator.relevance(rows, rows).numpy()).max()
         pairs = [
             (seconds(lambda: plain(batch)), seconds(lambda: estimator.relevance(rows, rows)))  # noqa: B023

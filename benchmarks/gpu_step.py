@@ -4,7 +4,7 @@ Run it without arguments: ``python benchmarks/gpu_step.py`` (under ten minutes o
 encoder has UniXcoder's size (RoBERTa, 12 layers, 125M parameters) and random weights; the texts are
 mined pairs, so that lengths are real; precision is bf16. The steps are softnce's own, loader
 included. Every comparison is interleaved: each round runs all candidates on the same batches, and
-medians of rounds are told. Without a GPU the same script runs a toy size, which proves that it
+medians of rounds are printed. Without a GPU the same script runs a toy size, which proves that it
 runs and nothing else.
 
 ``peak`` is the arithmetic of the real tokens (padding does not count) over the measured rate of a

@@ -19,4 +19,4 @@ CandidateRows = Int[Tensor, " c"]
 Judged = Bool[Tensor, " c"]  # candidates that an estimator has scores of its own for
 Ranks = Float[Tensor, " q"]  # 1 is best; a half where two candidates tie
 
-Number = int | float  # the run-time checker takes no int where a float is asked for
+Number = int | float  # the run-time checker takes no int where a float is annotated

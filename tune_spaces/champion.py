@@ -9,10 +9,12 @@ from softnce.inputs.prepared import Prepared
 from softnce.training.checkpoint import best_checkpoint, load_weights
 from softnce.whole_files import write_text
 from tune_spaces.study.context import StudyContext
-from tune_spaces.study.verdict import Row, described
+from tune_spaces.study.verdict import ResultRow, described
 
 
-def export_champion(context: StudyContext, prepared: Prepared, best: Row, sentence: str) -> None:
+def export_champion(
+    context: StudyContext, prepared: Prepared, best: ResultRow, sentence: str
+) -> None:
     """Write the champion's best weights as a model folder, unless it lies there already."""
     folder = context.folder.champion
     if not (folder / "config.yaml").exists() or context.folder.champion_key != best.key:
@@ -22,7 +24,7 @@ def export_champion(context: StudyContext, prepared: Prepared, best: Row, senten
         shutil.rmtree(torn, ignore_errors=True)
 
 
-def _write(context: StudyContext, prepared: Prepared, best: Row, sentence: str) -> None:
+def _write(context: StudyContext, prepared: Prepared, best: ResultRow, sentence: str) -> None:
     checkpoint = best_checkpoint(context.folder.trial(best.key))
     if checkpoint is None:
         trial = context.folder.trial(best.key)

@@ -31,11 +31,11 @@ def search(
         list[str] | None,
         typer.Option("--set", metavar="a.b=c", help="Change a setting; may be repeated."),
     ] = None,
-    trials: Annotated[int | None, typer.Option(help="How many trials shall end.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Number of trials of the study.")] = None,
     time_budget: Annotated[
         str | None, typer.Option(help="Stop after 90s, 30m or 2h; the study can be continued.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the study.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder of the study.")] = None,
     quiet: Annotated[
         bool | None,
         typer.Option(
@@ -92,12 +92,12 @@ def _interruptible() -> Iterator[None]:
 def report(
     study: Annotated[str | None, typer.Argument(help=_STUDY)] = None,
     push: Annotated[  # noqa: FBT002
-        bool, typer.Option("--push", help="Send MLflow what it has not got yet.")
+        bool, typer.Option("--push", help="Send MLflow the events that wait.")
     ] = False,
 ) -> None:
     """Show the table and the verdict of a study."""
     from softnce.console import terminal
-    from softnce.training import logging_setup as logbook
+    from softnce.training import logging_setup
     from tune_spaces import report as reports
     from tune_spaces.ray_session import session
     from tune_spaces.study.context import stored_study_context
@@ -105,7 +105,7 @@ def report(
 
     session.quiet_environment()
     context = stored_study_context(study, terminal())
-    logbook.log_to(context.folder.log)
+    logging_setup.log_to(context.folder.log)
     tracker = tracker_of(context)
     if push:
         sent = reports.push(context, tracker)
@@ -115,8 +115,10 @@ def report(
 
 def logs(
     study: Annotated[str | None, typer.Argument(help=_STUDY)] = None,
-    trial: Annotated[str | None, typer.Argument(help="A trial, as t0007.")] = None,
-    lines: Annotated[int, typer.Option(min=1, help="The last lines only.")] = 1_000_000,
+    trial: Annotated[
+        str | None, typer.Argument(help="The name of a trial, for example t0007.")
+    ] = None,
+    lines: Annotated[int, typer.Option(min=1, help="Print so many last lines only.")] = 1_000_000,
 ) -> None:
     """Print the log of a study or of one of its trials."""
     from tune_spaces.study.folder import find_log
@@ -134,10 +136,13 @@ def clean(
         list[Path] | None,
         typer.Argument(
             metavar="[FOLDER]...",
-            help="Whose caches: studies, or folders of studies; ./softnce-studies without it.",
+            help="Studies, or folders of studies, whose caches are meant; ./softnce-studies "
+            "without it.",
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,  # noqa: FBT002
+    dry_run: Annotated[  # noqa: FBT002
+        bool, typer.Option("--dry-run", help="Only list what would be removed.")
+    ] = False,
 ) -> None:
     """Free the disk of what no trial needs any more."""
     from softnce.console import terminal

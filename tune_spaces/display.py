@@ -11,7 +11,7 @@ from rich.text import Text
 
 from softnce.config.config import Config
 from tune_spaces.study.trial_store import Proposal
-from tune_spaces.study.verdict import Row
+from tune_spaces.study.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import Watcher, run_name
 
@@ -117,7 +117,7 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(_BLOCKS[int((value - low) / width * steps + 0.5)] for value in values)
 
 
-def results_table(table: Sequence[Row], best: Row | None, metric: str) -> Table:
+def results_table(table: Sequence[ResultRow], best: ResultRow | None, metric: str) -> Table:
     """Return the table of a study, the champion marked."""
     shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     numbers = {"alpha", "beta", "temperature", metric}
@@ -132,7 +132,7 @@ def results_table(table: Sequence[Row], best: Row | None, metric: str) -> Table:
     return shown
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: ResultRow) -> list[str]:
     score = "-" if row.value is None else f"{row.value:.4f}"
     loss, weights = row.config.loss, row.config.weights
     if not loss.spec.has_estimator:

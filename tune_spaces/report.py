@@ -8,7 +8,7 @@ from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import stored_size
 from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import Row, champion, rows, verdict
+from tune_spaces.study.verdict import ResultRow, champion, rows, verdict
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 
@@ -69,7 +69,7 @@ def push(context: StudyContext, tracker: Tracker) -> int:
     return waiting
 
 
-def _concluded(context: StudyContext, trial_store: TrialStore) -> tuple[Sequence[Row], str]:
+def _concluded(context: StudyContext, trial_store: TrialStore) -> tuple[Sequence[ResultRow], str]:
     table = rows(trial_store.trials(), context.space)
     sentence = verdict(table, context.config.search.metric, stored_size(context.folder.root))
     return (

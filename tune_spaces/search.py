@@ -1,4 +1,4 @@
-"""One study from its configuration to its champion: prepare once, run trials, tell the truth.
+"""One study from its configuration to its champion: prepare once, run trials, write the verdict.
 
 Called again on the same folder it continues: nothing that has ended is trained again.
 """
@@ -38,7 +38,7 @@ from tune_spaces.study.folder import StudyFolder, require_own, study_folder
 from tune_spaces.study.retention import tidy
 from tune_spaces.study.study_lock import Lease, held
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import Row, all_failed, champion, rows, verdict
+from tune_spaces.study.verdict import ResultRow, all_failed, champion, rows, verdict
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import MLflowWatcher, Tidier, tracker_of
@@ -61,8 +61,8 @@ class SearchResult:
     """
 
     folder: StudyFolder
-    table: Sequence[Row]
-    champion: Row | None
+    table: Sequence[ResultRow]
+    champion: ResultRow | None
     verdict: str
     exit_code: int
 

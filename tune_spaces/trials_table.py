@@ -7,24 +7,24 @@ from typing import Any
 from softnce.config.file import all_paths, value_at
 from softnce.evaluation.metric_names import EPOCH_METRICS
 from tune_spaces.space.space import SearchSpace
-from tune_spaces.study.verdict import Row
+from tune_spaces.study.verdict import ResultRow
 from tune_spaces.tracking.event_log import Event
 from tune_spaces.tune.callbacks import run_name
 
-Record = dict[str, Any]
+TableRecord = dict[str, Any]
 _MEASURED = tuple(name for name in EPOCH_METRICS if name not in ("objective", "seconds"))
 _SECTIONS = ("encoder/", "loss/", "weights/", "optim/")  # what a trial can change
 
 
 def trial_records(
-    table: Sequence[Row], space: SearchSpace, events: Iterable[Event]
-) -> list[Record]:
+    table: Sequence[ResultRow], space: SearchSpace, events: Iterable[Event]
+) -> list[TableRecord]:
     """Return one record per trial, in order, each with the same keys.
 
     Args:
         table: the study's rows.
         space: of the study.
-        events: all that the study has told MLflow.
+        events: all that the study has sent to MLflow.
 
     Returns:
         ``number``, ``key``, ``state``, ``role``, ``value`` (best ``search.metric``), the metrics of
@@ -36,7 +36,7 @@ def trial_records(
     return [_record(row, space, paths, histories.get(row.key, {})) for row in table]
 
 
-def measured(record: Record) -> dict[str, float]:
+def measured(record: TableRecord) -> dict[str, float]:
     """Return the metrics of a record that were measured, by name."""
     return {name: record[name] for name in _MEASURED if record[name] is not None}
 
@@ -53,7 +53,7 @@ def best_metrics(history: Mapping[int, Mapping[str, float]], metric: str) -> dic
 
 
 def _histories(events: Iterable[Event]) -> dict[str, dict[int, dict[str, float]]]:
-    """Return the metrics by trial and epoch; an epoch told twice counts once."""
+    """Return the metrics by trial and epoch; an epoch reported twice counts once."""
     histories: dict[str, dict[int, dict[str, float]]] = defaultdict(dict)
     for event in events:
         if event["kind"] == "report":
@@ -62,8 +62,11 @@ def _histories(events: Iterable[Event]) -> dict[str, dict[int, dict[str, float]]
 
 
 def _record(
-    row: Row, space: SearchSpace, paths: Sequence[str], history: Mapping[int, Mapping[str, float]]
-) -> Record:
+    row: ResultRow,
+    space: SearchSpace,
+    paths: Sequence[str],
+    history: Mapping[int, Mapping[str, float]],
+) -> TableRecord:
     best = best_metrics(history, space.base.search.metric)
     seconds = [metrics.get("seconds", 0.0) for metrics in history.values()]
     read = _flat(space.trained({path: value_at(row.config, path) for path in paths}))
@@ -82,7 +85,7 @@ def _record(
     }
 
 
-def _paths(table: Sequence[Row], space: SearchSpace) -> list[str]:
+def _paths(table: Sequence[ResultRow], space: SearchSpace) -> list[str]:
     """List the settings that are searched, then the others in which trials differ."""
     others = [path for path in all_paths() if path.startswith(_SECTIONS)]
     differing = [

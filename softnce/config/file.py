@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from softnce.config.config import Config
 from softnce.config.paths import resolve_paths
 from softnce.config.values import first_fault
-from softnce.config.yaml_dialect import YAML_ERRORS, Dumper, Loader
+from softnce.config.yaml_dialect import YAML_ERRORS, Dumper, YamlLoader
 from softnce.errors import ConfigError, InvalidSettingError
 
 Nested = dict[Any, Any]  # keys may be of any kind until they have been validated
@@ -185,7 +185,7 @@ def _text(path: Path) -> str:
 
 def _mapping(text: str, path: Path) -> Nested:
     try:
-        nested = yaml.load(text, Loader=Loader)  # noqa: S506  (a SafeLoader)
+        nested = yaml.load(text, Loader=YamlLoader)  # noqa: S506  (a SafeLoader)
     except RecursionError as error:
         raise ConfigError(f"{path}: nested too deeply for a configuration") from error
     except YAML_ERRORS as error:
@@ -210,7 +210,7 @@ def _split_setting(setting: str) -> tuple[list[str], Any]:
             "write, for example, --set optim.epochs=2",
         )
     try:
-        value = yaml.load(text, Loader=Loader)  # noqa: S506  (a SafeLoader)
+        value = yaml.load(text, Loader=YamlLoader)  # noqa: S506  (a SafeLoader)
     except (*YAML_ERRORS, RecursionError) as error:
         raise ConfigError(f"--set {_short(setting)}: the value is not valid YAML") from error
     parts = key.strip().split(".")

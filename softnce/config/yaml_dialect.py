@@ -17,7 +17,7 @@ YAML_ERRORS = (  # PyYAML lets what its constructors meet through: !!int '', !!t
 _EXPONENT = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$")  # YAML 1.1 reads 1e-3 as text
 
 
-class Loader(yaml.SafeLoader):
+class YamlLoader(yaml.SafeLoader):
     """Reads 1e-3 as a number, and refuses a key that is there twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
@@ -35,5 +35,5 @@ class Dumper(yaml.SafeDumper):
     """Quotes the text 1e-3, which the loader would read as a number."""
 
 
-for _either in (Loader, Dumper):
+for _either in (YamlLoader, Dumper):
     _either.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))

@@ -12,7 +12,7 @@ REPORT = "mining.json"
 PARTS = ("train", "valid", "test", "codebase")
 _FILES = (*(f"{part}.jsonl.gz" for part in PARTS), REPORT)
 
-Record = Mapping[str, Any]
+JsonRecord = Mapping[str, Any]
 
 
 def check_writable(out: Path) -> None:
@@ -37,7 +37,9 @@ def check_writable(out: Path) -> None:
         raise DataError(f"{out} cannot be created: {error.strerror}") from error
 
 
-def write_set(out: Path, parts: Mapping[str, Sequence[Record]], report: Mapping[str, Any]) -> None:
+def write_set(
+    out: Path, parts: Mapping[str, Sequence[JsonRecord]], report: Mapping[str, Any]
+) -> None:
     """Write a set whole: every file under another name first, then all renamed.
 
     Equal records give equal bytes; a part without records gives no file.
@@ -63,7 +65,7 @@ def write_set(out: Path, parts: Mapping[str, Sequence[Record]], report: Mapping[
             path.unlink(missing_ok=True)
 
 
-def _write_lines(path: Path, records: Sequence[Record]) -> None:
+def _write_lines(path: Path, records: Sequence[JsonRecord]) -> None:
     with (
         path.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", compresslevel=3, fileobj=raw, mtime=0) as file,

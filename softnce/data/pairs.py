@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from softnce.data.dedup import Groups, code_tokens, near_duplicates, shingles
-from softnce.data.reading import Tally, asked, coded, complete, part_files
+from softnce.data.reading import Tally, coded, complete, part_files, with_query
 from softnce.data.records import Record, check_columns, record
 from softnce.data.source_code.docstrings import occurs
 from softnce.data.source_code.stripping import without_query
@@ -33,7 +33,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Queries:
+class SplitQueries:
     """The queries of a held-out split; ``answers`` are their places among the candidates."""
 
     texts: tuple[str, ...] = ()
@@ -65,8 +65,8 @@ class PairSet:
 
     name: str
     train: tuple[Pair, ...]
-    valid: Queries
-    test: Queries
+    valid: SplitQueries
+    test: SplitQueries
     candidates: tuple[str, ...]
     candidate_ids: tuple[str, ...]
     reading: Reading
@@ -86,7 +86,7 @@ class PairSet:
         opposed = [("", code, pair.id) for pair in self.train for code in pair.negatives]
         return digest(parts | ({"negatives": opposed} if opposed else {}))
 
-    def _entries(self, queries: Queries) -> list[Entry]:
+    def _entries(self, queries: SplitQueries) -> list[Entry]:
         pairs = zip(queries.texts, queries.answers, strict=True)
         return [(text, "", self.candidate_ids[answer]) for text, answer in pairs]
 
@@ -162,7 +162,7 @@ def _read_folder(folder: Path, columns: Mapping[str, str], tally: Tally, negativ
     def placed(item: Record) -> Record:
         if item.id not in known:
             return replace(item, fault=f"not in the codebase: {item.id or 'it has no url'}")
-        return asked(item)
+        return with_query(item)
 
     for part in ("valid", "test"):
         parts[part] = []
@@ -204,11 +204,11 @@ def _assembled(name: str, parts: Mapping[str, Sequence[Record]], tally: Tally) -
     queries = [*parts["valid"], *parts["test"]]
     codebase = {_key(item): item for item in reversed(parts.get("codebase") or queries)}
     codebase = dict(reversed(codebase.items()))
-    asked_of: dict[str, list[str]] = {key: [] for key in codebase}
+    queries_of: dict[str, list[str]] = {key: [] for key in codebase}
     for item in queries:
-        asked_of[_key(item)].append(item.query)
+        queries_of[_key(item)].append(item.query)
     codes = [
-        without_query(item.code, asked_of[key], item.language) for key, item in codebase.items()
+        without_query(item.code, queries_of[key], item.language) for key, item in codebase.items()
     ]
     places = {key: place for place, key in enumerate(codebase)}
     train = tuple(Pair(i.query, i.code, _key(i), i.language, i.negatives) for i in parts["train"])
@@ -226,15 +226,17 @@ def _assembled(name: str, parts: Mapping[str, Sequence[Record]], tally: Tally) -
             examples=tuple(tally.examples),
             repeats=sum(occurs(pair.query, pair.code) for pair in train)
             + sum(
-                any(occurs(query, code) for query in asked)
-                for code, asked in zip(codes, asked_of.values(), strict=True)
+                any(occurs(query, code) for query in queries)
+                for code, queries in zip(codes, queries_of.values(), strict=True)
             ),
         ),
     )
 
 
-def _queries(found: Sequence[Record], places: Mapping[str, int]) -> Queries:
-    return Queries(tuple(item.query for item in found), tuple(places[_key(item)] for item in found))
+def _queries(found: Sequence[Record], places: Mapping[str, int]) -> SplitQueries:
+    return SplitQueries(
+        tuple(item.query for item in found), tuple(places[_key(item)] for item in found)
+    )
 
 
 def _key(item: Record) -> str:

@@ -118,7 +118,7 @@ def _no_parts(folder: Path) -> DataError:
     )
 
 
-def asked(found: Record) -> Record:
+def with_query(found: Record) -> Record:
     """Refuse a record without a query."""
     return found if found.query else replace(found, fault="empty query")
 
@@ -135,7 +135,7 @@ def coded(found: Record) -> Record:
 
 def complete(found: Record) -> Record:
     """Refuse a record that is not a whole pair, and take the docstring out of its code."""
-    found = asked(found)
+    found = with_query(found)
     return found if found.fault else coded(found)
 
 

@@ -135,7 +135,7 @@ def packed_attention(
 def _attend_jagged(
     heads: list[Tensor], ends: Tensor, longest: int, dropout: float, scale: float | None
 ) -> Tensor:
-    """Attend over (total, heads, size) in one kernel; the longest row is told, lest it be asked."""
+    """Attend over (total, heads, size) in one kernel; the caller knows the longest row."""
     jagged = [
         torch.nested.nested_tensor_from_jagged(
             part.contiguous(), ends, min_seqlen=1, max_seqlen=longest

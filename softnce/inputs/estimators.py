@@ -28,23 +28,23 @@ def bm25(section: WeightsSection, prepared: Prepared, device: torch.device) -> E
     """Count the terms of docstrings, or of docstrings and code."""
     del device  # term counts stay on the CPU
     own = section.bm25
-    asked = _rows(prepared.term_table("queries", own.terms))
+    queries = _rows(prepared.term_table("queries", own.terms))
     if own.documents == "queries":
-        return _through_docstrings(_engine(own, prepared, asked, None), prepared)
+        return _through_docstrings(_engine(own, prepared, queries, None), prepared)
     names = ("codes", "negatives") if prepared.negatives else ("codes",)
     found = [row for name in names for row in _rows(prepared.term_table(name, own.terms))]
-    return _engine(own, prepared, asked, found)
+    return _engine(own, prepared, queries, found)
 
 
 def _engine(
-    section: BM25Section, prepared: Prepared, asked: TermRows, documents: TermRows | None
+    section: BM25Section, prepared: Prepared, queries: TermRows, documents: TermRows | None
 ) -> Estimator:
     """Hand the terms to the engine; the section has checked that it has the variant."""
     variant: Any = section.variant
     if section.chosen_engine == "rank_bm25":
-        return PlainBM25Estimator(asked, documents=documents, variant=variant)
+        return PlainBM25Estimator(queries, documents=documents, variant=variant)
     average = _official_length(section, prepared)
-    return BM25Estimator(asked, documents=documents, variant=variant, average_length=average)
+    return BM25Estimator(queries, documents=documents, variant=variant, average_length=average)
 
 
 def _official_length(section: BM25Section, prepared: Prepared) -> float | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from softnce.config.config import Config
 from softnce.config.sections.method import SimCSESection
 from softnce.config.sections.training import EncoderSection
-from softnce.data.pairs import PairSet, Queries
+from softnce.data.pairs import PairSet, SplitQueries
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import train_tokenizer
 from softnce.errors import ConfigError, DataError, SetupError
@@ -51,8 +51,8 @@ def prepare(
         SetupError: the model that SimCSE starts at is out of reach.
     """
     _require_enough(config, pairs)
-    asked = {*models, *config.models}
-    wanted = {kind for name in asked for kind in ESTIMATORS[name].inputs}
+    estimators_needed = {*models, *config.models}
+    wanted = {kind for name in estimators_needed for kind in ESTIMATORS[name].inputs}
     cache.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(config, pairs, cache, tell)
     encoder = build_encoder(config.encoder, cache / f"{tokenizer}.json", seed=0)
@@ -153,7 +153,9 @@ def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> 
     return name
 
 
-def _split_arrays(split: str, encoder: Encoder, queries: Queries) -> dict[str, NDArray[np.generic]]:
+def _split_arrays(
+    split: str, encoder: Encoder, queries: SplitQueries
+) -> dict[str, NDArray[np.generic]]:
     answers = np.array(queries.answers, dtype=np.int64)
     return {**named(split, encoder.tokenize(queries.texts)), f"{split}_answers": answers}
 

@@ -8,7 +8,7 @@ from softnce.formula import Formula, Settings
 
 
 class Need(Enum):
-    """What a loss is told of the negatives besides the logits: the tensor that follows these."""
+    """What a loss reads of the negatives besides the logits: the tensor that follows these."""
 
     NOTHING = "nothing"
     RELEVANCE = "relevance"  # (q, c) scores of the estimator
@@ -44,7 +44,7 @@ class LossSpec:
         label: how a sentence calls it.
         source: where it comes from, for the reference.
         formula: its function, the settings that it reads, and its variants.
-        needs: what it is told of the negatives.
+        needs: what it reads of the negatives.
         ignores: settings that what it needs follows from, but that make no difference to it.
         drops: setting that tells how many negatives of each query it leaves out; empty: none.
         run_name: how a trial's run is called, a format of ``loss`` and ``weights``; empty: by the

@@ -17,7 +17,7 @@ def log_to(path: Path) -> None:
     """Send all that this process logs to a file, and to no terminal, from now on.
 
     Args:
-        path: appended to; its folder is made. A file that this was asked for before is closed.
+        path: appended to; its folder is made. The file of an earlier call is closed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.raiseExceptions = False  # a full disk must not add tracebacks of the log itself

@@ -79,7 +79,7 @@ def outcome(
 
 
 def _needed(scored: Scored) -> list[Relevance | Shares | Weights]:
-    """Return what the loss is told of the negatives, if anything."""
+    """Return what the loss reads of the negatives, if anything."""
     match scored.loss.spec.needs:
         case Need.RELEVANCE:
             return [scored.relevance]

@@ -1,4 +1,4 @@
-"""Memory or a disk that runs out, told as what to change instead of as a crash."""
+"""Memory or a disk that runs out: errors that say what to change."""
 
 import errno
 import re

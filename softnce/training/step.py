@@ -97,19 +97,19 @@ class Objective:
             batch: the rows of this step.
         """
         own = self.workers.share(batch.rows)
-        asked, codes, negatives = self._encoded(encoder, texts, own)
+        query_vectors, codes, negatives = self._encoded(encoder, texts, own)
         candidates = self.workers.gather(codes)
         if len(negatives):
             candidates = torch.cat([candidates, self.workers.gather(negatives)])
         if self.loss.symmetric:
-            asked = self.workers.gather(asked)
-        logits = similarity(asked, candidates, kind=self.similarity) / self.loss.temperature
-        answers = torch.arange(len(asked), device=asked.device)
+            query_vectors = self.workers.gather(query_vectors)
+        logits = similarity(query_vectors, candidates, kind=self.similarity) / self.loss.temperature
+        answers = torch.arange(len(query_vectors), device=query_vectors.device)
         if not self.loss.symmetric:
             answers += self.workers.rank * len(own)
         relevance = batch.relevance
         if self.asks_encoder:
-            relevance = self._own_relevance(asked, candidates, answers, batch)
+            relevance = self._own_relevance(query_vectors, candidates, answers, batch)
         return outcome(logits, relevance, answers, loss=self.loss, weights=self.weights)
 
     def _encoded(
@@ -124,13 +124,15 @@ class Objective:
 
     @torch.no_grad()
     def _own_relevance(
-        self, asked: Queries, candidates: Candidates, answers: Answers, batch: Batch
+        self, query_vectors: Queries, candidates: Candidates, answers: Answers, batch: Batch
     ) -> Relevance:
         """Estimate relevance by the encoder's own similarities, standardised over the batch.
 
         The queries may be a worker's share; the batch has the others' part for all of its queries.
         """
-        everyone = asked if self.loss.symmetric else self.workers.gather(asked.detach())
+        everyone = (
+            query_vectors if self.loss.symmetric else self.workers.gather(query_vectors.detach())
+        )
         estimator = SelfEstimator(everyone, candidates, kind=self.similarity)
         rows = torch.arange(len(candidates), device=candidates.device)
         relevance = estimator.relevance(rows[: len(everyone)], rows)

@@ -137,10 +137,10 @@ class BM25Estimator(Estimator):
         documents = self._documents.take(candidates.numpy(force=True))
         if not len(documents.terms):
             return torch.zeros(len(queries), len(candidates), dtype=torch.float64)
-        asked = self._queries.take(queries.numpy(force=True))
+        occurring = self._queries.take(queries.numpy(force=True))
         corpus, columns = np.unique(documents.terms, return_inverse=True)
         worth = documents.having(columns, self._worth(documents, columns))
-        product = asked.restricted(corpus).table(len(corpus)) @ worth.table(len(corpus)).T
+        product = occurring.restricted(corpus).table(len(corpus)) @ worth.table(len(corpus)).T
         return torch.from_numpy(product.toarray())
 
     def _worth(self, documents: "_Bags", columns: NDArray[np.intp]) -> Floats:

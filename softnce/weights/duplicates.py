@@ -15,7 +15,7 @@ from softnce.weights.weighting import Estimator
 class DuplicatesEstimator(Estimator):
     """Knows the pairs whose query or function is an exact or near duplicate of the query's own.
 
-    Not in the paper, which motivates its weights by such pairs: relevance is the truth, 1 or 0. A
+    Not in the paper, which motivates its weights by such pairs: relevance is known, 1 or 0. A
     query's own hard negatives are never marked: that they are wrong, the data say.
     """
 

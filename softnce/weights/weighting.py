@@ -134,7 +134,9 @@ def negative_shares(
     _require_negatives(relevance.shape[1] - 1)
     _require_within("weights.temperature", temperature, above=0.0)
     scores = _wide(relevance.detach()).masked_fill(_own(relevance, answers), -math.inf)
-    trailing = scores - scores.amax(dim=1, keepdim=True)  # first, lest a small t gives inf / inf
+    trailing = scores - scores.amax(
+        dim=1, keepdim=True
+    )  # first, since a small t would give inf / inf
     return (trailing / max(temperature, torch.finfo(scores.dtype).tiny)).softmax(dim=1)
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from softnce.config.file import validated, with_overrides
 from tune_spaces.display import Display, headline, results_table, sparkline
 from tune_spaces.study.trial_store import Proposal
-from tune_spaces.study.verdict import Row
+from tune_spaces.study.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import run_name, trial_params
 
@@ -80,9 +80,9 @@ def test_a_sparkline_runs_from_lowest_to_highest(values, wanted):
 def test_a_table_keeps_one_line_a_trial_in_80_columns(console):
     fault = "the loss is not finite at step 3 of epoch 1: lower optim.learning_rate (0.1)"
     table = [
-        Row("t0000", PLAIN, 0.4, TrialState.COMPLETE, "infonce", "first", "baseline"),
-        Row("t0001", SOFT, 0.5, TrialState.COMPLETE, "search", "tpe", ""),
-        Row("t0002", SOFT, None, TrialState.FAILED, "search", "tpe", fault),
+        ResultRow("t0000", PLAIN, 0.4, TrialState.COMPLETE, "infonce", "first", "baseline"),
+        ResultRow("t0001", SOFT, 0.5, TrialState.COMPLETE, "search", "tpe", ""),
+        ResultRow("t0002", SOFT, None, TrialState.FAILED, "search", "tpe", fault),
     ]
     console.print(results_table(table, table[1], "mrr"))
     header, *lines = shown(console).splitlines()

@@ -9,7 +9,7 @@ from softnce.config.file import with_overrides
 from softnce.errors import ConfigError
 from tune_spaces.front_door import _resolved
 from tune_spaces.space.space import search_space
-from tune_spaces.study.verdict import Row
+from tune_spaces.study.verdict import ResultRow
 from tune_spaces.trials_table import trial_records
 
 SPACE = {
@@ -68,8 +68,10 @@ def records():
     base, _ = _resolved({"data": {"path": "x"}, "search": {"space": SPACE}})
     soft = {"loss/name": "soft-infonce", "weights/temperature": 0.5, "optim/seed": 7}
     rows = [
-        Row("t0000", with_overrides(base, {"loss/name": "infonce"}), None, "failed", "", "", "out"),
-        Row("t0001", with_overrides(base, soft), 0.4, "complete", "search", "tpe", ""),
+        ResultRow(
+            "t0000", with_overrides(base, {"loss/name": "infonce"}), None, "failed", "", "", "out"
+        ),
+        ResultRow("t0001", with_overrides(base, soft), 0.4, "complete", "search", "tpe", ""),
     ]
     epochs = [(1, 0.4, 2.0), (1, 0.4, 2.0), (2, 0.3, 3.0)]
     reports = [

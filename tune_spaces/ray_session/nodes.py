@@ -54,14 +54,14 @@ def _ask(ray: Any, nodes: list[str], marker: Path) -> list[bool]:  # noqa: ANN40
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     look = ray.remote(num_cpus=0)(_sees)
-    asked = [
+    answers_to_come = [
         look.options(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node, soft=False)
         ).remote(str(marker))
         for node in nodes
     ]
     try:
-        answers: list[bool] = ray.get(asked, timeout=_WORKER_START_S)
+        answers: list[bool] = ray.get(answers_to_come, timeout=_WORKER_START_S)
     except (ray.exceptions.RayError, ModuleNotFoundError) as error:
         last = (str(error).strip() or type(error).__name__).splitlines()[-1][:300]
         raise SetupError(

@@ -33,7 +33,7 @@ TABLE_7: dict[str, dict[str, Value]] = {
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A configuration that is tried before the sampler is asked.
+    """A configuration that is tried before the sampler proposes any.
 
     Attributes:
         role: what it is in the table: infonce, noise, paper.

@@ -36,9 +36,10 @@ def _weights(config: Config, read: set[str]) -> Nested:
     """Return what is read of section weights: single settings, and sections of who has a say."""
     weights = config.weights
     sections = {spec.section for spec in ESTIMATORS.values() if spec.section}
-    asked = {ESTIMATORS[name].section for name in {weights.estimator, *weights.parts}}
+    sections_read = {ESTIMATORS[name].section for name in {weights.estimator, *weights.parts}}
     return {
         name: value
         for name, value in weights.model_dump().items()
-        if name == "estimator" or (name in asked if name in sections else f"weights/{name}" in read)
+        if name == "estimator"
+        or (name in sections_read if name in sections else f"weights/{name}" in read)
     }

@@ -253,7 +253,7 @@ def _require_seen_by_the_sampler(base: Config, path: str, dimension: Dimension) 
     """Refuse a condition where the sampler learns only from settings that every trial has."""
     if base.search.sampler == "gp" and dimension.when and dimension.tie is None:
         raise ConfigError(
-            f"search.space {path}: has a condition, and gp draws such a setting at random for ever",
+            f"search.space {path}: has a condition, and gp always draws such a setting at random",
             "leave out its when, or set search.sampler to tpe",
         )
 

@@ -127,7 +127,7 @@ def study_folder(config: Config, source: str, out: Path | None) -> StudyFolder:
     Args:
         config: its configuration.
         source: stem of the configuration file, or the preset's name.
-        out: folder that the user asked for.
+        out: folder that the user named.
     """
     name = config.search.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", source).strip("-.") or "study"
     storage = config.resources.storage_path

@@ -1,4 +1,4 @@
-"""The database of a study's trials: opened with patience, its faults told in a sentence."""
+"""The database of a study's trials: opened with patience, its faults as errors of one sentence."""
 
 import json
 import sqlite3

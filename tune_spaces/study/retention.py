@@ -11,11 +11,11 @@ from softnce.training.checkpoint import best_checkpoint, keep_weights_only
 from softnce.training.retention import OPTIMIZER, checkpoints, needless_to_use, remove
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder
-from tune_spaces.study.verdict import Row, champion
+from tune_spaces.study.verdict import ResultRow, champion
 from tune_spaces.trial_state import TrialState
 
 
-def kept_trials(table: Sequence[Row], keep_top: int) -> set[str]:
+def kept_trials(table: Sequence[ResultRow], keep_top: int) -> set[str]:
     """Return the keys of the trials whose best weights stay: the best complete ones.
 
     Args:
@@ -28,7 +28,9 @@ def kept_trials(table: Sequence[Row], keep_top: int) -> set[str]:
     return {row.key for row in complete[:keep_top]} | ({best.key} if best else set())
 
 
-def tidy(context: StudyContext, table: Sequence[Row], just_complete: str | None = None) -> None:
+def tidy(
+    context: StudyContext, table: Sequence[ResultRow], just_complete: str | None = None
+) -> None:
     """Drop the weights of all but the best trials; those that may go on keep theirs.
 
     All trials are looked at: one that was stopped may have written an epoch after its end.
@@ -46,7 +48,9 @@ def tidy(context: StudyContext, table: Sequence[Row], just_complete: str | None 
             remove(checkpoints(context.folder.trial(row.key)))
 
 
-def needless_of_trials(context: StudyContext, table: Sequence[Row]) -> Iterator[tuple[Path, str]]:
+def needless_of_trials(
+    context: StudyContext, table: Sequence[ResultRow]
+) -> Iterator[tuple[Path, str]]:
     """Yield each file or folder that trials which have ended do not need, and why.
 
     Args:

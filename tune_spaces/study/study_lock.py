@@ -1,4 +1,4 @@
-"""One living search a study: a heartbeat in the study's own storage names who holds it.
+"""One living search per study: a heartbeat in the study's own storage names who holds it.
 
 A file lock would not survive shared file systems, nor tell who holds it. A holder is judged by its
 process where that can be seen, however long its heart stood still: a suspended search goes on when

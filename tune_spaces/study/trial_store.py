@@ -47,7 +47,7 @@ class Proposal:
 
 
 class TrialStore:
-    """Asks Optuna for trials and tells it the truth about them."""
+    """Asks Optuna for trials and reports how each of them ended."""
 
     def __init__(self, study: optuna.Study, space: SearchSpace) -> None:
         self._study, self._space = study, space
@@ -90,7 +90,7 @@ class TrialStore:
             ConfigError: the space has no new points left.
         """
         for _ in range(_MOST_REPEATS):
-            trial, proposal = self._asked()
+            trial, proposal = self._next_proposal()
             twin = self._twin(proposal)
             if twin is None:
                 self._alive[proposal.key] = trial
@@ -133,7 +133,7 @@ class TrialStore:
         """Count the trained trials that have ended."""
         return sum(1 for one in self.trials() if _has_ended(one))
 
-    def _asked(self) -> tuple[optuna.Trial, Proposal]:
+    def _next_proposal(self) -> tuple[optuna.Trial, Proposal]:
         self._reserve()
         known = self._study.get_trials(deepcopy=False)
         number = sum(1 for one in known if one.state != TrialState.WAITING.in_optuna)

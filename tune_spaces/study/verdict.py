@@ -1,4 +1,4 @@
-"""The table of a study and one honest sentence about its champion."""
+"""The table of a study and one sentence that says how far its champion is proven better."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _DISGUISED = 0.01  # weights this close to 1 make Soft-InfoNCE act like InfoNCE
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ResultRow:
     """A trial as the table shows it.
 
     Attributes:
@@ -40,24 +40,24 @@ class Row:
     note: str
 
 
-def rows(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[Row]:
+def rows(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[ResultRow]:
     """Turn Optuna's trials into rows, in order."""
     return [_row(one, space) for one in trials]
 
 
-def champion(table: Sequence[Row]) -> Row | None:
+def champion(table: Sequence[ResultRow]) -> ResultRow | None:
     """Return the best complete trial; the noise run measures, it does not compete."""
     complete = [row for row in table if row.state == TrialState.COMPLETE and row.role != "noise"]
     return max(complete, key=lambda row: row.value or 0.0, default=None)
 
 
-def best_infonce(table: Sequence[Row]) -> Row | None:
+def best_infonce(table: Sequence[ResultRow]) -> ResultRow | None:
     """Return the best complete InfoNCE trial of the search's seed."""
     plain = [row for row in table if row.config.loss.name == BASELINE]
     return champion(plain)
 
 
-def noise_floor(table: Sequence[Row]) -> float | None:
+def noise_floor(table: Sequence[ResultRow]) -> float | None:
     """Return how far two InfoNCE runs that differ in the seed alone lie apart."""
     runs = {row.role: row for row in table if row.role in ("infonce", "noise")}
     values = [runs[role].value for role in ("infonce", "noise") if role in runs]
@@ -67,12 +67,12 @@ def noise_floor(table: Sequence[Row]) -> float | None:
     return abs(values[0] - values[1])
 
 
-def all_failed(table: Sequence[Row]) -> bool:
+def all_failed(table: Sequence[ResultRow]) -> bool:
     """Tell whether trials have ended and none of them did anything but fail."""
     return bool(table) and all(row.state == TrialState.FAILED for row in table)
 
 
-def verdict(table: Sequence[Row], metric: str, queries: int) -> str:
+def verdict(table: Sequence[ResultRow], metric: str, queries: int) -> str:
     """Say in one sentence whether the champion beats InfoNCE.
 
     Args:
@@ -107,7 +107,7 @@ def verdict(table: Sequence[Row], metric: str, queries: int) -> str:
     return f"No gain shown: {facts}, while {floor}."
 
 
-def _infonce_wins(best: Row, other: Row | None, metric: str, floor: str) -> str:
+def _infonce_wins(best: ResultRow, other: ResultRow | None, metric: str, floor: str) -> str:
     facts = f"InfoNCE itself ({best.key}) has the best validation {metric}, {best.value:.4f}"
     if other is None or other.value is None or best.value is None:
         return f"No gain shown: {facts}; no loss with weights completed."
@@ -116,7 +116,7 @@ def _infonce_wins(best: Row, other: Row | None, metric: str, floor: str) -> str:
     return f"No gain shown: {facts}; {rival}{f', while {floor}' if floor else ''}."
 
 
-def _weighted(table: Sequence[Row]) -> list[Row]:
+def _weighted(table: Sequence[ResultRow]) -> list[ResultRow]:
     return [row for row in table if row.config.loss.name != BASELINE]
 
 
@@ -128,13 +128,13 @@ def described(config: Config) -> str:
     return listed.format(loss=config.loss, weights=config.weights)
 
 
-def _row(one: FrozenTrial, space: SearchSpace) -> Row:
+def _row(one: FrozenTrial, space: SearchSpace) -> ResultRow:
     attributes: dict[str, Any] = one.user_attrs
     config = _tried(space, attributes["values"])
     reported = list(one.intermediate_values.values())
     state = TrialState.stored(one.state)
     value = one.value if state == TrialState.COMPLETE else max(reported, default=None)
-    return Row(
+    return ResultRow(
         key=attributes["key"],
         config=config,
         value=value,

@@ -70,7 +70,7 @@ class Sender:
             "champion": self._send_champion,
             "close": self._send_close,
         }
-        for name in ("time_ms", "epoch"):  # a larger number would be tried for ever
+        for name in ("time_ms", "epoch"):  # a larger number would be tried without end
             if not 0 <= int(event.get(name, 0)) < _END_OF_INTEGERS:
                 raise ValueError(f"{name} is out of range")
         senders[event["kind"]](event)

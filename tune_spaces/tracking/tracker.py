@@ -88,7 +88,7 @@ class Tracker:
         self._add({"kind": "report", "key": key, "epoch": epoch, "metrics": metrics})
 
     def end(self, key: str, state: TrialState, *, error: str = "") -> None:
-        """Close a trial's run with its true state."""
+        """Close a trial's run with the state in which it ended."""
         self._add({"kind": "end", "key": key, "state": state, "error": error})
 
     def champion(self, key: str, folder: Path, config: str) -> None:

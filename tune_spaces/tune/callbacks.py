@@ -71,7 +71,7 @@ class MLflowWatcher(Watcher):
     def ended(
         self, proposal: Proposal, state: TrialState, value: float | None, reason: str
     ) -> None:
-        """Close the child run with its true state."""
+        """Close the child run with the state in which the trial ended."""
         del value
         self._tracker.end(proposal.key, state, error=reason)
 

@@ -1,4 +1,4 @@
-"""The Ray Tune run of a study: trials in, endings told, nothing else."""
+"""The Ray Tune run of a study: it starts trials and reports how they end, nothing else."""
 
 import logging
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from tune_spaces.study.context import StudyContext
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.tune.callbacks import Watcher
 from tune_spaces.tune.scheduler import asha
-from tune_spaces.tune.searcher import Assign, Plan, Relay, StopSwitch, StudySearcher
+from tune_spaces.tune.searcher import Assign, Plan, SearcherCallback, StopSwitch, StudySearcher
 from tune_spaces.tune.trial import InlineTrial, TrainTrial
 from tune_spaces.tune.waiting import WaitingRoom
 
@@ -69,7 +69,7 @@ def tune_study(
             name="tune",
             storage_path=str(context.folder.root / "ray"),
             stop=switch,
-            callbacks=[Relay(searcher), _waiting_room(context)],
+            callbacks=[SearcherCallback(searcher), _waiting_room(context)],
             failure_config=tune.FailureConfig(max_failures=1),
             verbose=0,
         ),

@@ -1,4 +1,4 @@
-"""Ray Tune's searcher on the trial store: it hands out proposals and reports every ending truly.
+"""Ray Tune's searcher on the trial store: it hands out proposals and reports how each trial ended.
 
 Tune calls ``on_trial_complete`` alike for a trial that did all its epochs, one that ASHA stopped,
 and one cut off by Ctrl-C or the time budget. The trainable's own ``finished`` and our stop flag
@@ -210,7 +210,7 @@ class StudySearcher(_OfThisProcess, Searcher):
 
 
 @final
-class Relay(_OfThisProcess, Callback):
+class SearcherCallback(_OfThisProcess, Callback):
     """Shows the searcher every result, before Tune decides about the trial's end."""
 
     def __init__(self, searcher: StudySearcher) -> None:

@@ -1,4 +1,4 @@
-"""A trial that waits for its resources is told to whoever watches, with what it lacks."""
+"""Reports each trial that waits for its resources, with the resources that it lacks."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -10,7 +10,7 @@ from tune_spaces.space.space import search_space
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.retention import kept_trials, needless_of_trials, tidy
-from tune_spaces.study.verdict import Row
+from tune_spaces.study.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
 
 CONFIG = validated({"data": {"path": "x"}, "search": {"keep_top": 1}})
@@ -22,7 +22,9 @@ ENDINGS = [  # key, state, value, role
     ("t0004", TrialState.FAILED, None, "search"),
     ("t0005", TrialState.INTERRUPTED, 0.3, "search"),
 ]
-TABLE = [Row(key, CONFIG, value, state, role, "tpe", "") for key, state, value, role in ENDINGS]
+TABLE = [
+    ResultRow(key, CONFIG, value, state, role, "tpe", "") for key, state, value, role in ENDINGS
+]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from softnce.config.file import validated, with_overrides
 from tune_spaces.space.space import search_space
 from tune_spaces.study.verdict import (
     IN_DISGUISE,
-    Row,
+    ResultRow,
     all_failed,
     best_infonce,
     champion,
@@ -21,7 +21,7 @@ PLAIN = with_overrides(SOFT, {"loss/name": "infonce"})
 
 
 def row(key, value, role="search", config=SOFT, state="complete", note=""):
-    return Row(key, config, value, state, role, "tpe", note)
+    return ResultRow(key, config, value, state, role, "tpe", note)
 
 
 def study(soft, noise=0.41, soft_state="complete", note="", plain=0.40):
