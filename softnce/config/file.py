@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -109,20 +109,15 @@ def value_at(config: Config, path: str) -> Any:  # noqa: ANN401  (any field's ty
 
 def can_be(path: str, value: object) -> bool:
     """Tell whether a value is of the type of ``section/field``; bounds are not looked at."""
-    try:
-        TypeAdapter(_type_at(path.split("/"))).validate_python(value)
-    except ValidationError:
-        return False
-    return True
-
-
-def _type_at(location: Sequence[str]) -> Any:  # noqa: ANN401  (any field's type)
-    """Return the type of a setting that exists."""
-    *sections, name = location
+    *sections, name = path.split("/")
     model: Any = Config
     for section in sections:
         model = model.model_fields[section].annotation
-    return model.model_fields[name].annotation
+    try:
+        TypeAdapter(model.model_fields[name].annotation).validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def all_paths(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
@@ -262,14 +257,14 @@ def _fault(error: ErrorDetails, nested: Mapping[Any, Any], where: Lines | None) 
         )
     found, cure = found_and_cure(error)
     if error["type"] == "literal_error":
-        cure = _near_word(error["input"], location)
+        cure = _near_word(error)
     return ConfigError(f"{place}{key + ': ' if key else ''}{found}{_value(nested, location)}", cure)
 
 
-def _near_word(found: object, location: Sequence[str]) -> str | None:
+def _near_word(error: ErrorDetails) -> str | None:
     """Offer the word that a wrong one is nearest to."""
-    words = [word for word in get_args(_type_at(location)) if isinstance(word, str)]
-    near = difflib.get_close_matches(str(found), words, n=1, cutoff=0.6)
+    words = re.findall(r"'([^']*)'", error["ctx"]["expected"])  # the place may be a mapping's key
+    near = difflib.get_close_matches(str(error["input"])[:_LONGEST_FOUND], words, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else None
 
 

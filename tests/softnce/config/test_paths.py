@@ -1,8 +1,9 @@
 import pytest
 
 from softnce.config.config import Config
-from softnce.config.file import load_config, to_yaml
+from softnce.config.file import load_config, to_yaml, value_at, with_overrides
 from softnce.errors import ConfigError
+from softnce.weights.table import ESTIMATORS
 
 TEXT = """
 data: {path: pairs}
@@ -113,3 +114,11 @@ def test_what_was_resolved_is_read_back_unchanged(here, there):
     again = read(there, to_yaml(config))
     assert isinstance(again, Config)
     assert again == config
+
+
+@pytest.mark.parametrize("path", [one.pretrained for one in ESTIMATORS.values() if one.pretrained])
+def test_the_model_of_every_estimator_is_found(there, path):
+    (there / "start").mkdir()
+    config = read(there, "data: {path: pairs}")
+    (there / "b.yaml").write_text(to_yaml(with_overrides(config, {path: "start"})))
+    assert value_at(load_config(there / "b.yaml"), path) == str(there / "start")

@@ -65,3 +65,9 @@ def test_what_is_no_setting_is_named(tmp_path, text, word):
 )
 def test_a_wrong_tag_in_a_setting_is_refused(tmp_path, value):
     assert "not valid YAML" in refusal(tmp_path, "data: {path: a}", f"search.name={value}")
+
+
+def test_a_word_that_is_no_column_is_refused_where_columns_are_named(tmp_path):
+    line = refusal(tmp_path, "data: {path: a}", "data.columns={qeury: q}")
+    assert line.startswith("--set data.columns.qeury.[key]: input should be 'query'")
+    assert line.endswith("did you mean query?")
