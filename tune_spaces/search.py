@@ -35,13 +35,13 @@ from tune_spaces.study.caches import open_cache, require_cache
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import require_same, require_same_weights, store_size
 from tune_spaces.study.folder import StudyFolder, require_own, study_folder
-from tune_spaces.study.retention import tidy
+from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.study_lock import Lease, held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdict import ResultRow, all_failed, champion, rows, verdict
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
-from tune_spaces.tune.callbacks import MLflowWatcher, Tidier, tracker_of
+from tune_spaces.tune.callbacks import MLflowWatcher, RetentionWatcher, tracker_of
 from tune_spaces.tune.train_frozen import frozen_models, with_model
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def _run_trials(study: _HeldStudy, switch: "StopSwitch", at_once: int) -> None:
         epochs=context.config.optim.epochs,
         best=_best_so_far(context, trial_store),
     )
-    watchers = [MLflowWatcher(study.tracker), Tidier(context, trial_store), display]
+    watchers = [MLflowWatcher(study.tracker), RetentionWatcher(context, trial_store), display]
     with display:
         participants = Participants(trial_store, switch, watchers)
         tune_study(context, prepared, participants, at_once=at_once)
@@ -278,7 +278,7 @@ def _concluded(study: _HeldStudy, code: int) -> SearchResult:
     sentence = verdict(table, metric, study.prepared.valid)
     if code != EXIT_OK:
         sentence = f"So far: {sentence}"
-    tidy(context, table)
+    apply_retention(context, table)
     if best is not None:
         export_champion(context, study.prepared, best, sentence)
         tracker.champion(best.key, context.folder.champion, to_yaml(best.config))

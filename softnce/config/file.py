@@ -1,6 +1,5 @@
 """YAML in, a validated configuration out; every fault is named by key, file and line."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from softnce.config.config import Config
+from softnce.config.near_misses import near_setting, near_word
 from softnce.config.paths import resolve_paths
 from softnce.config.values import first_fault
 from softnce.config.yaml_dialect import YAML_ERRORS, Dumper, YamlLoader
@@ -18,7 +18,6 @@ from softnce.errors import ConfigError, InvalidSettingError
 
 Nested = dict[Any, Any]  # keys may be of any kind until they have been validated
 _LONGEST_FOUND = 80  # characters of a wrong value that a message repeats
-FORMER_NAMES = {"optim.tokens_a_pass": "optim.max_tokens_per_pass"}
 
 
 def load_config(path: Path, settings: Sequence[str] = ()) -> Config:
@@ -102,7 +101,7 @@ def value_at(config: Config, path: str) -> Any:  # noqa: ANN401  (any field's ty
     node: Any = config
     for part in path.split("/"):
         if not isinstance(node, BaseModel) or part not in type(node).model_fields:
-            raise ConfigError(f"{path}: no such setting", _near(path, all_paths()))
+            raise ConfigError(f"{path}: no such setting", near_setting(path, all_paths()))
         node = getattr(node, part)
     return node
 
@@ -250,26 +249,21 @@ def _fault(error: ErrorDetails, nested: Mapping[Any, Any], where: Lines | None) 
     place = where.of(location) if where else ""
     if error["type"] == "extra_forbidden":
         known = [path.replace("/", ".") for path in all_paths()] + list(Config.model_fields)
-        return ConfigError(f"{place}{key}: unknown key", _near(key, known))
+        return ConfigError(f"{place}{key}: unknown key", near_setting(key, known))
     if error["type"] == "missing" and location == ["data"]:
         return ConfigError(
             f"{place}data: missing", "say where the pairs are, for example data: {path: ./pairs}"
         )
     found, cure = found_and_cure(error)
     if error["type"] == "literal_error":
-        cure = _near_word(error)
+        words = re.findall(
+            r"'([^']*)'", error["ctx"]["expected"]
+        )  # it may stand at a mapping's key
+        cure = near_word(str(error["input"])[:_LONGEST_FOUND], words)
     return ConfigError(f"{place}{key + ': ' if key else ''}{found}{_value(nested, location)}", cure)
 
 
-def _near_word(error: ErrorDetails) -> str | None:
-    """Offer the word that a wrong one is nearest to."""
-    words = re.findall(r"'([^']*)'", error["ctx"]["expected"])  # the place may be a mapping's key
-    near = difflib.get_close_matches(str(error["input"])[:_LONGEST_FOUND], words, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else None
-
-
 def _value(nested: Mapping[Any, Any], location: Sequence[str]) -> str:
-
     node: Any = nested
     for part in location:
         if not isinstance(node, Mapping) or part not in node:
@@ -283,26 +277,3 @@ def _value(nested: Mapping[Any, Any], location: Sequence[str]) -> str:
 def _short(text: str) -> str:
     text = text.encode(errors="backslashreplace").decode()
     return text if len(text) <= _LONGEST_FOUND else text[:_LONGEST_FOUND] + "..."
-
-
-def _near(key: str, known: Sequence[str]) -> str | None:
-    if key in FORMER_NAMES:
-        return f"did you mean {FORMER_NAMES[key]}?"
-    section = key.removesuffix(_last(key))
-    those = [one for one in known if section and one.startswith(section)] or known
-    near = _by_initials(key, those) or difflib.get_close_matches(key, those, n=1, cutoff=0.6)
-    if not near:  # perhaps the section is missing or wrong
-        ends = {re.split("[./]", one)[-1]: one for one in known}
-        near = [ends[one] for one in difflib.get_close_matches(_last(key), ends, n=1, cutoff=0.8)]
-    return f"did you mean {near[0]}?" if near else None
-
-
-def _by_initials(key: str, known: Sequence[str]) -> list[str]:
-    """Return the one setting that a short form stands for: lr for learning_rate."""
-    short = _last(key)
-    found = [one for one in known if short == "".join(re.findall("(?<![a-z])[a-z]", _last(one)))]
-    return found if len(found) == 1 else []
-
-
-def _last(key: str) -> str:
-    return re.split("[./]", key)[-1]

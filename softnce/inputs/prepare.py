@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softnce.config.config import Config
-from softnce.config.sections.method import SimCSESection
+from softnce.config.sections.frozen_models import SimCSESection
 from softnce.config.sections.training import EncoderSection
 from softnce.data.pairs import PairSet, SplitQueries
 from softnce.encoders.encoder import Encoder

@@ -28,7 +28,7 @@ def kept_trials(table: Sequence[ResultRow], keep_top: int) -> set[str]:
     return {row.key for row in complete[:keep_top]} | ({best.key} if best else set())
 
 
-def tidy(
+def apply_retention(
     context: StudyContext, table: Sequence[ResultRow], just_complete: str | None = None
 ) -> None:
     """Drop the weights of all but the best trials; those that may go on keep theirs.

@@ -102,7 +102,7 @@ class Lease:
             entry.write(self._mine())
         self._heart.start()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Stop the heart, and leave the study free unless it has another holder."""
         self._ended.set()
         self._heart.join(self._heartbeat.every_s)
@@ -164,7 +164,7 @@ def held(study: optuna.Study, heartbeat: Heartbeat = _HEARTBEAT) -> Iterator[Lea
     try:
         yield lease
     finally:
-        lease.let_go()
+        lease.release()
 
 
 def require_free(study: optuna.Study, heartbeat: Heartbeat = _HEARTBEAT) -> None:

@@ -10,7 +10,7 @@ from softnce.config.file import to_yaml
 from softnce.evaluation.metric_names import EPOCH_METRICS
 from softnce.whole_files import write_text
 from tune_spaces.study.context import StudyContext
-from tune_spaces.study.retention import tidy
+from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.trial_store import Proposal, TrialStore
 from tune_spaces.study.verdict import rows
 from tune_spaces.tracking.store import Store, own_uri
@@ -77,7 +77,7 @@ class MLflowWatcher(Watcher):
 
 
 @final
-class Tidier(Watcher):
+class RetentionWatcher(Watcher):
     """Frees what no trial needs any more, each time that one has ended."""
 
     def __init__(self, context: StudyContext, trial_store: TrialStore) -> None:
@@ -105,7 +105,7 @@ class Tidier(Watcher):
         del value, reason
         table = rows(self._trial_store.trials(), self._context.space)
         just_complete = proposal.key if state == TrialState.COMPLETE else None
-        tidy(self._context, table, just_complete)
+        apply_retention(self._context, table, just_complete)
 
 
 def run_name(key: str, config: Config) -> str:

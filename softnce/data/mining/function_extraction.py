@@ -66,7 +66,7 @@ class Function:
 
 
 @dataclass(slots=True)
-class Harvest:
+class FileFunctions:
     """What one file gave: functions, what was dropped and why, what made it unreadable."""
 
     source: Source
@@ -77,20 +77,20 @@ class Harvest:
     skipped: str = ""
 
 
-def harvest_all(sources: Sequence[Source], language: str) -> list[Harvest]:
-    """Harvest some files in order."""
-    return [harvest(source, LANGUAGES[language]) for source in sources]
+def extract_all(sources: Sequence[Source], language: str) -> list[FileFunctions]:
+    """Extract the functions of some files in order."""
+    return [extract(source, LANGUAGES[language]) for source in sources]
 
 
-def harvest(source: Source, language: Language, *, seconds: float = SECONDS) -> Harvest:
-    """Harvest one file; whatever is wrong with it is named, never raised.
+def extract(source: Source, language: Language, *, seconds: float = SECONDS) -> FileFunctions:
+    """Extract the functions of one file; whatever is wrong with it is named, never raised.
 
     Args:
         source: the file.
         language: its language.
         seconds: of the processor, after which the functions found so far must do.
     """
-    result = Harvest(source)
+    result = FileFunctions(source)
     try:
         _fill(result, language, Deadline(seconds))
     except OSError as error:
@@ -100,7 +100,7 @@ def harvest(source: Source, language: Language, *, seconds: float = SECONDS) -> 
     return result
 
 
-def _fill(result: Harvest, language: Language, deadline: Deadline) -> None:
+def _fill(result: FileFunctions, language: Language, deadline: Deadline) -> None:
     content = read_source(result.source.path)
     result.skipped = _skipped(content)
     if result.skipped:

@@ -16,7 +16,7 @@ from typing import Any
 
 from softnce.data.dedup import near_duplicates
 from softnce.data.layout import check_writable, write_set
-from softnce.data.mining.function_extraction import Function, Harvest, Source, harvest_all
+from softnce.data.mining.function_extraction import FileFunctions, Function, Source, extract_all
 from softnce.data.mining.sources import sources
 from softnce.data.pairs import Entry, digest
 from softnce.data.source_code.languages import language_named
@@ -75,11 +75,11 @@ class _Catch:
     files: int = 0
     functions: int = 0
 
-    def fill(self, harvests: Generator[Harvest], total: int) -> None:
-        """Take harvests until the cap is reached."""
-        with contextlib.closing(harvests):
-            for harvest in harvests:
-                self._add(harvest)
+    def fill(self, extracted: Generator[FileFunctions], total: int) -> None:
+        """Take what was extracted until the cap is reached."""
+        with contextlib.closing(extracted):
+            for file in extracted:
+                self._add(file)
                 if self.cap is None:
                     self.progress("reading files", self.files, total)
                 else:
@@ -87,14 +87,14 @@ class _Catch:
                     if len(self.taken) >= self.cap:
                         break
 
-    def _add(self, harvest: Harvest) -> None:
+    def _add(self, file: FileFunctions) -> None:
         self.files += 1
-        self.functions += harvest.seen
-        self.dropped.update(harvest.dropped)
-        self.skipped.update([harvest.skipped] if harvest.skipped else [])
-        self.faults += [(harvest.source.name, harvest.fault)] if harvest.fault else []
-        for function in harvest.functions:
-            self._take(harvest.source, function)
+        self.functions += file.seen
+        self.dropped.update(file.dropped)
+        self.skipped.update([file.skipped] if file.skipped else [])
+        self.faults += [(file.source.name, file.fault)] if file.fault else []
+        for function in file.functions:
+            self._take(file.source, function)
 
     def _take(self, source: Source, function: Function) -> None:
         key = hashlib.sha256(function.tokens.encode()).digest()
@@ -145,8 +145,8 @@ def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user t
     check_writable(out)
     found = sources(paths, spoken, seed=seed)
     catch = _Catch(found.skipped, max_pairs, progress or _say_nothing, faults=found.faults)
-    harvests = _harvests(found.files, spoken.name, workers or os.cpu_count() or 1)
-    catch.fill(harvests, len(found.files))
+    extracted = _extracted(found.files, spoken.name, workers or os.cpu_count() or 1)
+    catch.fill(extracted, len(found.files))
     kept = _without_near_duplicates(catch)
     if not kept:
         raise _nothing(paths, catch)
@@ -162,24 +162,24 @@ def _say_nothing(_phase: str, _done: int, _total: int) -> None:
     """Serve as a progress that is not shown."""
 
 
-def _harvests(files: Sequence[Source], language: str, workers: int) -> Generator[Harvest]:
-    """Harvest files in parallel, given back in order; without a working pool, one by one."""
+def _extracted(files: Sequence[Source], language: str, workers: int) -> Generator[FileFunctions]:
+    """Extract in parallel, given back in order; without a working pool, one file by one."""
     chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
     done = 0
     if workers > 1 and len(chunks) > 1:
         try:
-            for harvests in _pooled(chunks, language, min(workers, len(chunks))):
-                yield from harvests
+            for extracted in _pooled(chunks, language, min(workers, len(chunks))):
+                yield from extracted
                 done += 1
         except BrokenProcessPool:  # a worker was killed, or the caller's script has no main guard
             pass
     for chunk in chunks[done:]:
-        yield from harvest_all(chunk, language)
+        yield from extract_all(chunk, language)
 
 
 def _pooled(
     chunks: Sequence[Sequence[Source]], language: str, workers: int
-) -> Iterator[list[Harvest]]:
+) -> Iterator[list[FileFunctions]]:
     context = multiprocessing.get_context("spawn")  # the parent may hold threads of torch or ray
     pool = ProcessPoolExecutor(
         workers,
@@ -188,9 +188,9 @@ def _pooled(
         initargs=(signal.SIGINT, signal.SIG_IGN),
     )
     try:
-        waiting: deque[Future[list[Harvest]]] = deque()
+        waiting: deque[Future[list[FileFunctions]]] = deque()
         for chunk in chunks:
-            waiting.append(pool.submit(harvest_all, chunk, language))
+            waiting.append(pool.submit(extract_all, chunk, language))
             if len(waiting) > _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:

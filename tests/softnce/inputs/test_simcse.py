@@ -12,7 +12,7 @@ from transformers import DistilBertConfig, DistilBertModel, PreTrainedTokenizerF
 
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
-from softnce.config.sections.method import SimCSESection
+from softnce.config.sections.frozen_models import SimCSESection
 from softnce.data.pairs import read_pairs
 from softnce.inputs.estimators import build_estimator
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key

@@ -9,7 +9,7 @@ from softnce.training.checkpoint import Checkpoint, save_checkpoint
 from tune_spaces.space.space import search_space
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder
-from tune_spaces.study.retention import kept_trials, needless_of_trials, tidy
+from tune_spaces.study.retention import apply_retention, kept_trials, needless_of_trials
 from tune_spaces.study.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
 
@@ -54,13 +54,13 @@ def test_the_best_trials_and_the_champion_are_kept():
 
 
 def test_losers_lose_their_weights_and_interrupted_trials_keep_all(context):
-    tidy(context, TABLE)
+    apply_retention(context, TABLE)
     both = ["epoch-0001", "epoch-0002"]
     assert left(context) == {"t0000": both, "t0001": both, "t0005": both}
 
 
 def test_a_trial_that_is_complete_keeps_its_best_weights_alone(context):
-    tidy(context, TABLE, "t0000")
+    apply_retention(context, TABLE, "t0000")
     assert left(context)["t0000"] == ["epoch-0001"]
     assert not (context.folder.trial("t0000") / "epoch-0001" / "optimizer.safetensors").exists()
 

@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from softnce.data.mining.function_extraction import Source, harvest
+from softnce.data.mining.function_extraction import Source, extract
 from softnce.data.mining.mine import mine
 from softnce.data.pairs import read_pairs
 from softnce.data.source_code.languages import PYTHON
@@ -26,10 +26,10 @@ def faults(folder, tmp_path):
     return dict(mine([folder], tmp_path / "out", workers=1).unreadable)
 
 
-def harvested(tmp_path, text, **how):
+def extracted(tmp_path, text, **how):
     path = tmp_path / "a.py"
     path.write_text(text)
-    return harvest(Source(path, "a.py", "a"), PYTHON, **how)
+    return extract(Source(path, "a.py", "a"), PYTHON, **how)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "socket", "device"])
@@ -54,19 +54,19 @@ def test_a_path_that_is_no_file_or_folder_is_refused_by_name(tmp_path):
 
 @pytest.mark.parametrize("opened", ["(", "[{", "f({"])
 def test_brackets_deeper_than_any_python_are_not_parsed(tmp_path, opened):
-    found = harvested(tmp_path, FUNCTION.format(opened * 200_000))
+    found = extracted(tmp_path, FUNCTION.format(opened * 200_000))
     assert found.fault == "nested deeper than 1000 brackets"
 
 
 @pytest.mark.parametrize("noise", ["*" * 200_000, ")" * 200_000])
 def test_an_error_without_end_is_not_searched(tmp_path, noise):
-    assert "a syntax error over more" in harvested(tmp_path, FUNCTION.format(noise)).fault
+    assert "a syntax error over more" in extracted(tmp_path, FUNCTION.format(noise)).fault
 
 
 @pytest.mark.parametrize("slow", ["\\\n" * 200_000 + "1", "1\n" + "    # so it is\n" * 60_000])
 def test_a_file_that_takes_long_is_given_up_and_the_next_is_read(tmp_path, slow):
-    assert "longer than 0.2 s" in harvested(tmp_path, FUNCTION.format(slow), seconds=0.2).fault
-    assert len(harvested(tmp_path, FUNCTION.format("a")).functions) == 1
+    assert "longer than 0.2 s" in extracted(tmp_path, FUNCTION.format(slow), seconds=0.2).fault
+    assert len(extracted(tmp_path, FUNCTION.format("a")).functions) == 1
 
 
 @pytest.fixture
