@@ -169,7 +169,10 @@ class TrialStore:
         names = [one.user_attrs["values"].get("loss/name") for one in self._searched()]
         plain = names.count(BASELINE)
         weighted = [name for name in dimension.choice or () if name != BASELINE]
-        if self._falls_short(plain, len(names), self._search.infonce_share, BASELINE):
+        is_searched = dimension.holds(BASELINE)
+        if is_searched and self._falls_short(
+            plain, len(names), self._search.infonce_share, BASELINE
+        ):
             self._fix_loss(BASELINE)
         elif weighted:
             rarest = min(weighted, key=names.count)

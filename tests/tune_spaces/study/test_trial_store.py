@@ -194,6 +194,13 @@ def test_a_known_point_is_not_trained_again(opened):
     assert len(repeats) >= 50
 
 
+def test_a_search_without_infonce_reserves_nothing_for_it(opened):
+    losses = {"choice": ["soft-infonce", "bce"]}
+    space = {"loss/name": losses, "loss/temperature": {"real": [0.02, 0.2]}}
+    proposals = asked(opened(space=space, infonce_share=0.5, always_try="infonce"), 12)[3:]
+    assert {proposal.values["loss/name"] for proposal in proposals} == {"soft-infonce", "bce"}
+
+
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
 def test_infonce_gets_its_share(opened, share):
     proposals = asked(opened(infonce_share=share, n_startup_trials=3), 23)[3:]
