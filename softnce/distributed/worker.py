@@ -1,187 +1,26 @@
-"""The epoch loop as a Ray Train run: what trials, teachers and single runs have in common."""
+"""One worker of a Ray Train run: the epoch loop, its reports, and the owner's request to stop."""
 
 import logging
-import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import ray
+import ray.train
 import torch
-from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchConfig, TorchTrainer
-from ray.train.v2.api.callback import UserCallback
 
 from softnce.config.config import Config
-from softnce.distributed.placement_groups import (
-    NamedPlacementGroups,
-    has_its_workers,
-    remove_placement_groups,
-)
-from softnce.distributed.run_channel import RunChannel, StopToken
-from softnce.errors import DataError, RunError, SetupError, SoftnceError
-from softnce.inputs.prepared import Prepared
+from softnce.distributed.run import Assignment, failure
+from softnce.distributed.run_channel import StopToken
+from softnce.errors import SoftnceError
 from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.gather import Workers
 from softnce.training.logging_setup import TRIAL_LOG, log_to
-from softnce.training.loop import Report, device_of, epochs
+from softnce.training.loop import device_of, epochs
 
 log = logging.getLogger(__name__)
-_STOP_GRACE_S = 30.0
-_LOOK_EVERY_S = 0.02
-_WORKER_FAILURES = 2  # restarts of the worker group inside one run
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One run, as it is pickled for another process, where nothing is validated again.
-
-    Attributes:
-        name: of the Train run: train-t0007.
-        config: of the run.
-        prepared: the shared inputs.
-        folder: where the run's checkpoints and log are.
-        frozen: teacher or simcse, whose vectors of the training set are cached in the end; empty
-            for a trial.
-    """
-
-    name: str
-    config: Config
-    prepared: Prepared
-    folder: Path
-    frozen: str = ""
-
-
-def fit(assignment: Assignment, run_channel: Any) -> None:  # noqa: ANN401  (an actor handle)
-    """Run Ray Train to the end of an assignment, its reports going to the run's channel.
-
-    Raises:
-        ray.train.TrainingFailedError: the workers failed more often than is tolerated.
-    """
-    resources = assignment.config.resources
-    gpus = resources.gpus_per_worker
-    per_worker = {"CPU": resources.cpus_per_worker} | ({"GPU": gpus} if gpus else {})
-    trainer = TorchTrainer(
-        _train,
-        train_loop_config={"assignment": assignment, "run_channel": run_channel},
-        torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
-        scaling_config=ScalingConfig(
-            num_workers=resources.workers, use_gpu=gpus > 0, resources_per_worker=per_worker
-        ),
-        run_config=RunConfig(
-            name=assignment.name,
-            storage_path=str(assignment.folder / "train"),
-            failure_config=FailureConfig(max_failures=_WORKER_FAILURES, controller_failure_limit=3),
-            callbacks=[
-                ReportRelay(run_channel),
-                NamedPlacementGroups(assignment.folder, run_channel),
-            ],
-        ),
-    )
-    trainer.fit()
-
-
-@final
-class Running:
-    """A Train run in a thread of its owner's process.
-
-    Ray Train's own ``fit`` blocks, and a driver that Tune kills leaves its workers behind; here
-    the owner takes the reports one by one and ends the run before it goes.
-    """
-
-    def __init__(self, assignment: Assignment, run_channel: Any) -> None:  # noqa: ANN401
-        self._assignment, self._run_channel = assignment, run_channel
-        self._error: BaseException | None = None
-        remove_placement_groups(assignment.folder)  # of an owner that was killed
-        self._thread = threading.Thread(target=self._fit, daemon=True, name=assignment.name)
-        self._thread.start()
-
-    def next_report(self, should_stop: Callable[[], bool] = lambda: False) -> Report | None:
-        """Wait for the next report; None when the run has ended.
-
-        Args:
-            should_stop: looked at while waiting; the run then ends at its next step.
-
-        Raises:
-            RunError: the workers died more often than is tolerated.
-        """
-        while True:
-            is_over = not self._thread.is_alive()  # before the look, so that no report is missed
-            if should_stop():  # also where a report is always there already
-                self.request_stop()
-            report: Report | None = ray.get(self._run_channel.take.remote())
-            if report is not None:
-                return report
-            if is_over:
-                break
-            time.sleep(_LOOK_EVERY_S)
-        if self._error is not None:
-            raise RunError(f"{self._assignment.name}: {self._error}") from self._error
-        return None
-
-    def request_stop(self) -> None:
-        """Let all workers end at their next step."""
-        ray.get(self._run_channel.stop.remote())
-
-    def end(self) -> None:
-        """Stop the run at its next step, and wait until its workers and their group are gone.
-
-        A run that still waits for its workers, or whose workers do not answer, is cut off.
-        """
-        self.request_stop()
-        folder = self._assignment.folder
-        if has_its_workers(folder):
-            self._thread.join(_STOP_GRACE_S)
-        while self._thread.is_alive() and remove_placement_groups(folder):
-            self._thread.join(_STOP_GRACE_S)
-        remove_placement_groups(folder)
-
-    def _fit(self) -> None:
-        try:
-            fit(self._assignment, self._run_channel)
-        except BaseException as error:  # noqa: BLE001  (raised in the owner's thread)
-            self._error = error
-
-
-def supervise(
-    assignment: Assignment, *, tell: Callable[[Report], None], should_stop: Callable[[], bool]
-) -> None:
-    """Run an assignment to its end from a process of its own, telling each report.
-
-    Raises:
-        RunError: a known failure, or the workers died.
-    """
-    run = Running(assignment, RunChannel.remote())
-    while (report := run.next_report(should_stop)) is not None:
-        if "failure" in report:
-            run.end()
-            error = SetupError if report["halts"] else RunError
-            raise error(report["found"], report["cure"]).within(assignment.name)
-        tell(report)
-
-
-@final
-class ReportRelay(UserCallback):
-    """Hands worker 0's reports to the run's channel, from the controller's process."""
-
-    def __init__(self, run_channel: Any) -> None:  # noqa: ANN401
-        self._run_channel = run_channel
-
-    def after_report(
-        self,
-        run_context: Any,  # noqa: ANN401, ARG002
-        metrics: list[dict[str, Any]],
-        checkpoint: Any,  # noqa: ANN401, ARG002
-    ) -> None:
-        """Deliver the report of an epoch."""
-        ray.get(self._run_channel.put.remote(metrics[0]))
-
-
-def _train(settings: dict[str, Any]) -> None:
+def train(assignment: Assignment, run_channel: Any) -> None:  # noqa: ANN401  (an actor handle)
     """Be one worker of the run."""
-    assignment, run_channel = settings["assignment"], settings["run_channel"]
     context = ray.train.get_context()
     workers = Workers(context.get_world_rank(), context.get_world_size())
     begin_work(assignment, workers.rank)
@@ -226,21 +65,6 @@ def begin_work(assignment: Assignment, rank: int = 0) -> None:
     folder = assignment.folder
     log_to(folder / (TRIAL_LOG if rank == 0 else f"trial-worker{rank}.log"))
     use_threads(assignment.config)
-
-
-def failure(error: SoftnceError) -> Report:
-    """Return the report of a known failure.
-
-    ``halts`` tells that it is not the trial's own: every other trial would meet it too.
-    """
-    halts = isinstance(error, SetupError | DataError)
-    return {
-        "failure": str(error),
-        "found": str(type(error)(error.found, None, error.setting)),
-        "cure": error.cure,
-        "halts": halts,
-        "exit_code": error.exit_code,
-    }
 
 
 def use_threads(config: Config) -> None:

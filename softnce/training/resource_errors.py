@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from softnce.config.config import Config
 from softnce.errors import RunError, SetupError, SoftnceError
 
@@ -20,7 +18,7 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def memory_ran_out(error: BaseException) -> bool:
     """Tell whether an error says that main memory or the GPU's memory is used up."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's own
         return True
     is_candidate = isinstance(error, RuntimeError | OSError)
     return is_candidate and _NO_MEMORY.search(str(error)) is not None

@@ -1,6 +1,7 @@
 """The Ray Tune run of a study: it starts trials and reports how they end, nothing else."""
 
 import logging
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from ray import tune
 
 from softnce.config.config import Config
-from softnce.distributed.worker import Assignment
+from softnce.distributed.run import Assignment
 from softnce.inputs.prepared import Prepared
 from tune_spaces.ray_session.capacity import uses_train, worker_needs
 from tune_spaces.study.context import StudyContext
@@ -88,8 +89,10 @@ def _waiting_room(context: StudyContext) -> WaitingRoom:
 
 
 def _assign(context: StudyContext, prepared: Prepared) -> Assign:
+    inputs = pickle.dumps(prepared)
+
     def assign(key: str, config: Config) -> Assignment:
-        return Assignment(f"train-{key}", config, prepared, context.folder.trial(key))
+        return Assignment(f"train-{key}", config, inputs, context.folder.trial(key))
 
     return assign
 

@@ -16,7 +16,7 @@ from ray.tune import Callback, Stopper
 from ray.tune.search import Searcher
 
 from softnce.config.config import Config
-from softnce.distributed.worker import Assignment
+from softnce.distributed.run import Assignment
 from softnce.errors import EXIT_STOPPED, ConfigError
 from softnce.training.resource_errors import memory_advice
 from tune_spaces.study.trial_store import Proposal, TrialStore

@@ -1,5 +1,6 @@
 """The models that a study trains once, before its trials: the teacher and SimCSE."""
 
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -62,13 +63,13 @@ def _train(
     tracker: Tracker,
     is_stopped: Callable[[], bool],
 ) -> None:
-    from softnce.distributed.worker import Assignment, supervise
+    from softnce.distributed.run import Assignment, supervise
 
     config = FROZEN_MODELS[model].configured(context.config)
     assignment = Assignment(
         name=f"train-{model}",
         config=config,
-        prepared=FROZEN_MODELS[model].inputs(prepared),
+        inputs=pickle.dumps(FROZEN_MODELS[model].inputs(prepared)),
         folder=context.folder.root / model,
         frozen=model,
     )

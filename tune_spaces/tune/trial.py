@@ -3,6 +3,7 @@
 ``InlineTrial`` trains in its own actor. ``TrainTrial`` owns a Ray Train run: it starts the run in a
 thread, relays the reports, and stops the run before it goes, so that no worker outlives its trial.
 What the trial needs to go on after a crash lies in its folder, not in Tune's checkpoints.
+Only who trains imports torch: an owner starts without it.
 """
 
 import logging
@@ -14,10 +15,9 @@ from typing import Any, final
 
 from ray.tune import Trainable
 
+from softnce.distributed.run import Assignment, Report, Running, failure
 from softnce.distributed.run_channel import RunChannel
-from softnce.distributed.worker import Assignment, Running, begin_work, failure
 from softnce.errors import RunError, SoftnceError
-from softnce.training.loop import Report, device_of, epochs
 from softnce.training.resource_errors import explained
 from softnce.whole_files import write_json, write_text
 
@@ -74,6 +74,9 @@ class InlineTrial(Trial):
     """Trains inside the trial's own actor."""
 
     def _begin(self) -> None:
+        from softnce.distributed.worker import begin_work
+        from softnce.training.loop import device_of, epochs
+
         config = self._assignment.config
         begin_work(self._assignment)
         self._epochs: Iterator[Report] = epochs(

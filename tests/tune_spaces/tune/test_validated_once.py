@@ -1,5 +1,6 @@
 """The configuration of a trial is validated once, where it is drawn, and passed on as itself."""
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from ray import cloudpickle
 from softnce.config.config import Config
 from softnce.config.file import validated
 from softnce.data.pairs import read_pairs
-from softnce.distributed.worker import Assignment
+from softnce.distributed.run import Assignment
 from softnce.inputs.prepare import prepare
 from tests.validations import Counter
 from tune_spaces.space.space import search_space
@@ -65,7 +66,7 @@ def searcher(made_pairs, tmp_path):
     study = optuna.create_study(storage=f"sqlite:///{tmp_path / 'a.db'}", direction="maximize")
 
     def assign(key, of_trial):
-        return Assignment(f"train-{key}", of_trial, prepared, tmp_path / key)
+        return Assignment(f"train-{key}", of_trial, pickle.dumps(prepared), tmp_path / key)
 
     trial_store = TrialStore(study, space)
     plan = Plan(space.config, assign, lambda key: tmp_path / key, trials=9)
