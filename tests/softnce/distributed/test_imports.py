@@ -1,4 +1,4 @@
-"""Owners and controllers of Ray Train runs start without torch, and the workers meet all the same."""
+"""Owners and controllers of Ray Train runs start without torch; the workers meet all the same."""
 
 import subprocess
 import sys
