@@ -126,12 +126,14 @@ def time_lines(out: Path, watch: Watch) -> list[Mapping[str, float]]:
     asked = {
         one.user_attrs["key"]: one.datetime_start.astimezone().timestamp()
         for one in trials
-        if "key" in one.user_attrs and one.datetime_start is not None
+        if "key" in one.user_attrs and "repeats" not in one.user_attrs and one.datetime_start
     }
     lines = []
     for key, began in sorted(asked.items()):
         log = (out / "trials" / key / "trial.log").read_text().splitlines()
-        done = next(time_of(line) for line in log if "epoch 1: loss" in line)
+        done = next((time_of(line) for line in log if "epoch 1: loss" in line), None)
+        if done is None:
+            raise SystemExit(f"{key} trained no epoch:\n" + "\n".join(log[-30:]))
         marks = {"function": time_of(log[0]), "first step": done}
         for name, created in watch.created.items():
             marks[name] = max((at for at in created if at < done), default=began)

@@ -165,7 +165,8 @@ def _started(
 
 
 def _log_epoch(report: Report) -> None:
-    values = [f"{name} {report[name]:.4g}" for name in EPOCH_METRICS if name in report]
+    names = sorted(EPOCH_METRICS, key=lambda name: name != "loss")  # the loss first, as ever
+    values = [f"{name} {report[name]:.4g}" for name in names if name in report]
     log.info("epoch %d: %s", report["epoch"], ", ".join(values))
 
 
