@@ -12,7 +12,7 @@ class EstimatorContract:
         assert isinstance(estimator.name, str)
         assert estimator.name
 
-    def test_scores_are_finite_and_of_the_asked_shape(self, estimator):
+    def test_scores_are_finite_and_of_the_requested_shape(self, estimator):
         scores = estimator.relevance(ROWS, ROWS)
         assert scores.shape == (6, 6)
         assert scores.is_floating_point()
@@ -35,7 +35,7 @@ class EstimatorContract:
     def test_no_gradient_flows_through_it(self, estimator):
         assert not estimator.relevance(ROWS, ROWS).requires_grad
 
-    def test_asked_twice_it_says_the_same(self, estimator):
+    def test_called_twice_it_says_the_same(self, estimator):
         assert torch.equal(estimator.relevance(ROWS, ROWS), estimator.relevance(ROWS, ROWS))
 
     def test_it_can_be_sent_to_another_process(self, estimator):

@@ -8,6 +8,7 @@ from ray import cloudpickle
 from ray.exceptions import RayTaskError
 
 from softnce.config.file import validated
+from softnce.distributed.worker import failure
 from softnce.encoders.transformer import transformer_encoder
 from softnce.errors import (
     ConfigError,
@@ -53,7 +54,7 @@ def test_the_setting_comes_first_and_can_be_another():
     assert type(other) is SetupError
 
 
-def test_an_error_is_told_with_what_it_happened_in():
+def test_an_error_is_reported_with_what_it_happened_in():
     error = SetupError("m: no such folder", "check the path", "encoder.model").within("train-t0001")
     assert str(error) == "train-t0001: encoder.model m: no such folder; check the path"
     assert error.cure == "check the path"
@@ -113,3 +114,11 @@ def test_several_faults_are_one_line_each():
     lines = str(caught.value).splitlines()
     assert len(lines) == 2
     assert any(line.endswith("did you mean optim.epochs?") for line in lines)
+
+
+def test_a_workers_failure_is_sent_to_its_owner_with_both_fields():
+    error = SetupError("m: no such folder", "check the path", "encoder.model")
+    sent = failure(error)
+    assert sent["failure"] == str(error)
+    assert (sent["found"], sent["cure"]) == ("encoder.model m: no such folder", "check the path")
+    assert (sent["halts"], sent["exit_code"]) == (True, 3)

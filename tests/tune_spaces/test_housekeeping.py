@@ -105,7 +105,7 @@ def test_sizes_are_written_for_people(size, text):
     assert shown_size(size) == text
 
 
-def test_a_study_that_has_more_trials_than_asked_for_says_so(study):
+def test_a_study_that_has_more_trials_than_requested_says_so(study):
     words = ["--out", str(study), "--trials", "3"]
     said = softnce("search", str(study.parent / "kept.yaml"), *words)
     assert said.returncode == 0, said.stderr

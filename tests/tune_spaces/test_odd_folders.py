@@ -172,7 +172,7 @@ def locker(study):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["named", "unknown"])
-def test_a_locked_study_is_told_within_seconds_and_by_whom(study, locker, kind):
+def test_a_locked_study_is_reported_within_seconds_and_by_whom(study, locker, kind):
     pid = locker(kind)
     began = time.monotonic()
     said = softnce("report", str(study))

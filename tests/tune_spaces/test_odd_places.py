@@ -16,7 +16,7 @@ from tests.faults import softnce
         ("odd[/b]", 2, "odd[/b]: a file; --out names the folder of a study"),
     ],
 )
-def test_an_impossible_folder_is_told_in_one_line(made_pairs, tmp_path, out, code, said):
+def test_an_impossible_folder_is_reported_in_one_line(made_pairs, tmp_path, out, code, said):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "odd[").mkdir()
     (tmp_path / "odd[" / "b]").write_text("a file")

@@ -25,7 +25,9 @@ def test_what_is_no_duration_is_refused_with_the_form(text):
 
 
 @pytest.mark.parametrize(("trials", "is_told"), [(6, True), (2, False)])
-def test_a_configuration_without_a_space_is_told_before_data_are_read(tmp_path, trials, is_told):
+def test_a_configuration_without_a_space_is_reported_before_data_are_read(
+    tmp_path, trials, is_told
+):
     asked = tmp_path / "asked.yaml"
     asked.write_text("data: {path: none.jsonl}\nloss: {name: infonce}\n")
     words = ["--trials", str(trials), "--set", "search.always_try=infonce"]

@@ -176,7 +176,7 @@ def test_the_registered_champion_scores_the_same_without_softnce(
     assert score == pytest.approx(finished.champion.value, abs=1e-4)
 
 
-def test_a_finished_study_asked_again_trains_nothing(finished, made_pairs, trials):
+def test_a_finished_study_run_again_trains_nothing(finished, made_pairs, trials):
     before = sorted(path.name for path in (finished.folder.root / "trials").iterdir())
     config = validated(study_config(made_pairs))
     again = search(config, source="first", out=finished.folder.root, console=Console(quiet=True))

@@ -1,4 +1,4 @@
-"""How trials and searches end, told truly: failures, budgets, Ctrl-C, and going on afterwards."""
+"""How trials and searches end: failures, budgets, Ctrl-C, and going on afterwards."""
 
 import os
 import signal

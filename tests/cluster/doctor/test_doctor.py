@@ -168,7 +168,7 @@ def test_a_storage_that_is_not_there_is_a_fault(tmp_path):
     assert found.level == "fault"
 
 
-def test_a_storage_that_can_be_written_is_told_with_its_file_system(tmp_path):
+def test_a_storage_that_can_be_written_is_reported_with_its_file_system(tmp_path):
     (found,) = checks.storage(config(resources={"storage_path": str(tmp_path)}), needed=True)
     assert found.level == "ok"
     assert not list(tmp_path.iterdir())

@@ -107,7 +107,7 @@ def test_a_text_that_is_no_configuration_is_refused_in_one_line(fault, text, mes
     assert found.count("\n") == 0
 
 
-def test_all_faults_are_told_at_once(fault):
+def test_all_faults_are_reported_at_once(fault):
     lines = fault("loss: {temperature: 0}\noptim: {epochs: -1}\nwrong: 1\n").splitlines()
     assert [line.split(": ")[1] for line in lines] == [
         "data",

@@ -37,7 +37,7 @@ def folder_of(tmp_path, train):
     return tmp_path
 
 
-def test_a_list_gives_as_many_as_are_asked_for_in_its_order(tmp_path):
+def test_a_list_gives_as_many_as_are_requested_in_its_order(tmp_path):
     folder = folder_of(tmp_path, [row(n, two_for(n)) for n in range(3)])
     for count in (0, 1, 2):
         pairs = read_pairs(folder, negatives=count).train

@@ -53,7 +53,7 @@ def counted_ranks(queries: Tensor, candidates: Tensor, answers: Tensor) -> list[
         ("pessimistic", [2, 3, 2]),
     ],
 )
-def test_ties_are_ranked_as_asked(ties, expected):
+def test_ties_are_ranked_as_requested(ties, expected):
     assert tied(ties=ties).tolist() == expected
 
 
@@ -65,7 +65,7 @@ def test_mrr_with_ties_has_the_worked_value(ties, expected):
     assert mrr(tied(ties=ties)) == pytest.approx(expected, abs=6e-11)
 
 
-def test_ties_are_averaged_unless_asked_otherwise():
+def test_ties_are_averaged_unless_requested_otherwise():
     assert tied().tolist() == tied(ties="average").tolist()
 
 

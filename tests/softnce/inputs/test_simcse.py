@@ -133,7 +133,7 @@ def test_a_vector_is_the_masked_mean_of_the_last_layer(distilbert):
     assert not torch.allclose(found[0], torch.nn.functional.normalize(unmasked, dim=1)[0], 1e-2)
 
 
-def test_texts_are_cut_to_the_length_that_is_asked_for(distilbert):
+def test_texts_are_cut_to_the_length_that_is_requested(distilbert):
     tokens = encoder_of(distilbert).tokenize(["read every file " * 20, "read"])
     assert tokens.lengths.tolist() == [16, 3]
     assert (tokens.row(0)[0], tokens.row(0)[-1]) == (2, 3)

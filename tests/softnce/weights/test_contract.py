@@ -145,7 +145,7 @@ def test_near_duplicates_and_empty_texts_are_grouped():
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.1])
-def test_marked_negatives_weigh_what_is_asked_and_the_own_snippet_1(weight):
+def test_marked_negatives_weigh_what_is_requested_and_the_own_snippet_1(weight):
     marked = torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
     found = duplicate_weights(marked, torch.tensor([0, 1]), weight=weight)
     torch.testing.assert_close(found, torch.tensor([[1.0, weight, 1.0], [1.0, 1.0, 1.0]]))

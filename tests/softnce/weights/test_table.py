@@ -1,4 +1,4 @@
-"""The table of estimators: every row can be built, and says truly what it reads."""
+"""The table of estimators: every row can be built, and says what it reads."""
 
 import re
 from typing import get_type_hints

@@ -150,7 +150,7 @@ def filled(folder):
     return filler
 
 
-def test_a_file_that_a_full_disk_cut_short_is_told_as_a_full_disk(small_disk):
+def test_a_file_that_a_full_disk_cut_short_is_reported_as_a_full_disk(small_disk):
     config = validated({"data": {"path": "pairs.jsonl"}})
     filler = filled(small_disk)
     with pytest.raises(SetupError, match="the disk is full"), explained(config, small_disk / "out"):

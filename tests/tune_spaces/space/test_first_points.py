@@ -83,7 +83,7 @@ def test_a_point_that_would_blind_a_gaussian_process_is_refused(space, always_tr
         first_points(made, always_try, 4321)
 
 
-def test_infonce_alone_can_be_asked_for():
+def test_infonce_alone_can_be_requested():
     _, found = points(BOTH, "infonce")
     assert [point.role for point in found] == ["infonce", "noise"]
 

@@ -68,7 +68,9 @@ def test_a_condition_is_refused_where_the_sampler_would_never_learn_it():
     search = {"sampler": "gp", "asha": {"enabled": False}}
     space = {"weights/alpha": {"real": [0.2, 1.9], "when": SOFT}}
     config = validated({"data": {"path": "x"}, "search": {"space": space, **search}})
-    with pytest.raises(ConfigError, match=r"weights/alpha: has a condition, and gp draws.*tpe"):
+    with pytest.raises(
+        ConfigError, match=r"weights/alpha: has a condition, and gp always draws.*tpe"
+    ):
         search_space(config)
 
 

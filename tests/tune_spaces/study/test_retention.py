@@ -65,7 +65,7 @@ def test_a_trial_that_is_complete_keeps_its_best_weights_alone(context):
     assert not (context.folder.trial("t0000") / "epoch-0001" / "optimizer.safetensors").exists()
 
 
-def test_what_a_clean_may_free_is_told_with_its_reason(context):
+def test_what_a_clean_may_free_is_reported_with_its_reason(context):
     context.folder.champion_marker.write_text("t0002")  # exported, and beaten since
     told = {
         (path.relative_to(context.folder.root / "trials").parts[0], reason)

@@ -89,7 +89,7 @@ def test_a_study_can_be_held_again_after_it_was_let_go(storage):
             pass
 
 
-def test_a_second_search_is_refused_and_told_who_holds_the_study(storage):
+def test_a_second_search_is_refused_and_names_who_holds_the_study(storage):
     with held(opened(storage)):
         with pytest.raises(SetupError) as error, held(opened(storage)):
             pass
@@ -179,7 +179,7 @@ def test_a_holder_that_lost_its_study_concludes_nothing_and_leaves_the_others_cl
     assert entry(study)["token"] == "another"
 
 
-def test_a_loss_is_told_even_where_the_other_search_has_ended_since(storage):
+def test_a_loss_is_reported_even_where_the_other_search_has_ended_since(storage):
     study, told = opened(storage), []
     with (
         held(study, Heartbeat(every_s=0.05)) as mine,

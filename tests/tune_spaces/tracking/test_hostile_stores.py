@@ -57,7 +57,7 @@ def test_misshapen_events_are_set_aside_and_counted_and_the_rest_is_sent(tmp_pat
         ("mysql+pymysql://me:secret@127.0.0.1:1/x", "pymysql"),
     ],
 )
-def test_a_database_whose_driver_is_missing_is_told_with_the_package(tmp_path, uri, package):
+def test_a_database_whose_driver_is_missing_is_reported_with_the_package(tmp_path, uri, package):
     with pytest.raises(SetupError) as caught:
         Tracker(Store(uri, "softnce/made", tmp_path), "made").connect()
     assert f"install {package}, or correct tracking.uri" in str(caught.value)

@@ -36,7 +36,7 @@ def ended_trial(study, folder, switch, press):
     return trial.state.name, trial.intermediate_values
 
 
-def test_a_trial_that_ends_while_the_search_stops_is_told_as_complete(study, tmp_path):
+def test_a_trial_that_ends_while_the_search_stops_is_reported_as_complete(study, tmp_path):
     switch = StopSwitch(None)
     told = ended_trial(study, tmp_path, switch, lambda: switch.press("Ctrl-C"))
     assert told == ("COMPLETE", {1: 0.5})
