@@ -215,8 +215,10 @@ def test_the_same_seed_gives_the_same_metrics_bit_for_bit(prepared, tmp_path, lo
     assert [report["finished"] for report in first] == [False, False, False, True]
 
 
-def test_training_learns(prepared, tmp_path):
+def test_training_learns(prepared, tmp_path, caplog):
+    caplog.set_level("INFO")
     reports = trained(config_with(loss__name="infonce"), prepared, tmp_path)
+    assert [f"epoch {n}: loss" in caplog.text for n in range(1, 6)] == [True] * 4 + [False]
     assert reports[-1]["loss"] < reports[0]["loss"]
     assert reports[-1]["mrr"] > 0.3
 
