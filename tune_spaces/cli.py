@@ -101,12 +101,13 @@ def report(
     from tune_spaces import report as reports
     from tune_spaces.ray_session import session
     from tune_spaces.study.context import stored_study_context
+    from tune_spaces.study.optuna_storage import study_id
     from tune_spaces.tune.callbacks import tracker_of
 
     session.quiet_environment()
     context = stored_study_context(study, terminal())
     logging_setup.log_to(context.folder.log)
-    tracker = tracker_of(context)
+    tracker = tracker_of(context, study_id(context.folder.stored_study()))
     if push:
         sent = reports.push(context, tracker)
         say(f"sent {sent} events" if sent else "MLflow has everything")

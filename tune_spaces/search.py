@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from softnce.cli import phase_progress
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
 from softnce.console import like, terminal
-from softnce.data.mining.mine import mine
-from softnce.data.mining.sources import named_paths
-from softnce.data.pairs import PairSet, read_pairs
+from softnce.data.pairs import PairSet
 from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError
-from softnce.inputs.pairs import pairs_of
 from softnce.inputs.prepare import prepare
 from softnce.inputs.prepared import Prepared
 from softnce.training.logging_setup import log_to
@@ -33,12 +29,20 @@ from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import both_alpha_and_beta_are_free, search_space
 from tune_spaces.study.caches import open_cache, require_cache
 from tune_spaces.study.context import StudyContext
-from tune_spaces.study.fingerprint import require_same, require_same_weights, store_size
+from tune_spaces.study.fingerprint import (
+    require_same,
+    require_same_if_known,
+    require_same_weights,
+    store_size,
+    withdrawn_unless_prepared,
+)
 from tune_spaces.study.folder import StudyFolder, require_own, study_folder
+from tune_spaces.study.optuna_storage import study_id
 from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.study_lock import Lease, held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdict import ResultRow, all_failed, champion, rows, verdict
+from tune_spaces.study_pairs import mined, read
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import MLflowWatcher, RetentionWatcher, tracker_of
@@ -129,16 +133,16 @@ def _with_room(context: StudyContext) -> SearchResult:
     if both_alpha_and_beta_are_free(context.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
     _tell_if_there_is_nothing_to_search(context)
-    pairs = None if config.data.path is None else _read(context)  # before anything is written
-    log_to(context.folder.log)
-    tracker = tracker_of(context)
-    tracker.connect()
-    if pairs is None:
-        pairs = _mined(context)
-    require_same(context.folder, config, pairs.digest)
+    pairs = None if config.data.path is None else read(context)  # before anything is written
+    if pairs is not None:
+        require_same_if_known(context.folder, config, pairs.digest)
     study = context.folder.optuna_study()
-    with held(study) as lease:  # already while the cache is filled, which nobody may clean then
-        prepared = _prepared(context, pairs)
+    with held(study) as lease:  # before anything of the study is written
+        log_to(context.folder.log)
+        tracker = tracker_of(context, study_id(study))
+        tracker.connect()
+        with withdrawn_unless_prepared(context.folder):
+            prepared = _prepared(context, pairs or mined(context))
         trial_store = TrialStore(study, context.space)
         return _searched(_HeldStudy(context, prepared, trial_store, tracker, lease))
 
@@ -157,8 +161,9 @@ def _tell_if_there_is_nothing_to_search(context: StudyContext) -> None:
 
 
 def _prepared(context: StudyContext, pairs: PairSet) -> Prepared:
-    """Fill the cache, and check that the study still starts at the same weights."""
+    """Fill the cache, and check that the study is about the same data, settings and weights."""
     config, cache = context.config, context.folder.cache(context.config)
+    require_same(context.folder, config, pairs.digest)
     open_cache(cache, context.folder.root)
     prepared = prepare(
         config, pairs, cache, tell=context.console.print, models=context.space.models()
@@ -191,31 +196,6 @@ def _searched(held_study: _HeldStudy) -> SearchResult:
         )
     held_study.lease.require()
     return _concluded(held_study, code)
-
-
-def _read(context: StudyContext) -> PairSet:
-    context.console.print(f"reading {context.config.data.path}", soft_wrap=True)
-    return pairs_of(context.config.data)
-
-
-def _mined(context: StudyContext) -> PairSet:
-    """Mine the study's own pairs, once: later they are read, whatever was installed since."""
-    data = context.config.data
-    if not (context.folder.mined / "mining.json").exists():
-        with phase_progress(context.console) as progress:
-            report = mine(
-                named_paths(data.mine),
-                context.folder.mined,
-                language=data.language or "python",
-                max_pairs=data.max_pairs,
-                seed=data.seed,
-                progress=progress,
-            )
-        context.console.print(
-            f"mined {sum(report.pairs.values()):,} pairs from {report.files:,} files "
-            f"in {report.seconds:.0f} s"
-        )
-    return read_pairs(context.folder.mined)
 
 
 def _run(study: _HeldStudy) -> int:

@@ -134,7 +134,7 @@ def test_a_damaged_study_is_named_with_what_mends_it(study, damage, words):
 
 def reported(study):
     context = stored_study_context(str(study), Console(file=io.StringIO()))
-    show(context, tracker_of(context))
+    show(context, tracker_of(context, ""))
     return context.console.file.getvalue()
 
 

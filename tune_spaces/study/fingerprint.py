@@ -1,14 +1,16 @@
 """What a study is about: data, settings and weights, stored in its folder and compared."""
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
-from softnce.errors import ConfigError
+from softnce.errors import ConfigError, SoftnceError
 from softnce.whole_files import write_json, write_text
 from tune_spaces.study.folder import StudyFolder
 
@@ -37,20 +39,46 @@ def fingerprint(config: Config, data_digest: str) -> dict[str, Any]:
     return {"data": data_digest, "config": nested, "softnce": version("softnce")}
 
 
+def require_same_if_known(folder: StudyFolder, config: Config, data_digest: str) -> None:
+    """Compare the fingerprint of a study that has one; nothing is written.
+
+    Raises:
+        ConfigError: the study exists with other data or settings; the difference is named.
+    """
+    path = folder.root / "study.json"
+    if path.exists():
+        now = {"name": folder.name, **fingerprint(config, data_digest)}
+        _require_equal(folder, {k: v for k, v in _read(path).items() if k != "weights"}, now)
+
+
+@contextmanager
+def withdrawn_unless_prepared(folder: StudyFolder) -> Iterator[None]:
+    """Take a new study's fingerprint and mined pairs back where its inputs cannot be prepared.
+
+    The setting at fault may then be changed: nothing was trained with it.
+    """
+    is_new = not (folder.root / "study.json").exists()
+    try:
+        yield
+    except SoftnceError:
+        if is_new:
+            for name in ("study.json", "config.yaml"):
+                (folder.root / name).unlink(missing_ok=True)
+            shutil.rmtree(folder.mined, ignore_errors=True)
+        raise
+
+
 def require_same(folder: StudyFolder, config: Config, data_digest: str) -> None:
     """Store the fingerprint of a new study, or compare it with the stored one.
 
     Raises:
         ConfigError: the study exists with other data or settings; the difference is named.
     """
+    require_same_if_known(folder, config, data_digest)
     path = folder.root / "study.json"
-    now = {"name": folder.name, **fingerprint(config, data_digest)}
-    if path.exists():
-        stored = _read(path)
-        _require_equal(folder, {k: v for k, v in stored.items() if k != "weights"}, now)
-    else:
+    if not path.exists():
         folder.root.mkdir(parents=True, exist_ok=True)
-        write_json(path, now)
+        write_json(path, {"name": folder.name, **fingerprint(config, data_digest)})
     write_text(folder.root / "config.yaml", to_yaml(config))
 
 

@@ -9,7 +9,11 @@ import optuna
 from softnce.config.config import Config
 from softnce.errors import ConfigError
 from softnce.training.logging_setup import TRIAL_LOG
-from tune_spaces.study.optuna_storage import created_or_loaded, loaded
+from tune_spaces.study.optuna_storage import (
+    created_or_loaded,
+    loaded,
+    require_trials_known,
+)
 
 DEFAULT_ROOT = Path("softnce-studies")
 _NAMED_LOGS = 20
@@ -64,8 +68,10 @@ class StudyFolder:
         """Open the Optuna study, or create it.
 
         Raises:
-            ConfigError: the storage is damaged, or locked.
+            ConfigError: the storage is damaged or locked, or it is gone while trials lie there.
         """
+        require_trials_known(self._database, self.root / "trials")
+        self.root.mkdir(parents=True, exist_ok=True)
         return created_or_loaded(self._database, self.name)
 
     def stored_study(self) -> optuna.Study:
@@ -147,8 +153,8 @@ def require_own(folder: StudyFolder) -> None:
             f"{root}: a file",
             "--out names the folder of a study",
         )
-    is_ours = (root / "study.json").exists() or folder.log.exists()
-    if root.is_dir() and not is_ours and any(root.iterdir()):
+    ours = (root / "study.json", root / "optuna.db", folder.log)
+    if root.is_dir() and not any(one.exists() for one in ours) and any(root.iterdir()):
         raise ConfigError(
             f"{root}: not empty and not a study",
             "name a new folder with --out",

@@ -1,6 +1,8 @@
 """The database of a study's trials: opened with patience, its faults as errors of one sentence."""
 
 import json
+import os
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -12,18 +14,57 @@ from sqlalchemy.exc import SQLAlchemyError
 from softnce.errors import ConfigError
 
 _PATIENCE_OF_A_SEARCH_S, _PATIENCE_OF_A_READER_S = 60.0, 8.0
+_ID = "softnce.id"
 _UNREADABLE = (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError, ValueError)
 
 
 def created_or_loaded(database: Path, name: str) -> optuna.Study:
-    """Open the Optuna study of this name, or create it.
+    """Open the Optuna study of this name, or create it with an id of its own.
+
+    A new storage appears whole: of two searches that begin at once both find the same one.
 
     Raises:
         ConfigError: the storage is damaged, or locked.
     """
+    if not database.exists():
+        _create(database, name)
     with _opening(database, patience_s=_PATIENCE_OF_A_SEARCH_S) as storage:
         return optuna.create_study(
             study_name=name, storage=storage, direction="maximize", load_if_exists=True
+        )
+
+
+def _create(database: Path, name: str) -> None:
+    building = database.with_name(f".{database.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        storage = optuna.storages.RDBStorage(f"sqlite:///{building}")
+        study = optuna.create_study(study_name=name, storage=storage, direction="maximize")
+        study.set_user_attr(_ID, secrets.token_hex(16))
+        storage.remove_session()
+        storage.engine.dispose()
+        with suppress(FileExistsError):  # another search was faster
+            os.link(building, database)
+    finally:
+        building.unlink(missing_ok=True)
+
+
+def study_id(study: optuna.Study) -> str:
+    """Return what tells a study from all others of its name; empty for one made without."""
+    return str(study.user_attrs.get(_ID, ""))
+
+
+def require_trials_known(database: Path, trials: Path) -> None:
+    """Check that the storage of a study whose trials lie on the disk is still there.
+
+    Raises:
+        ConfigError: it is gone or empty, so that a search would begin anew, over those trials.
+    """
+    is_gone = not database.exists() or not database.stat().st_size
+    if is_gone and trials.is_dir() and any(trials.iterdir()):
+        raise ConfigError(
+            f"{database}: {'empty' if database.exists() else 'gone'}, though trials of the study "
+            f"lie in {trials}",
+            "restore it, or start another study with --out NEW_FOLDER",
         )
 
 

@@ -29,8 +29,8 @@ _REFUSED = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
 class Sender:
     """Finds or makes a study's runs, and writes its events to them; each may be sent twice."""
 
-    def __init__(self, store: Store, study: str) -> None:
-        self._store, self._study = store, study
+    def __init__(self, store: Store, study: str, study_id: str = "") -> None:
+        self._store, self._study, self._id = store, study, study_id
         self._runs: dict[str, str] = {}
 
     def connect(self) -> None:
@@ -99,7 +99,9 @@ class Sender:
         self._client.set_terminated(run, state.in_mlflow, end_time=event["time_ms"])
 
     def _send_champion(self, event: Event) -> None:
-        run, name = self._run_of(event["key"]), f"softnce-{self._study}"
+        if event["key"] != self._exported_champion(event["key"]):
+            return  # of an event that is sent again: another model lies in the folder by now
+        run, name = self._run_of(event["key"]), self._model_name()
         former = self._alias(name, "champion")
         if former is not None and former.run_id == run:
             return
@@ -118,8 +120,8 @@ class Sender:
         self._client.log_text(run, event["config"], "config.yaml")
         self._client.log_artifacts(run, str(self._store.folder / event["folder"]), "model")
         source = f"{self._client.get_run(run).info.artifact_uri}/model"
-        if not self._is_registered(name):
-            self._client.create_registered_model(name)
+        if self._registered(name) is None:
+            self._client.create_registered_model(name, tags={"softnce.study.id": self._id})
         return str(self._client.create_model_version(name, source, run_id=run).version)
 
     def _send_close(self, event: Event) -> None:
@@ -135,8 +137,20 @@ class Sender:
                 return None
             raise
 
-    def _is_registered(self, name: str) -> bool:
-        return bool(self._client.search_registered_models(f"name = '{name}'"))
+    def _exported_champion(self, default: str) -> str:
+        path = self._store.folder / "champion.txt"
+        return path.read_text() if path.exists() else default
+
+    def _model_name(self) -> str:
+        """Name the registered model; another study of this name may have taken the plain one."""
+        name = f"softnce-{self._study}"
+        known = self._registered(name)
+        is_ours = known is None or known.tags.get("softnce.study.id", self._id) == self._id
+        return name if is_ours else f"{name}-{self._id[:8]}"
+
+    def _registered(self, name: str) -> Any:  # noqa: ANN401  (mlflow's RegisteredModel, or None)
+        found = self._client.search_registered_models(f"name = '{name}'")
+        return found[0] if found else None
 
     def _found_experiment(self) -> str:
         name = self._store.experiment
@@ -153,16 +167,29 @@ class Sender:
         if run is not None:
             self._client.update_run(run, status=TrialState.RUNNING.in_mlflow)
         else:
-            own = {f"softnce.{tag}": key, "softnce.study.name": self._study}
+            own = {
+                f"softnce.{tag}": key,
+                "softnce.study.name": self._study,
+                "softnce.study.id": self._id,
+            }
             created = self._client.create_run(self._experiment, tags={**own, **tags}, run_name=name)
             run = str(created.info.run_id)
         self._runs[key] = run
         return run
 
     def _known_run(self, tag: str, key: str) -> str | None:
-        where = f"tags.`softnce.{tag}` = '{key}' and tags.`softnce.study.name` = '{self._study}'"
+        where = f"tags.`softnce.{tag}` = '{key}' and {self._own_runs()}"
         found = self._client.search_runs([self._experiment], where, max_results=1)
         return str(found[0].info.run_id) if found else None
+
+    def _own_runs(self) -> str:
+        """Return the filter of this study's runs, which others of its name may share a store with.
+
+        The runs of a study that was made without an id are found by its name.
+        """
+        if self._id:
+            return f"tags.`softnce.study.id` = '{self._id}'"
+        return f"tags.`softnce.study.name` = '{self._study}'"
 
     def _run_of(self, key: str) -> str:
         """Return a trial's run as it is: one that has ended stays so."""
@@ -176,8 +203,7 @@ class Sender:
     def _sweep(self) -> None:
         """Close runs that a dead search left running; those that go on are re-opened."""
         where = (
-            f"tags.`softnce.study.name` = '{self._study}' "
-            f"and attributes.status = '{TrialState.RUNNING.in_mlflow}' "
+            f"{self._own_runs()} and attributes.status = '{TrialState.RUNNING.in_mlflow}' "
             f"and tags.`mlflow.parentRunId` = '{self._parent}'"
         )
         for run in self._client.search_runs([self._experiment], where):

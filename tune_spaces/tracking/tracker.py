@@ -33,8 +33,15 @@ _DRIVERS = {  # where a package has another name than its module
 class Tracker:
     """Sends a study's events to MLflow in the background, in order, each at least once."""
 
-    def __init__(self, store: Store, study: str) -> None:
-        self._store, self._sender = store, Sender(store, study)
+    def __init__(self, store: Store, study: str, study_id: str = "") -> None:
+        """Prepare to write; nothing is sent before ``open``.
+
+        Args:
+            store: where to.
+            study: its name.
+            study_id: tells it from other studies of its name in the same store.
+        """
+        self._store, self._sender = store, Sender(store, study, study_id)
         self._events, self._wake = EventLog(store.folder), threading.Event()
         self._deadline: float | None = None  # set when the tracker is closing
         self._thread = threading.Thread(target=self._drain, daemon=True, name="mlflow")
@@ -45,8 +52,12 @@ class Tracker:
         Raises:
             SetupError: the server or database is out of reach.
         """
+        is_gone = self._is_gone()
         with self._reaching():
             self._sender.connect()
+        if is_gone:
+            log.warning("%s was gone; it is made anew from tracking.jsonl", self._store.uri)
+            self._events.arrived(0)
 
     def open(self, description: Mapping[str, str]) -> None:
         """Find or create the study's parent run and start sending; after connect.
@@ -109,8 +120,13 @@ class Tracker:
         return self.waiting()
 
     def waiting(self) -> int:
-        """Count the events that have not arrived."""
-        return len(self._events.pending())
+        """Count the events that have not arrived, or are lost with the study's own database."""
+        return len(self._events.all() if self._is_gone() else self._events.pending())
+
+    def _is_gone(self) -> bool:
+        """Tell whether the study's own database is missing or empty; before connect only."""
+        database = self._store.folder / "mlflow.db"
+        return self._store.is_own and not (database.exists() and database.stat().st_size)
 
     def _add(self, event: Event) -> None:
         self._events.append(event)

@@ -23,13 +23,18 @@ _NAMED = {
 }  # fmt: skip
 
 
-def tracker_of(context: StudyContext) -> Tracker:
-    """Build the MLflow writer of a study: its settings, else the environment's, else its own."""
+def tracker_of(context: StudyContext, study_id: str) -> Tracker:
+    """Build the MLflow writer of a study: its settings, else the environment's, else its own.
+
+    Args:
+        context: the study.
+        study_id: tells it from others of its name on the same server.
+    """
     tracking, root = context.config.tracking, context.folder.root
     uri = tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or own_uri(root)
     experiment = tracking.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME")
     store = Store(uri, experiment or f"softnce/{context.folder.name}", root)
-    return Tracker(store, context.folder.name)
+    return Tracker(store, context.folder.name, study_id)
 
 
 class Watcher(ABC):

@@ -74,7 +74,7 @@ def trained(model, context, is_stopped):
     pairs = read_pairs(Path(context.config.data.path))
     cache = context.folder.cache(context.config)
     prepared = prepare(context.config, pairs, cache, tell=lambda _: None, models=FROZEN_MODELS)
-    tracker = tracker_of(context)
+    tracker = tracker_of(context, "")
     tracker.connect()
     tracker.open({})
     prepared = with_model(model, context, prepared, tracker, is_stopped)

@@ -1,0 +1,66 @@
+"""A study's storage appears whole and once, and is not begun anew over trials that lie there."""
+
+import subprocess
+import sys
+
+import pytest
+
+from softnce.errors import ConfigError
+from tune_spaces.study.folder import StudyFolder
+from tune_spaces.study.optuna_storage import study_id
+
+BEGIN = """
+import sys
+from pathlib import Path
+from tune_spaces.study.folder import StudyFolder
+from tune_spaces.study.optuna_storage import study_id
+
+folder = StudyFolder(Path(sys.argv[1]), "made")
+sys.stdin.readline()
+print(study_id(folder.optuna_study()))
+"""
+
+
+def test_searches_that_begin_at_once_find_one_storage(tmp_path):
+    command = [sys.executable, "-c", BEGIN, str(tmp_path / "study")]
+    begun = [
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for one in begun:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    told = [one.communicate(timeout=300) for one in begun]
+    assert [one.returncode for one in begun] == [0, 0, 0, 0], told
+    ids = {out.strip() for out, _ in told}
+    assert len(ids) == 1
+    assert len(ids.pop()) == 32
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["optuna.db"]
+
+
+def test_a_study_keeps_its_id_and_another_of_its_name_has_another(tmp_path):
+    first, other = (StudyFolder(tmp_path / name, "made") for name in ("first", "other"))
+    told = study_id(first.optuna_study())
+    assert study_id(first.optuna_study()) == told
+    assert study_id(first.stored_study()) == told
+    assert study_id(other.optuna_study()) != told
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["gone", "empty"])
+def test_a_storage_that_is_lost_while_trials_lie_there_is_not_begun_anew(tmp_path, is_there):
+    folder = StudyFolder(tmp_path / "study", "made")
+    folder.trial("t0003").mkdir(parents=True)
+    if is_there:
+        (folder.root / "optuna.db").touch()
+    with pytest.raises(ConfigError) as told:
+        folder.optuna_study()
+    assert "though trials of the study lie in" in told.value.found
+    assert told.value.cure == "restore it, or start another study with --out NEW_FOLDER"
+    assert folder.trial("t0003").is_dir()
+    assert not is_there or not (folder.root / "optuna.db").stat().st_size

@@ -1,0 +1,43 @@
+"""What a search writes before it is sure to run: nothing of another search's study."""
+
+import pytest
+from rich.console import Console
+
+from softnce.config.file import validated
+from softnce.errors import DataError, SetupError
+from tune_spaces.search import search
+from tune_spaces.study.folder import StudyFolder
+from tune_spaces.study.study_lock import held
+
+
+def settings(pairs, **sections):
+    given = {
+        "data": {"path": str(pairs)},
+        "encoder": {"vocabulary": 600, "dimensions": 32},
+        "search": {"space": {}, "always_try": "infonce"},
+    }
+    return validated(given | sections)
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_refused_second_search_changes_no_byte(made_pairs, tmp_path):
+    folder = StudyFolder(tmp_path / "out", "study")
+    with held(folder.optuna_study()):
+        (folder.root / "config.yaml").write_text("trials: the first's\n")
+        before = contents(folder.root)
+        config = settings(made_pairs, search={"space": {}, "trials": 99})
+        with pytest.raises(SetupError, match="is searching it"):
+            search(config, out=folder.root, console=Console(quiet=True))
+        assert contents(folder.root) == before
+
+
+def test_a_start_that_fails_leaves_its_setting_free_to_be_changed(made_pairs, tmp_path):
+    config = settings(made_pairs, optim={"batch_size": 4096})
+    with pytest.raises(DataError, match="do not fill one batch"):
+        search(config, out=tmp_path / "out", console=Console(quiet=True))
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    assert not left & {"study.json", "config.yaml", "trials"}
+    assert "optuna.db" in left

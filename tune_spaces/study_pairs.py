@@ -1,0 +1,34 @@
+"""The pairs of a study: read from its data, or mined once into its folder."""
+
+from softnce.cli import phase_progress
+from softnce.data.mining.mine import mine
+from softnce.data.mining.sources import named_paths
+from softnce.data.pairs import PairSet, read_pairs
+from softnce.inputs.pairs import pairs_of
+from tune_spaces.study.context import StudyContext
+
+
+def read(context: StudyContext) -> PairSet:
+    """Read the pairs that ``data.path`` names."""
+    context.console.print(f"reading {context.config.data.path}", soft_wrap=True)
+    return pairs_of(context.config.data)
+
+
+def mined(context: StudyContext) -> PairSet:
+    """Mine the study's own pairs, once: later they are read, whatever was installed since."""
+    data = context.config.data
+    if not (context.folder.mined / "mining.json").exists():
+        with phase_progress(context.console) as progress:
+            report = mine(
+                named_paths(data.mine),
+                context.folder.mined,
+                language=data.language or "python",
+                max_pairs=data.max_pairs,
+                seed=data.seed,
+                progress=progress,
+            )
+        context.console.print(
+            f"mined {sum(report.pairs.values()):,} pairs from {report.files:,} files "
+            f"in {report.seconds:.0f} s"
+        )
+    return read_pairs(context.folder.mined)
