@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -220,10 +221,10 @@ def is_refused(error: BaseException) -> bool:
 
 def _make_own_database(folder: Path) -> None:
     """Let the study's database appear whole, so that an interrupted start leaves no torn one."""
-    database, building = folder / "mlflow.db", folder / ".mlflow.db.building"
+    database = folder / "mlflow.db"
+    building = folder / f".mlflow.db.{secrets.token_hex(4)}"  # MLflow remembers each by its name
     if database.exists() and database.stat().st_size > 0:
         return
-    building.unlink(missing_ok=True)
     uri = f"sqlite:///{building.resolve()}"
     MlflowClient(uri, registry_uri=uri).search_experiments(max_results=1)
     building.rename(database)

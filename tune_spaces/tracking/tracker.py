@@ -52,7 +52,7 @@ class Tracker:
         Raises:
             SetupError: the server or database is out of reach.
         """
-        is_gone = self._is_gone()
+        is_gone = self._is_gone() and self.waiting() > 0
         with self._reaching():
             self._sender.connect()
         if is_gone:
