@@ -225,6 +225,8 @@ def _make_own_database(folder: Path) -> None:
     building = folder / f".mlflow.db.{secrets.token_hex(4)}"  # MLflow remembers each by its name
     if database.exists() and database.stat().st_size > 0:
         return
+    for torn in folder.glob(".mlflow.db.*"):
+        torn.unlink(missing_ok=True)
     uri = f"sqlite:///{building.resolve()}"
     MlflowClient(uri, registry_uri=uri).search_experiments(max_results=1)
     building.rename(database)
