@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from softnce.errors import SetupError
-from softnce.output import say
+from softnce.terminal.output import say
 
 
 def ui(

@@ -96,7 +96,7 @@ def _usage(error: TyperException) -> str:
 def _complain(message: str) -> None:
     from rich.text import Text
 
-    from softnce.console import errors
+    from softnce.terminal.console import errors
 
     errors(soft_wrap=True).print(Text("error: ", "bold red").append(Text(message, "default")))
 

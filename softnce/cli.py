@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from softnce.output import say
+from softnce.terminal.output import say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,7 +122,7 @@ def weights(  # noqa: PLR0913  (what a user may set)
         judged = human_agreement.judged_pairs(data, unseen or pairs.train, most=_JUDGED, seed=seed)
         agreed = human_agreement.agreements(judged, requested, batch_size=batch_size)
         weight_page.write_page(out, data.name, seen, agreed, most=top)
-    from softnce.console import terminal
+    from softnce.terminal.console import terminal
 
     weight_page.show(seen, agreed, most=top, draw=terminal().print)
     say(f"Wrote {out / weight_page.PAGE} and {out / weight_page.PICTURE}")
@@ -154,7 +154,7 @@ def phase_progress(
     """Draw a bar on a terminal; elsewhere print one line per phase."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from softnce.console import errors
+    from softnce.terminal.console import errors
 
     console = console or errors()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
@@ -174,7 +174,7 @@ def phase_progress(
 def _show(report: "MiningReport", out: Path) -> None:
     from rich.table import Table
 
-    from softnce.console import terminal
+    from softnce.terminal.console import terminal
 
     table = Table("", "count", title=f"{report.files} files, {report.functions} functions")
     for split, count in report.pairs.items():

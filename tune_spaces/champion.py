@@ -2,11 +2,11 @@
 
 import shutil
 
+from softnce.checkpoints.checkpoint import best_checkpoint, load_weights
 from softnce.config.file import to_yaml
 from softnce.errors import RunError
 from softnce.export import export, torn_exports
 from softnce.inputs.prepared import Prepared
-from softnce.training.checkpoint import best_checkpoint, load_weights
 from softnce.whole_files import write_text
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.verdict import ResultRow, described

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from softnce.errors import EXIT_STOPPED, ConfigError
-from softnce.output import say
+from softnce.terminal.output import say
 from tune_spaces.config_source import config_path, source_name
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def search(
 def _searched(
     config: "Config", source: str, out: Path | None, *, quiet: bool | None
 ) -> "SearchResult":
-    from softnce.console import terminal
+    from softnce.terminal.console import terminal
     from softnce.training.logging_setup import also_show
     from tune_spaces.search import search as run
     from tune_spaces.search import tell_result
@@ -96,10 +96,10 @@ def report(
     ] = False,
 ) -> None:
     """Show the table and the verdict of a study."""
-    from softnce.console import terminal
+    from softnce.terminal.console import terminal
     from softnce.training import logging_setup
-    from tune_spaces import report as reports
     from tune_spaces.ray_session import session
+    from tune_spaces.report import report as reports
     from tune_spaces.study.context import stored_study_context
     from tune_spaces.study.optuna_storage import study_id
     from tune_spaces.tune.callbacks import tracker_of
@@ -146,7 +146,7 @@ def clean(
     ] = False,
 ) -> None:
     """Free the disk of what no trial needs any more."""
-    from softnce.console import terminal
+    from softnce.terminal.console import terminal
     from tune_spaces import clean as cleaning
     from tune_spaces.ray_session import session
     from tune_spaces.study.context import stored_study_context

@@ -12,8 +12,8 @@ from rich.console import Console
 from softnce.config.config import Config
 from softnce.config.file import load_config, validated, with_overrides
 from softnce.config.paths import resolve_paths
-from softnce.console import terminal
 from softnce.errors import ConfigError
+from softnce.terminal.console import terminal
 from softnce.training.logging_setup import logging_restored
 from tune_spaces.config_source import config_path, source_name
 from tune_spaces.ray_session import session
@@ -173,9 +173,9 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  (any part of a configuration)
 
 def _study(result: "SearchResult", config: Config) -> Study:
     """Tell a search's result in plain values."""
+    from tune_spaces.report.trials_table import measured, trial_records
     from tune_spaces.space.space import search_space
     from tune_spaces.tracking.event_log import EventLog
-    from tune_spaces.trials_table import measured, trial_records
 
     root, best = result.folder.root, result.champion
     records = trial_records(result.table, search_space(config), EventLog(root).all())

@@ -12,18 +12,18 @@ from rich.console import Console
 
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
-from softnce.console import like, terminal
 from softnce.data.pairs import PairSet
 from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError
 from softnce.inputs.prepare import prepare
 from softnce.inputs.prepared import Prepared
+from softnce.terminal.console import like, terminal
 from softnce.training.logging_setup import log_to
 from softnce.training.resource_errors import explained
 from tune_spaces.champion import export_champion
-from tune_spaces.display import Display, headline, results_table
 from tune_spaces.ray_session import session
 from tune_spaces.ray_session.capacity import concurrency
 from tune_spaces.ray_session.nodes import require_kept, require_shared
+from tune_spaces.report.display import Display, headline, results_table
 from tune_spaces.signals import Signals
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import both_alpha_and_beta_are_free, search_space

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
+from softnce.checkpoints.checkpoint import best_checkpoint, load_weights
+from softnce.checkpoints.retention import epochs_done
 from softnce.config.config import Config
 from softnce.errors import RunError
 from softnce.inputs.frozen_models import FROZEN_MODELS
 from softnce.inputs.prepared import Prepared
 from softnce.ragged import save_arrays
-from softnce.training.checkpoint import best_checkpoint, load_weights
 from softnce.training.loop import device_of
-from softnce.training.retention import epochs_done
 
 
 def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) -> None:

@@ -15,14 +15,7 @@ from typing import Any
 
 import torch
 
-from softnce.config.config import Config
-from softnce.encoders.encoder import Encoder
-from softnce.errors import DataError, RunError
-from softnce.evaluation.metric_names import EPOCH_METRICS, RETRIEVAL_METRICS
-from softnce.inputs.prepared import Prepared
-from softnce.losses.table import BASELINE
-from softnce.ragged import ragged
-from softnce.training.checkpoint import (
+from softnce.checkpoints.checkpoint import (
     Checkpoint,
     newest_checkpoint,
     optimizer_tensors,
@@ -31,6 +24,13 @@ from softnce.training.checkpoint import (
     restore_random,
     save_checkpoint,
 )
+from softnce.config.config import Config
+from softnce.encoders.encoder import Encoder
+from softnce.errors import DataError, RunError
+from softnce.evaluation.metric_names import EPOCH_METRICS, RETRIEVAL_METRICS
+from softnce.inputs.prepared import Prepared
+from softnce.losses.table import BASELINE
+from softnce.ragged import ragged
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
 from softnce.training.optimizer import adamw, rate_share, warmup_steps

@@ -8,9 +8,9 @@ from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.errors import ConfigError
 from tune_spaces.front_door import _resolved
+from tune_spaces.report.trials_table import trial_records
 from tune_spaces.space.space import search_space
 from tune_spaces.study.verdict import ResultRow
-from tune_spaces.trials_table import trial_records
 
 SPACE = {
     "loss/name": {"choice": ["infonce", "soft-infonce"]},

@@ -16,7 +16,7 @@ from rich.console import Console
 from softnce.config.file import validated
 from softnce.errors import ConfigError
 from tests.faults import softnce
-from tune_spaces.report import show
+from tune_spaces.report.report import show
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
 from tune_spaces.study.context import stored_study_context

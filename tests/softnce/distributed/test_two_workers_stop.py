@@ -14,11 +14,11 @@ import torch
 import torch.distributed as dist
 from transformers import BertConfig
 
+from softnce.checkpoints.checkpoint import newest_checkpoint
 from softnce.config.config import Config
 from softnce.data.pairs import read_pairs
 from softnce.inputs.prepare import prepare
 from softnce.training import loop
-from softnce.training.checkpoint import newest_checkpoint
 from softnce.training.gather import Workers
 from tests.conftest import made_pair
 from tests.softnce.encoders.test_packing import SHAPE, saved

@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import BertConfig
 
+from softnce.checkpoints.checkpoint import best_checkpoint, load_weights, newest_checkpoint
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.data.pairs import read_pairs
@@ -18,7 +19,6 @@ from softnce.errors import DataError, RunError
 from softnce.inputs.estimators import build_estimator
 from softnce.inputs.frozen_models import is_cached, teacher_config, vectors_key
 from softnce.inputs.prepare import prepare
-from softnce.training.checkpoint import best_checkpoint, load_weights, newest_checkpoint
 from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.loop import device_of, epochs
 from softnce.training.scoring import evaluate

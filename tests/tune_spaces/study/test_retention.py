@@ -4,8 +4,8 @@ import pytest
 import torch
 from rich.console import Console
 
+from softnce.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from softnce.config.file import validated
-from softnce.training.checkpoint import Checkpoint, save_checkpoint
 from tune_spaces.space.space import search_space
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from softnce.config.file import validated, with_overrides
-from tune_spaces.display import Display, headline, results_table, sparkline
+from tune_spaces.report.display import Display, headline, results_table, sparkline
 from tune_spaces.study.trial_store import Proposal
 from tune_spaces.study.verdict import ResultRow
 from tune_spaces.trial_state import TrialState

@@ -6,7 +6,7 @@ from typing import Any, final
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from softnce.output import plain
+from softnce.terminal.output import plain
 
 _WIDTH_OF_A_PAGE = 100
 

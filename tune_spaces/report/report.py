@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from softnce.errors import EXIT_OK, SetupError
-from tune_spaces.display import results_table
+from tune_spaces.report.display import results_table
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import stored_size
 from tune_spaces.study.study_lock import held

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from softnce.training.retention import (
+from softnce.checkpoints.retention import (
     checkpoints,
     epoch_name,
     needless_to_go_on,

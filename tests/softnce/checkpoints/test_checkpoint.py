@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from softnce.training import checkpoint
-from softnce.training.checkpoint import (
+from softnce.checkpoints import checkpoint
+from softnce.checkpoints.checkpoint import (
     Checkpoint,
     best_checkpoint,
     keep_weights_only,

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 
-from softnce.console import PlainConsole
-from softnce.output import plain, say
+from softnce.terminal.console import PlainConsole
+from softnce.terminal.output import plain, say
 from tests.faults import softnce
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[/b][link=evil]:smile:\u202e\x9b31m"
-DOORS = {"softnce/output.py", "softnce/console.py"}
+DOORS = {"softnce/terminal/output.py", "softnce/terminal/console.py"}
 
 
 @given(st.text(alphabet=st.characters(blacklist_characters="\t\n")))

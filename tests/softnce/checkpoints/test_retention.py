@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from softnce.training import retention
-from softnce.training.retention import (
+from softnce.checkpoints import retention
+from softnce.checkpoints.retention import (
     OPTIMIZER,
     checkpoints,
     epoch_name,

@@ -1,0 +1,1 @@
+"""What a person sees: safe to show, whatever the texts hold."""

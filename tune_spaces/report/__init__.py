@@ -1,0 +1,1 @@
+"""A study shown: while it runs, as a table, and from its folder."""
