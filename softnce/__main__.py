@@ -7,9 +7,10 @@ import typer
 from typer.exceptions import TyperException
 
 from cluster.cli import doctor, submit, ui
-from softnce.cli import data_app, weights
+from softnce.cli import data_app
 from softnce.errors import EXIT_KILLED, ConfigError, RunError, SetupError, SoftnceError
 from tune_spaces.cli import clean, logs, report, search
+from tune_spaces.weights_cli import weights
 
 app = typer.Typer(
     name="softnce",

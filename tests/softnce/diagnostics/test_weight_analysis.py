@@ -36,6 +36,7 @@ from softnce.training.loop import epochs
 from softnce.weights.weighting import negative_weights, standardised
 from tune_spaces.study.fingerprint import require_same, require_same_weights
 from tune_spaces.study.folder import StudyFolder
+from tune_spaces.study.trained_study import trained_study
 
 SOFTNCE = Path(sys.executable).with_name("softnce")
 PLAIN = Coefficients(alpha=1.0, beta=1.0, temperature=1.0)
@@ -214,7 +215,7 @@ def studied(tmp_path_factory, minilm):
 def test_the_frozen_models_of_a_study_are_found_with_their_trained_weights(studied):
     data, study, prepared = studied
     queries = [pair.query for pair in made_pairs_of(data)]
-    found = trained_models(study)
+    found = trained_models(trained_study(study))
     assert [(one.name, one.score) for one in found] == [("teacher", "dot"), ("simcse", "cosine")]
     for one in found:
         vectors = one.encoder.encode_all(one.encoder.tokenize(queries)).numpy()
@@ -226,7 +227,9 @@ def test_a_teacher_compares_queries_with_codes_and_simcse_queries_with_queries(s
     pairs = made_pairs_of(data)
     texts = ComparedTexts([pair.query for pair in pairs], [pair.code for pair in pairs])
     rows = torch.arange(len(pairs))
-    for built in estimators(RequestedEstimators(trained=trained_models(study)), texts):
+    for built in estimators(
+        RequestedEstimators(trained=trained_models(trained_study(study))), texts
+    ):
         section = WeightsSection(estimator=built.name, teacher={"score": "dot"})
         wanted = build_estimator(section, prepared, torch.device("cpu"))
         torch.testing.assert_close(built.relevance(rows, rows), wanted.relevance(rows, rows))
@@ -267,7 +270,7 @@ def test_a_damaged_study_is_named(tmp_path, content):
     (tmp_path / "config.yaml").write_text("data: {path: pairs}")
     (tmp_path / "study.json").write_text(content)
     with pytest.raises(ConfigError, match=r"study\.json: damaged"):
-        trained_models(tmp_path)
+        trained_study(tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -5,7 +5,6 @@ from typing import get_type_hints
 
 import pytest
 
-from softnce.cli import weights
 from softnce.config.config import Config
 from softnce.config.file import all_paths, value_at
 from softnce.config.sections.method import MixtureSection, WeightsSection
@@ -13,6 +12,7 @@ from softnce.diagnostics.requested import WORDS
 from softnce.formula import resolved
 from softnce.inputs.frozen_models import FROZEN_MODELS, FrozenModel
 from softnce.weights.table import ESTIMATORS, MIXTURE_SHARES, OWN
+from tune_spaces.weights_cli import weights
 
 BASE = Config.model_validate({"data": {"path": "pairs"}})
 
