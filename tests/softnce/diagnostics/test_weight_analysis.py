@@ -185,9 +185,9 @@ def test_no_weight_lies_below_the_floor(floor):
 
 
 @pytest.fixture(scope="module")
-def studied(tmp_path_factory, minilm):
+def trained(tmp_path_factory, minilm):
     """A set and a study of it, whose teacher and SimCSE are trained but whose trials are not."""
-    data = set_folder(tmp_path_factory.mktemp("studied") / "set")
+    data = set_folder(tmp_path_factory.mktemp("trained") / "set")
     cache = data.parent / "shared-cache"
     simcse = {"model": str(minilm), "batch_size": 8, "epochs": 1, "max_steps": 1, "max_length": 16}
     config = validated(
@@ -212,8 +212,8 @@ def studied(tmp_path_factory, minilm):
     return data, folder.root, prepared
 
 
-def test_the_frozen_models_of_a_study_are_found_with_their_trained_weights(studied):
-    data, study, prepared = studied
+def test_the_frozen_models_of_a_study_are_found_with_their_trained_weights(trained):
+    data, study, prepared = trained
     queries = [pair.query for pair in made_pairs_of(data)]
     found = trained_models(trained_study(study))
     assert [(one.name, one.score) for one in found] == [("teacher", "dot"), ("simcse", "cosine")]
@@ -222,8 +222,8 @@ def test_the_frozen_models_of_a_study_are_found_with_their_trained_weights(studi
         np.testing.assert_array_equal(vectors, prepared.frozen_vectors(one.name, "queries"))
 
 
-def test_a_teacher_compares_queries_with_codes_and_simcse_queries_with_queries(studied):
-    data, study, prepared = studied
+def test_a_teacher_compares_queries_with_codes_and_simcse_queries_with_queries(trained):
+    data, study, prepared = trained
     pairs = made_pairs_of(data)
     texts = ComparedTexts([pair.query for pair in pairs], [pair.code for pair in pairs])
     rows = torch.arange(len(pairs))
@@ -236,8 +236,8 @@ def test_a_teacher_compares_queries_with_codes_and_simcse_queries_with_queries(s
 
 
 @pytest.mark.slow
-def test_the_verb_shows_the_models_of_a_study_beside_the_others(tmp_path, studied):
-    data, study, _ = studied
+def test_the_verb_shows_the_models_of_a_study_beside_the_others(tmp_path, trained):
+    data, study, _ = trained
     words = ["--study", study, "--batch-size", 40, "--estimator", "bm25", "--estimator", "mixture"]
     done = typed(data, *words, "--top", 30, "--scale", "raw", "--floor", 0, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
