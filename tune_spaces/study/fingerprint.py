@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from softnce.config.config import Config
-from softnce.config.file import to_yaml
+from softnce.config.file import to_yaml, with_overrides
 from softnce.errors import ConfigError, SoftnceError
 from softnce.whole_files import write_json, write_text
 from tune_spaces.study.folder import StudyFolder
@@ -79,7 +79,8 @@ def require_same(folder: StudyFolder, config: Config, data_digest: str) -> None:
     if not path.exists():
         folder.root.mkdir(parents=True, exist_ok=True)
         write_json(path, {"name": folder.name, **fingerprint(config, data_digest)})
-    write_text(folder.root / "config.yaml", to_yaml(config))
+    named = with_overrides(config, {"search/name": folder.name})  # it runs as it lies there
+    write_text(folder.root / "config.yaml", to_yaml(named))
 
 
 def require_same_weights(folder: StudyFolder, weights: Mapping[str, str]) -> None:

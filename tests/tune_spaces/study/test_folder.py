@@ -91,13 +91,17 @@ def test_another_study_under_the_same_name_is_refused_with_the_difference(
 def test_a_refused_study_keeps_its_configuration(folder):
     with pytest.raises(ConfigError):
         require_same(folder, with_overrides(CONFIG, {"optim/epochs": 9}), "abc")
-    assert load_config(folder.root / "config.yaml") == CONFIG
+    assert load_config(folder.root / "config.yaml") == with_overrides(
+        CONFIG, {"search/name": folder.name}
+    )
 
 
 def test_the_stored_configuration_is_the_latest(folder):
     config = with_overrides(CONFIG, {"search/trials": 99})
     require_same(folder, config, "abc")
-    assert load_config(folder.root / "config.yaml") == config
+    assert load_config(folder.root / "config.yaml") == with_overrides(
+        config, {"search/name": folder.name}
+    )
 
 
 def test_another_version_of_the_code_is_another_study(folder):
@@ -135,3 +139,10 @@ def test_the_logs_that_are_not_named_are_counted(tmp_path):
         (trial / "trial.log").write_text("text\n")
     with pytest.raises(ConfigError, match=r"t0018, t0019 \(20 of 22\)$"):
         find_log(str(tmp_path), "t0042")
+
+
+def test_the_stored_configuration_names_its_study_and_continues_it(folder):
+    stored = load_config(folder.root / "config.yaml")
+    again = study_folder(stored, "config", folder.root)
+    assert again == folder
+    require_same(again, stored, "abc")
