@@ -1,12 +1,11 @@
 """A trained encoder as a plain sentence-transformers folder: usable without softnce."""
 
-import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from softnce.encoders.encoder import Encoder
+from softnce.whole_files import beside, replace_folder
 
 
 def export(
@@ -26,44 +25,17 @@ def export(
         OSError: the disk is full or refuses; the former model stands.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = _beside(folder)
+    building = beside(folder)
     try:
         model = encoder.sentence_transformer().eval()
         model.save(str(building), create_model_card=False, safe_serialization=True)
         for name, text in {**(files or {}), "README.md": _card(card)}.items():
             (building / name).write_text(text, encoding="utf-8")
         building.chmod(0o755)
-        _replace(folder, building)
+        replace_folder(folder, building)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return folder
-
-
-def torn_exports(folder: Path) -> list[Path]:
-    """List what exports to this folder left beside it when they were killed."""
-    name = re.compile(rf"\.{re.escape(folder.name)}-[a-z0-9_]{{8}}")
-    beside = folder.parent.iterdir() if folder.parent.is_dir() else ()
-    return sorted(one for one in beside if name.fullmatch(one.name) and one.is_dir())
-
-
-def _replace(folder: Path, building: Path) -> None:
-    """Let a folder take the place of another, which goes once it is replaced."""
-    former = _beside(folder)
-    try:
-        if folder.exists():
-            folder.rename(former)  # on to an empty folder
-        building.rename(folder)
-    except BaseException:
-        if any(former.iterdir()) and not folder.exists():
-            former.rename(folder)
-        raise
-    finally:
-        shutil.rmtree(former, ignore_errors=True)
-
-
-def _beside(folder: Path) -> Path:
-    """Make an empty folder, hidden, on the disk of another."""
-    return Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
 
 
 def _card(facts: Mapping[str, str]) -> str:

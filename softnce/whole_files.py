@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 import secrets
+import shutil
+import tempfile
 from pathlib import Path
 
 
@@ -44,3 +47,34 @@ def write_json(path: Path, content: object) -> None:
         OSError: as write_bytes.
     """
     write_text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def beside(folder: Path) -> Path:
+    """Make an empty folder, hidden, on the disk of another, which it may replace."""
+    return Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+
+
+def replace_folder(folder: Path, building: Path) -> None:
+    """Let a folder take the place of another, which goes once it is replaced.
+
+    Raises:
+        OSError: the disk refuses; the former folder stands.
+    """
+    former = beside(folder)
+    try:
+        if folder.exists():
+            folder.rename(former)  # on to an empty folder
+        building.rename(folder)
+    except BaseException:
+        if any(former.iterdir()) and not folder.exists():
+            former.rename(folder)
+        raise
+    finally:
+        shutil.rmtree(former, ignore_errors=True)
+
+
+def torn_beside(folder: Path) -> list[Path]:
+    """List what was to replace a folder, and was left beside it by a process that was killed."""
+    name = re.compile(rf"\.{re.escape(folder.name)}-[a-z0-9_]{{8}}")
+    near = folder.parent.iterdir() if folder.parent.is_dir() else ()
+    return sorted(one for one in near if name.fullmatch(one.name) and one.is_dir())

@@ -2,12 +2,13 @@
 
 import shutil
 
-from softnce.checkpoints.checkpoint import best_checkpoint, load_weights
+from softnce.checkpoints.checkpoint import load_weights
+from softnce.checkpoints.manifest import best_checkpoint
 from softnce.config.file import to_yaml
 from softnce.errors import RunError
-from softnce.export import export, torn_exports
+from softnce.export import export
 from softnce.inputs.prepared import Prepared
-from softnce.whole_files import write_text
+from softnce.whole_files import torn_beside, write_text
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.verdict import ResultRow, described
 
@@ -20,7 +21,7 @@ def export_champion(
     if not (folder / "config.yaml").exists() or context.folder.champion_key != best.key:
         _write(context, prepared, best, sentence)
         write_text(context.folder.champion_marker, best.key)
-    for torn in torn_exports(folder):
+    for torn in torn_beside(folder):
         shutil.rmtree(torn, ignore_errors=True)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from softnce.config.file import load_config
 from softnce.errors import ConfigError, SoftnceError
-from softnce.export import torn_exports
 from softnce.weights.table import ESTIMATORS
+from softnce.whole_files import torn_beside
 from tune_spaces.study import caches
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import stored_folder
@@ -63,7 +63,7 @@ def needless_of_study(context: StudyContext) -> list[Needless]:
         found += [_needless(one, "Ray Train's own notes") for one in root.glob(pattern)]
     for pattern in _LEFTOVERS:
         found += [_needless(one, "torn by an interruption") for one in root.glob(pattern)]
-    torn = torn_exports(context.folder.champion)
+    torn = torn_beside(context.folder.champion)
     found += [_needless(one, "torn by an interruption") for one in torn]
     table = rows(TrialStore(study, context.space).trials(), context.space)
     found += [_needless(*one) for one in needless_of_trials(context, table)]

@@ -4,7 +4,6 @@ A checkpoint is a folder ``epoch-0003`` that appears by one rename. The newest, 
 the best are kept; a torn or altered one is passed over for the one before.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,16 +16,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from softnce.checkpoints.retention import (
-    checkpoints,
-    epoch_name,
-    needless_to_go_on,
-    needless_to_use,
-    remove,
+from softnce.checkpoints.manifest import (
+    MANIFEST,
+    TENSORS,
+    file_digest,
+    progress_digest,
+    verified_progress,
 )
-
-MANIFEST = "manifest.json"
-_TENSORS = ("model", "optimizer", "random")
+from softnce.checkpoints.retention import checkpoints, epoch_name, needless_to_go_on, remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +54,11 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     building = Path(tempfile.mkdtemp(prefix=".building-", dir=folder))
     try:
         digests = {}
-        for part in _TENSORS:
+        for part in TENSORS:
             path = building / f"{part}.safetensors"
             save_file(_apart(getattr(checkpoint, part)), path)
-            digests[path.name] = _digest(path)
-        digests["progress"] = _progress_digest(checkpoint.progress)
+            digests[path.name] = file_digest(path)
+        digests["progress"] = progress_digest(checkpoint.progress)
         manifest = {"progress": checkpoint.progress, "sha256": digests}
         (building / MANIFEST).write_text(json.dumps(manifest, indent=1))
         _flush(building)
@@ -79,20 +76,9 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
     """Load the newest checkpoint that is intact, or None."""
     for path in reversed(checkpoints(folder)):
         progress = verified_progress(path)
-        files = {part: path / f"{part}.safetensors" for part in _TENSORS}
+        files = {part: path / f"{part}.safetensors" for part in TENSORS}
         if progress is not None and all(file.exists() for file in files.values()):
             return Checkpoint(progress, **{part: load_file(file) for part, file in files.items()})
-    return None
-
-
-def best_checkpoint(folder: Path) -> Path | None:
-    """Return the folder that holds the best epoch's weights, if it is intact."""
-    for path in reversed(checkpoints(folder)):
-        progress = verified_progress(path)
-        if progress is None:
-            continue
-        best = folder / epoch_name(progress["best_epoch"])
-        return best if verified_progress(best) is not None else None
     return None
 
 
@@ -100,33 +86,6 @@ def load_weights(checkpoint: Path) -> dict[str, Tensor]:
     """Return the encoder's weights of a checkpoint folder."""
     weights: dict[str, Tensor] = load_file(checkpoint / "model.safetensors")
     return weights
-
-
-def verified_progress(path: Path) -> dict[str, Any] | None:
-    """Return a checkpoint's progress if it and every file match their digests, else None."""
-    try:
-        manifest = json.loads((path / MANIFEST).read_text())
-        digests, progress = dict(manifest["sha256"]), dict(manifest["progress"])
-        if digests.pop("progress") != _progress_digest(progress):
-            return None
-        if path.name != epoch_name(progress["epoch"]) or progress["best_epoch"] > progress["epoch"]:
-            return None
-        if digests.keys() != {f"{part}.safetensors" for part in _TENSORS}:
-            return None
-        present = {name: digest for name, digest in digests.items() if (path / name).exists()}
-        if "model.safetensors" not in present:
-            return None
-        intact = all(_digest(path / name) == digest for name, digest in present.items())
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return progress if intact else None
-
-
-def keep_weights_only(folder: Path) -> None:
-    """Free what only a resume would need: of a run that ended, the best weights remain."""
-    best = best_checkpoint(folder)
-    if best is not None:
-        remove(needless_to_use(best))
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -173,15 +132,6 @@ def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         apart[name] = tensor.clone() if place in seen else tensor.contiguous()
         seen.add(place)
     return apart
-
-
-def _progress_digest(progress: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(progress, sort_keys=True).encode()).hexdigest()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(folder: Path) -> None:

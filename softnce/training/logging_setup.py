@@ -30,11 +30,16 @@ def log_to(path: Path) -> None:
     handler.softnce = True  # type: ignore[attr-defined]
     root.addHandler(handler)
     root.setLevel(logging.INFO)
+    redirect_libraries()
+    logging.captureWarnings(capture=True)
+
+
+def redirect_libraries() -> None:
+    """Let libraries log where this process does; once more after the import of one of them."""
     for name in _NOISY:
         logger = logging.getLogger(name)
         logger.handlers = []
         logger.propagate = True
-    logging.captureWarnings(capture=True)
 
 
 def also_show(console: Console) -> None:

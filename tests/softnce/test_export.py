@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from softnce.encoders.static import static_encoder, train_tokenizer
-from softnce.export import export, torn_exports
+from softnce.export import export
+from softnce.whole_files import torn_beside
 
 WRITER = """
 import resource, signal, sys
 from pathlib import Path
 from tests.softnce.test_export import made
 from softnce.export import export
+from softnce.whole_files import torn_beside
 encoder = made(64)
 signal.signal(signal.SIGXFSZ, getattr(signal, sys.argv[2]))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -40,7 +42,7 @@ def test_the_champion_stands_where_its_successor_is_cut_short(tmp_path, answer, 
     after = {path.name: path.read_bytes() for path in champion.rglob("*") if path.is_file()}
     assert after == before
     assert before["config.yaml"] == b"first\n"
-    assert len(torn_exports(champion)) == torn
+    assert len(torn_beside(champion)) == torn
     assert len(list(tmp_path.iterdir())) == 1 + torn
 
 
@@ -52,4 +54,4 @@ def test_a_champion_is_replaced_whole_and_other_hidden_folders_are_no_litter(tmp
     export(made(16), champion, {}, {"config.yaml": "second\n"})
     assert (champion / "config.yaml").read_text() == "second\n"
     assert not (champion / "gone.txt").exists()
-    assert torn_exports(champion) == []
+    assert torn_beside(champion) == []

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from softnce.checkpoints.checkpoint import best_checkpoint
+from softnce.checkpoints.manifest import best_checkpoint
 from tests.faults import begun, ended, softnce
 from tune_spaces.clean import shown_size
 

@@ -7,7 +7,7 @@ all that they need for it; the weights of all others go as soon as they have los
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from softnce.checkpoints.checkpoint import best_checkpoint, keep_weights_only
+from softnce.checkpoints.manifest import best_checkpoint, keep_weights_only
 from softnce.checkpoints.retention import OPTIMIZER, checkpoints, needless_to_use, remove
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder

@@ -2,7 +2,8 @@
 
 Every event is appended to a log in the study folder before it is sent, and a cursor remembers what
 has arrived. A server that is slow or away therefore never holds up training and loses nothing:
-whatever is left over is sent when the study is opened again.
+whatever is left over is sent when the study is opened again. MLflow is imported only to be written
+to, for that takes seconds: the sender is imported where it is used.
 """
 
 import json
@@ -13,13 +14,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from softnce.errors import SetupError
+from softnce.training.logging_setup import redirect_libraries
 from tune_spaces.tracking.event_log import Event, EventLog
-from tune_spaces.tracking.sender import MISSHAPEN, UNREACHABLE, Sender, first_line, is_refused
 from tune_spaces.tracking.store import Store, without_secret
 from tune_spaces.trial_state import TrialState
+
+if TYPE_CHECKING:
+    from tune_spaces.tracking.sender import Sender
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 15.0
@@ -41,7 +45,8 @@ class Tracker:
             study: its name.
             study_id: tells it from other studies of its name in the same store.
         """
-        self._store, self._sender = store, Sender(store, study, study_id)
+        self._store, self._study, self._study_id = store, study, study_id
+        self._sender: Sender  # from connect on
         self._events, self._wake = EventLog(store.folder), threading.Event()
         self._deadline: float | None = None  # set when the tracker is closing
         self._thread = threading.Thread(target=self._drain, daemon=True, name="mlflow")
@@ -52,7 +57,11 @@ class Tracker:
         Raises:
             SetupError: the server or database is out of reach.
         """
+        from tune_spaces.tracking.sender import Sender
+
+        redirect_libraries()  # MLflow, once imported, writes to the terminal
         is_gone = self._is_gone() and self.waiting() > 0
+        self._sender = Sender(self._store, self._study, self._study_id)
         with self._reaching():
             self._sender.connect()
         if is_gone:
@@ -74,6 +83,8 @@ class Tracker:
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
+        from tune_spaces.tracking.sender import UNREACHABLE, first_line
+
         try:
             yield
         except ImportError as error:
@@ -133,6 +144,8 @@ class Tracker:
         self._wake.set()
 
     def _drain(self) -> None:
+        from tune_spaces.tracking.sender import UNREACHABLE, first_line
+
         pause = 0.5
         while True:
             try:
@@ -155,15 +168,17 @@ class Tracker:
 
     def _send_or_set_aside(self, event: Event) -> None:
         """Send an event; one that MLflow refuses for good must not hold up all others."""
+        from tune_spaces.tracking.sender import MISSHAPEN, UNREACHABLE, first_line, is_refused
+
         try:
             self._sender.send(event)
         except (*UNREACHABLE, *MISSHAPEN) as error:
             if not is_refused(error):
                 raise
-            self._set_aside(event, error)
+            self._set_aside(event, error, first_line(error))
 
-    def _set_aside(self, event: Event, error: Exception) -> None:
-        log.warning("an event was refused: %s", first_line(error))
+    def _set_aside(self, event: Event, error: Exception, told: str) -> None:
+        log.warning("an event was refused: %s", told)
         with self._refused.open("a") as file:
             refusal = without_secret(f"{type(error).__name__}: {error}")
             file.write(json.dumps({**event, "refusal": refusal}) + "\n")

@@ -7,8 +7,6 @@ import torch
 from softnce.checkpoints import checkpoint
 from softnce.checkpoints.checkpoint import (
     Checkpoint,
-    best_checkpoint,
-    keep_weights_only,
     load_weights,
     newest_checkpoint,
     optimizer_tensors,
@@ -16,8 +14,8 @@ from softnce.checkpoints.checkpoint import (
     restore_optimizer,
     restore_random,
     save_checkpoint,
-    verified_progress,
 )
+from softnce.checkpoints.manifest import best_checkpoint, keep_weights_only, verified_progress
 
 PARTS = ["model.safetensors", "optimizer.safetensors", "random.safetensors", "manifest.json"]
 

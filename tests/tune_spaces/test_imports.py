@@ -1,0 +1,49 @@
+"""What only looks at a study starts at once: it imports neither MLflow, nor Ray, nor torch."""
+
+import subprocess
+import sys
+
+import pytest
+
+from softnce.config.file import validated
+from tune_spaces.study.fingerprint import require_same
+from tune_spaces.study.folder import StudyFolder
+from tune_spaces.tracking.event_log import EventLog
+
+RUN = """
+import sys
+from softnce.__main__ import main
+try:
+    main()
+except SystemExit as ending:
+    print("exit", ending.code)
+print("imported", *sorted({"mlflow", "ray", "torch"} & set(sys.modules)))
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A study whose search was killed before its first trial, with an event that waits."""
+    folder = StudyFolder(tmp_path / "study", "study")
+    folder.optuna_study()
+    require_same(folder, validated({"data": {"path": "pairs.csv"}}), "digest")
+    folder.log.write_text("the log\n")
+    EventLog(folder.root).append({"kind": "report", "key": "t0000", "epoch": 1, "metrics": {}})
+    return str(folder.root)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["report"], "1 events have not reached MLflow"),
+        (["clean", "--dry-run"], "nothing was removed"),
+        (["clean"], "freed"),
+        (["logs"], "the log"),
+    ],
+)
+def test_who_looks_at_a_study_waits_for_no_heavy_import(study, words, said):
+    verb, *options = words
+    command = [sys.executable, "-c", RUN, verb, study, *options]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert said in ended.stdout
+    assert ended.stdout.splitlines()[-2:] == ["exit 0", "imported"]
