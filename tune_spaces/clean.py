@@ -9,6 +9,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from softnce.checkpoints.manifest import complete_checkpoint
+from softnce.checkpoints.retention import needless_to_encode
 from softnce.config.file import load_config
 from softnce.errors import ConfigError, SoftnceError
 from softnce.weights.table import ESTIMATORS
@@ -67,6 +69,10 @@ def needless_of_study(context: StudyContext) -> list[Needless]:
     found += [_needless(one, "torn by an interruption") for one in torn]
     table = rows(TrialStore(study, context.space).trials(), context.space)
     found += [_needless(*one) for one in needless_of_trials(context, table)]
+    for name in _FROZEN:
+        best = complete_checkpoint(root / name)
+        needless = needless_to_encode(best) if best is not None else []
+        found += [_needless(one, "not needed by a model that is trained") for one in needless]
     return [one for one in found if one.size]
 
 

@@ -22,6 +22,16 @@ def best_checkpoint(folder: Path) -> Path | None:
     return None
 
 
+def complete_checkpoint(folder: Path) -> Path | None:
+    """Return the best checkpoint of a run that has done all its epochs, if all is intact."""
+    newest = checkpoints(folder)[-1:]
+    progress = verified_progress(newest[0]) if newest else None
+    history = [] if progress is None else progress["history"]
+    if not history or not history[-1].get("finished"):
+        return None
+    return best_checkpoint(folder)
+
+
 def verified_progress(path: Path) -> dict[str, Any] | None:
     """Return a checkpoint's progress if it and every file match their digests, else None."""
     try:

@@ -55,6 +55,19 @@ def needless_to_use(best: Path) -> list[Path]:
     return [*(path for path in checkpoints(best.parent) if path != best), best / OPTIMIZER]
 
 
+def needless_to_encode(best: Path) -> list[Path]:
+    """List what a complete frozen model does not need: its vectors may have to be made anew.
+
+    Its newest checkpoint stays beside the best one, for it shows that all epochs are done.
+
+    Args:
+        best: folder of the best checkpoint, which is whole.
+    """
+    *others, newest = checkpoints(best.parent)
+    states = [path / OPTIMIZER for path in sorted({best, newest})]
+    return [path for path in others if path != best] + [path for path in states if path.exists()]
+
+
 def remove(paths: Iterable[Path]) -> None:
     """Remove files and folders, those that are gone already left out."""
     for path in paths:

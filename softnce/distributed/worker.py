@@ -7,6 +7,7 @@ import ray
 import ray.train
 import torch
 
+from softnce.checkpoints.manifest import complete_checkpoint
 from softnce.config.config import Config
 from softnce.distributed.run import Assignment, failure
 from softnce.distributed.run_channel import StopToken
@@ -37,17 +38,27 @@ def train(assignment: Assignment, run_channel: Any) -> None:  # noqa: ANN401  (a
 def _work(assignment: Assignment, workers: Workers, stop_token: StopToken) -> None:
     """Train; every worker leaves at the same place, where worker 0 has seen the stop token.
 
+    A frozen model that is trained already, and whose vectors are gone, is not trained again.
+    """
+    is_trained = bool(assignment.frozen) and complete_checkpoint(assignment.folder) is not None
+    now = workers.agree([float(stop_token.is_to_stop()), float(is_trained)])
+    if now[0] or not (now[1] or _is_trained_to_the_end(assignment, workers, stop_token)):
+        return
+    if assignment.frozen and workers.rank == 0:
+        cache_vectors(assignment.frozen, assignment.config, assignment.prepared, assignment.folder)
+
+
+def _is_trained_to_the_end(assignment: Assignment, workers: Workers, stop_token: StopToken) -> bool:
+    """Train and report, and tell whether nothing stopped it.
+
     Training runs on while a report travels, but never more than an epoch ahead of its owner.
     """
-    config, folder = assignment.config, assignment.folder
-    if workers.agree([float(stop_token.is_to_stop())])[0]:
-        return
     for report in epochs(
-        config,
+        assignment.config,
         assignment.prepared,
-        folder,
+        assignment.folder,
         workers=workers,
-        device=device_of(config),
+        device=device_of(assignment.config),
         should_stop=stop_token.is_to_stop,
     ):
         if workers.rank == 0:
@@ -55,9 +66,8 @@ def _work(assignment: Assignment, workers: Workers, stop_token: StopToken) -> No
         ray.train.report(report)
         stop_token.sent(report["epoch"])
         if workers.agree([float(stop_token.is_to_stop())])[0]:
-            return
-    if assignment.frozen and workers.rank == 0:
-        cache_vectors(assignment.frozen, config, assignment.prepared, folder)
+            return False
+    return True
 
 
 def begin_work(assignment: Assignment, rank: int = 0) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from softnce.checkpoints.checkpoint import best_checkpoint, load_weights
-from softnce.checkpoints.retention import epochs_done
+from softnce.checkpoints.checkpoint import load_weights
+from softnce.checkpoints.manifest import best_checkpoint
+from softnce.checkpoints.retention import epochs_done, needless_to_encode, remove
 from softnce.config.config import Config
 from softnce.errors import RunError
 from softnce.inputs.frozen_models import FROZEN_MODELS
@@ -17,7 +18,8 @@ from softnce.training.loop import device_of
 def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) -> None:
     """Encode the training set with a frozen model's best weights, and keep these.
 
-    A model that was stopped before its last epoch leaves nothing: it goes on another time.
+    What only its training needed is freed then. A model that was stopped before its last epoch
+    leaves nothing: it goes on another time.
 
     Args:
         model: teacher or simcse.
@@ -51,3 +53,4 @@ def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) 
     named = {name: tensor.float().numpy() for name, tensor in weights.items()}
     save_arrays(place.with_name(f"{place.name}-weights"), named)
     save_arrays(place, vectors)
+    remove(needless_to_encode(checkpoint))

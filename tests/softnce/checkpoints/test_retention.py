@@ -10,6 +10,7 @@ from softnce.checkpoints.retention import (
     checkpoints,
     epoch_name,
     epochs_done,
+    needless_to_encode,
     needless_to_go_on,
     needless_to_use,
     remove,
@@ -52,6 +53,13 @@ def test_a_run_that_goes_on_keeps_the_two_newest_and_the_best(folder, best, whol
 def test_a_run_that_is_complete_keeps_its_best_weights_alone(folder):
     remove(needless_to_use(folder / epoch_name(2)))
     assert left(folder) == [f"{epoch_name(2)}/model.safetensors"]
+
+
+@pytest.mark.parametrize("best", [3, 5])
+def test_a_frozen_model_keeps_the_weights_of_its_best_and_its_last_epoch(folder, best):
+    remove(needless_to_encode(folder / epoch_name(best)))
+    assert left(folder) == [f"{epoch_name(one)}/model.safetensors" for one in sorted({best, 5})]
+    assert needless_to_encode(folder / epoch_name(best)) == []
 
 
 def test_a_run_that_has_lost_keeps_none(folder):

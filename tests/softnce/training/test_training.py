@@ -10,7 +10,8 @@ import pytest
 import torch
 from transformers import BertConfig
 
-from softnce.checkpoints.checkpoint import best_checkpoint, load_weights, newest_checkpoint
+from softnce.checkpoints.checkpoint import load_weights, newest_checkpoint
+from softnce.checkpoints.manifest import best_checkpoint, complete_checkpoint
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.data.pairs import read_pairs
@@ -486,9 +487,29 @@ def test_a_teacher_stopped_before_its_last_epoch_leaves_no_vectors(prepared, tmp
     list(itertools.islice(epochs(teacher, made, tmp_path / "teacher"), done))
     cache_vectors("teacher", teacher, made, tmp_path / "teacher")
     assert not is_cached("teacher", made)
+    assert complete_checkpoint(tmp_path / "teacher") is None
+    assert len(optimizer_states(tmp_path / "teacher")) == done
     list(epochs(teacher, made, tmp_path / "teacher"))
     cache_vectors("teacher", teacher, made, tmp_path / "teacher")
     assert is_cached("teacher", made)
+
+
+def optimizer_states(folder):
+    return list(folder.glob("epoch-*/optimizer.safetensors"))
+
+
+def test_a_trained_teacher_frees_what_only_training_needed(prepared, tmp_path):
+    teacher, folder = teacher_config(config_with(optim__epochs=3)), tmp_path / "teacher"
+    made = replace(prepared, vectors={"teacher": "freed"})
+    list(epochs(teacher, made, folder))
+    assert optimizer_states(folder)
+    cache_vectors("teacher", teacher, made, folder)
+    assert not optimizer_states(folder)
+    assert complete_checkpoint(folder) == best_checkpoint(folder)
+    again = replace(prepared, vectors={"teacher": "made-anew"})
+    cache_vectors("teacher", teacher, again, folder)  # as after the cache was cleaned
+    first, second = (one.frozen_vectors("teacher", "queries") for one in (made, again))
+    assert first.tobytes() == second.tobytes()
 
 
 # --- real data

@@ -1,11 +1,14 @@
 """Which trials of a study keep their weights, in a search and when a study is cleaned."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from rich.console import Console
 
 from softnce.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from softnce.config.file import validated
+from tune_spaces.clean import needless_of_study
 from tune_spaces.space.space import search_space
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder
@@ -81,3 +84,15 @@ def test_a_kept_trial_whose_best_epoch_is_damaged_is_left_alone(context):
         path.write_text("torn")
     freed = {path for path, _ in needless_of_trials(context, TABLE)}
     assert not any("t0000" in str(path) for path in freed)
+
+
+def test_a_clean_frees_what_a_trained_frozen_model_does_not_need(tmp_path):
+    folder = StudyFolder(tmp_path, "mine")
+    folder.optuna_study()
+    one = {"a": torch.zeros(2)}
+    for model, is_finished in (("teacher", True), ("simcse", False)):
+        progress = {"epoch": 1, "best_epoch": 1, "history": [{"finished": is_finished}]}
+        save_checkpoint(folder.root / model, Checkpoint(progress, one, one, one))
+    study = StudyContext(CONFIG, folder, search_space(CONFIG), Console(quiet=True))
+    found = [item.path.relative_to(folder.root) for item in needless_of_study(study)]
+    assert found == [Path("teacher/epoch-0001/optimizer.safetensors")]

@@ -1,5 +1,6 @@
 """A study trains its frozen models itself, once, under Ray Train."""
 
+import shutil
 from itertools import chain
 from pathlib import Path
 
@@ -112,6 +113,9 @@ def test_an_interrupted_model_goes_on_and_ends_bit_for_bit_the_same(model, conte
     assert f"resumed at epoch {done + 1}" in said
     assert [number for number in every if said.count(f"loop: epoch {number}:") == 1] == every
     assert results(model, prepared) == results(model, trained(model, whole, goes_on))
+    shutil.rmtree(whole.folder.cache(whole.config))  # what a clean of the cache leaves is enough
+    assert results(model, prepared) == results(model, trained(model, whole, goes_on))
+    assert (whole.folder.root / model / "trial.log").read_text().count("loop: started") == 1
     run = logged(broken, model)
     assert run.info.status == "FINISHED"
     assert run.data.tags["trial.state"] == "COMPLETE"
