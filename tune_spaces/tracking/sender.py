@@ -78,21 +78,24 @@ class Sender:
 
     def _send_begin(self, event: Event) -> None:
         tags = {"mlflow.parentRunId": self._parent, **event["tags"]}
-        run = self._found_run(_kind(event["key"]), event["key"], event["name"], tags)
+        run = self._found_run(
+            _kind(event["key"]), event["key"], event["name"], tags, event.get("time_ms")
+        )
         params = [Param(name, str(value)[:6000]) for name, value in event["params"].items()]
         known = self._client.get_run(run).data.params
         self._client.log_batch(run, params=[param for param in params if param.key not in known])
 
     def _send_report(self, event: Event) -> None:
+        run = self._run_of(event)
         metrics = [
             Metric(name, float(value), event["time_ms"], event["epoch"])
             for name, value in event["metrics"].items()
             if isinstance(value, int | float) and math.isfinite(value)
         ]
-        self._client.log_batch(self._run_of(event["key"]), metrics=metrics)
+        self._client.log_batch(run, metrics=metrics)
 
     def _send_end(self, event: Event) -> None:
-        run, state = self._run_of(event["key"]), TrialState(event["state"])
+        run, state = self._run_of(event), TrialState(event["state"])
         tags = [RunTag("trial.state", state.tag)]
         if event["error"]:
             tags.append(RunTag("trial.error", event["error"][:4000]))
@@ -102,7 +105,7 @@ class Sender:
     def _send_champion(self, event: Event) -> None:
         if event["key"] != self._exported_champion(event["key"]):
             return  # of an event that is sent again: another model lies in the folder by now
-        run, name = self._run_of(event["key"]), self._model_name()
+        run, name = self._run_of(event), self._model_name()
         former = self._alias(name, "champion")
         if former is not None and former.run_id == run:
             return
@@ -162,8 +165,13 @@ class Sender:
         location = own if self._store.is_own else None
         return str(self._client.create_experiment(name, artifact_location=location))
 
-    def _found_run(self, tag: str, key: str, name: str, tags: Mapping[str, str]) -> str:
-        """Return the run tagged ``softnce.<tag> = key`` of this study, re-opened, or a new one."""
+    def _found_run(
+        self, tag: str, key: str, name: str, tags: Mapping[str, str], began_ms: int | None = None
+    ) -> str:
+        """Return the run tagged ``softnce.<tag> = key`` of this study, re-opened, or a new one.
+
+        A new one began at its event, however late that is sent: now unless ``began_ms`` is given.
+        """
         run = self._known_run(tag, key)
         if run is not None:
             self._client.update_run(run, status=TrialState.RUNNING.in_mlflow)
@@ -173,7 +181,9 @@ class Sender:
                 "softnce.study.name": self._study,
                 "softnce.study.id": self._id,
             }
-            created = self._client.create_run(self._experiment, tags={**own, **tags}, run_name=name)
+            created = self._client.create_run(
+                self._experiment, began_ms, tags={**own, **tags}, run_name=name
+            )
             run = str(created.info.run_id)
         self._runs[key] = run
         return run
@@ -192,12 +202,14 @@ class Sender:
             return f"tags.`softnce.study.id` = '{self._id}'"
         return f"tags.`softnce.study.name` = '{self._study}'"
 
-    def _run_of(self, key: str) -> str:
-        """Return a trial's run as it is: one that has ended stays so."""
+    def _run_of(self, event: Event) -> str:
+        """Return the run of an event's trial as it is: one that has ended stays so."""
+        key = event["key"]
         if key not in self._runs:
             known = self._known_run(_kind(key), key)
             if known is None:
-                return self._found_run(_kind(key), key, key, {"mlflow.parentRunId": self._parent})
+                tags = {"mlflow.parentRunId": self._parent}
+                return self._found_run(_kind(key), key, key, tags, event.get("time_ms"))
             self._runs[key] = known
         return self._runs[key]
 

@@ -309,6 +309,21 @@ def test_events_that_are_sent_again_change_nothing(store, tmp_path):
     assert told(store) == before
 
 
+@pytest.mark.parametrize("is_begun", [True, False], ids=["with its begin", "begin was torn"])
+def test_a_run_of_an_event_that_is_sent_late_began_when_its_trial_did(store, tmp_path, is_begun):
+    events = [
+        {"kind": "begin", "key": "t0000", "name": "t0000-infonce", "params": {}, "tags": {}},
+        {"kind": "report", "key": "t0000", "epoch": 1, "metrics": {"mrr": 0.5}},
+        {"kind": "end", "key": "t0000", "state": "complete", "error": ""},
+    ]
+    stamped = [{"time_ms": 1_000_000 + 1000 * at, **event} for at, event in enumerate(events)]
+    lines = [json.dumps(event) + "\n" for event in stamped[not is_begun :]]
+    (tmp_path / "tracking.jsonl").write_text("".join(lines))  # MLflow was away
+    assert opened(store).close(TrialState.COMPLETE, "note") == 0
+    run = runs_of(store)["t0000"].info
+    assert (run.start_time, run.end_time) == (stamped[not is_begun]["time_ms"], 1_002_000)
+
+
 def told(store):
     """All that MLflow knows of a study."""
     client = MlflowClient(store.uri, registry_uri=store.uri)
