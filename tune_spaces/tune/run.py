@@ -75,7 +75,10 @@ def tune_study(
             verbose=0,
         ),
     )
-    tuner.fit()
+    try:
+        tuner.fit()
+    finally:
+        searcher.interrupt_rest()
     if searcher.error is not None:
         context.console.print(searcher.error, style="yellow")
 

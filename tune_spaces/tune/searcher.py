@@ -170,6 +170,11 @@ class StudySearcher(_OfThisProcess, Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Do nothing: the relay reports every result."""
 
+    def interrupt_rest(self) -> None:
+        """Tell that trials of which Tune told no ending were interrupted; it runs no more."""
+        for trial_id in list(self._running):
+            self._end(trial_id, TrialState.INTERRUPTED, self._last.get(trial_id))
+
     def save(self, checkpoint_path: str) -> None:
         """Keep nothing: the trial store is the memory."""
         Path(checkpoint_path).touch()

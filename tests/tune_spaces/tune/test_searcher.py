@@ -4,12 +4,17 @@ from types import SimpleNamespace
 
 import optuna
 import pytest
+from mlflow import MlflowClient
 
 from softnce.config.file import validated
 from softnce.errors import SetupError
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
 from tune_spaces.study.trial_store import TrialStore
+from tune_spaces.tracking.store import Store, own_uri
+from tune_spaces.tracking.tracker import Tracker
+from tune_spaces.trial_state import TrialState
+from tune_spaces.tune.callbacks import MLflowWatcher
 from tune_spaces.tune.scheduler import asha
 from tune_spaces.tune.searcher import Plan, StopSwitch, StudySearcher
 
@@ -22,12 +27,17 @@ def study(tmp_path):
     return optuna.create_study(storage=f"sqlite:///{tmp_path / 'a.db'}", direction="maximize")
 
 
-def ended_trial(study, folder, switch, press):
-    """Hand one trial out, press, report its only epoch, and return how the study has it."""
+def searching(study, folder, switch, watchers=(), trials=1):
+    """Return a searcher of trials with InfoNCE."""
     settings = {"data": {"path": "x"}, "loss": {"name": "infonce"}, "search": {"space": SPACE}}
     space = search_space(validated(settings))
-    plan = Plan(space.config, lambda *_: None, lambda key: folder / key, trials=1)
-    searcher = StudySearcher(TrialStore(study, space), plan, switch, [])
+    plan = Plan(space.config, lambda *_: None, lambda key: folder / key, trials)
+    return StudySearcher(TrialStore(study, space), plan, switch, watchers)
+
+
+def ended_trial(study, folder, switch, press):
+    """Hand one trial out, press, report its only epoch, and return how the study has it."""
+    searcher = searching(study, folder, switch)
     searcher.suggest("one")
     press()
     searcher.reported("one", DONE)
@@ -48,6 +58,25 @@ def test_a_search_that_has_lost_its_study_tells_nothing_more(study, tmp_path):
     assert told == ("RUNNING", {})
     assert switch.is_pressed()
     assert switch.exit_code == SetupError.exit_code
+
+
+def test_trials_that_tune_told_no_ending_of_leave_no_run_open(study, tmp_path):
+    store = Store(own_uri(tmp_path), "softnce/made", tmp_path)
+    tracker, switch = Tracker(store, "made"), StopSwitch(None)
+    tracker.connect()
+    tracker.open({})
+    searcher = searching(study, tmp_path, switch, [MLflowWatcher(tracker)], trials=2)
+    for trial_id in ("one", "two"):
+        searcher.suggest(trial_id)
+    searcher.reported("two", {"epoch": 1, "objective": 0.5, "finished": False})
+    switch.press("stopped by Ctrl-C")
+    searcher.interrupt_rest()
+    assert tracker.close(TrialState.INTERRUPTED, "note", timeout_s=300) == 0
+    client = MlflowClient(store.uri)
+    (experiment,) = [one for one in client.search_experiments() if one.name == store.experiment]
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in runs] == ["KILLED"] * 3  # the study's own, and two trials
+    assert [trial.state.name for trial in study.get_trials()] == ["RUNNING"] * 2  # to go on with
 
 
 def judged_last(study, folder, role):
