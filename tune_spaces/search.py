@@ -3,6 +3,7 @@
 Called again on the same folder it continues: nothing that has ended is trained again.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +46,13 @@ from tune_spaces.study.verdict import ResultRow, all_failed, champion, rows, ver
 from tune_spaces.study_pairs import mined, read
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
-from tune_spaces.tune.callbacks import MLflowWatcher, RetentionWatcher, tracker_of
+from tune_spaces.tune.callbacks import tracker_of, unseen_watchers
 from tune_spaces.tune.train_frozen import frozen_models, with_model
 
 if TYPE_CHECKING:
     from tune_spaces.tune.searcher import StopSwitch
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,9 @@ def _searched(held_study: _HeldStudy) -> SearchResult:
 def _run(study: _HeldStudy) -> int:
     """Train trials until enough have ended or the search is stopped."""
     context, config = study.context, study.context.config
-    context.console.print(headline(config, context.folder.name), soft_wrap=True)
+    plan = headline(config, context.folder.name)
+    context.console.print(plan, soft_wrap=True)
+    log.info(plan)
     with session.connected(context.folder.log) as capacity:
         at_once = concurrency(config, capacity)
         require_shared(context.folder.root)
@@ -231,13 +236,14 @@ def _run_trials(study: _HeldStudy, switch: "StopSwitch", at_once: int) -> None:
         epochs=context.config.optim.epochs,
         best=_best_so_far(context, trial_store),
     )
-    watchers = [MLflowWatcher(study.tracker), RetentionWatcher(context, trial_store), display]
+    watchers = [*unseen_watchers(context, study.tracker, trial_store), display]
     with display:
         participants = Participants(trial_store, switch, watchers)
         tune_study(context, prepared, participants, at_once=at_once)
 
 
 def _tell_stop(console: Console, reason: str, code: int) -> None:
+    log.info("the search stops: %s", reason)
     if code == EXIT_STOPPED:
         console.print(f"{reason}; the same command continues the study", style="yellow")
     else:
@@ -258,6 +264,7 @@ def _concluded(study: _HeldStudy, code: int) -> SearchResult:
     sentence = verdict(table, metric, study.prepared.valid)
     if code != EXIT_OK:
         sentence = f"So far: {sentence}"
+    log.info(sentence)
     apply_retention(context, table)
     if best is not None:
         export_champion(context, study.prepared, best, sentence)

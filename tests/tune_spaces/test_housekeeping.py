@@ -1,5 +1,7 @@
 """What one does with a study that has ended: read its logs, report it, clean it."""
 
+import re
+
 import pytest
 import yaml
 
@@ -48,7 +50,10 @@ def test_only_the_best_trials_and_the_champion_keep_their_weights(study):
 def test_the_log_of_the_study_and_of_a_trial_are_printed(study):
     whole = softnce("logs", str(study))
     assert whole.returncode == 0
-    assert "optuna" in whole.stdout
+    assert "study kept: 5 trials of up to 3 epochs" in whole.stdout
+    assert "t0000-infonce started: infonce, by first" in whole.stdout
+    assert len(re.findall(r"t000\d complete with 0\.\d{4}\n", whole.stdout)) == 5
+    assert "tune_spaces.search: No gain shown: " in whole.stdout
     trial = softnce("logs", str(study), "t0001")
     assert "started at epoch 1" in trial.stdout
     assert "epoch 3: loss" in trial.stdout

@@ -1,5 +1,6 @@
 """Those who watch a search: its log in MLflow, and the person at the terminal."""
 
+import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from tune_spaces.tracking.store import Store, own_uri
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 
+log = logging.getLogger(__name__)
 _NAMED = {
     "loss/name", "loss/temperature", "optim/learning_rate", "optim/batch_size", "optim/seed",
     "weights/estimator", "weights/alpha", "weights/beta", "weights/temperature", "weights/scale",
@@ -82,6 +84,26 @@ class MLflowWatcher(Watcher):
 
 
 @final
+class LogWatcher(Watcher):
+    """Writes how each trial begins and ends into the log of the study."""
+
+    def started(self, proposal: Proposal, config: Config) -> None:
+        """Log who chose the trial, and its loss."""
+        name = run_name(proposal.key, config)
+        log.info("%s started: %s, by %s", name, proposal.role, proposal.proposed_by)
+
+    def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
+        """Nothing to do: the trial's own log tells of its epochs."""
+
+    def ended(
+        self, proposal: Proposal, state: TrialState, value: float | None, reason: str
+    ) -> None:
+        """Log the trial's state, its best metric if it has one, and what went wrong."""
+        score = "" if value is None else f" with {value:.4f}"
+        log.info("%s %s%s%s", proposal.key, state, score, f": {reason}" if reason else "")
+
+
+@final
 class RetentionWatcher(Watcher):
     """Frees what no trial needs any more, each time that one has ended."""
 
@@ -111,6 +133,13 @@ class RetentionWatcher(Watcher):
         table = rows(self._trial_store.trials(), self._context.space)
         just_complete = proposal.key if state == TrialState.COMPLETE else None
         apply_retention(self._context, table, just_complete)
+
+
+def unseen_watchers(
+    context: StudyContext, tracker: Tracker, trial_store: TrialStore
+) -> list[Watcher]:
+    """Return those who watch every search, whatever a person sees of it."""
+    return [LogWatcher(), MLflowWatcher(tracker), RetentionWatcher(context, trial_store)]
 
 
 def run_name(key: str, config: Config) -> str:

@@ -14,7 +14,7 @@ from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.tracking.store import Store, own_uri
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
-from tune_spaces.tune.callbacks import MLflowWatcher
+from tune_spaces.tune.callbacks import LogWatcher, MLflowWatcher
 from tune_spaces.tune.scheduler import asha
 from tune_spaces.tune.searcher import Plan, StopSwitch, StudySearcher
 
@@ -77,6 +77,22 @@ def test_trials_that_tune_told_no_ending_of_leave_no_run_open(study, tmp_path):
     runs = client.search_runs([experiment.experiment_id])
     assert [run.info.status for run in runs] == ["KILLED"] * 3  # the study's own, and two trials
     assert [trial.state.name for trial in study.get_trials()] == ["RUNNING"] * 2  # to go on with
+
+
+def test_the_log_has_each_trial_with_its_state_and_value(study, tmp_path, caplog):
+    caplog.set_level("INFO")
+    switch = StopSwitch(None)
+    searcher = searching(study, tmp_path, switch, [LogWatcher()], trials=2)
+    for trial_id in ("one", "two"):
+        searcher.suggest(trial_id)
+    searcher.on_trial_complete("one", DONE)
+    searcher.on_trial_complete("two", {"failure": "the loss is not finite"})
+    assert [line for line in caplog.messages if line.startswith("t000")] == [
+        "t0000-infonce started: search, by random",
+        "t0001-infonce started: search, by random",
+        "t0000 complete with 0.5000",
+        "t0001 failed: the loss is not finite",
+    ]
 
 
 def judged_last(study, folder, role):
