@@ -94,8 +94,10 @@ def search(
     RAY_ADDRESS joined) and left at the end. The call returns when enough trials have ended, the
     time is spent, or Ctrl-C stopped it; the same call continues the study in its folder.
 
-    >>> study = softnce.search({"data": {"path": "pairs.csv"}}, trials=8)  # doctest: +SKIP
-    >>> study.trials_dataframe().sort_values("value")  # doctest: +SKIP
+    Example::
+
+        study = softnce.search({"data": {"path": "pairs.csv"}}, trials=8)
+        study.trials_dataframe().sort_values("value")
 
     Args:
         config: a Config; a nested mapping as in YAML; the path of a YAML file; or a preset's name.

@@ -43,9 +43,12 @@ def test_an_mlflow_server_that_does_not_answer_is_named(tmp_path):
         ("data: " + "[" * 20_000, "nested too deeply"),
         (
             "data: {path: x}\nsearch: {space: {weights/beta: {tie: '%s'}}}" % ("(" * 20_000),
-            "300 do",
+            "a tie of 20,000 characters; write at most 300",
         ),
-        ("data: {path: x}\noptim: {learning_rate: true}", "learning_rate: true is no value"),
+        (
+            "data: {path: x}\noptim: {learning_rate: true}",
+            "learning_rate: true is not a valid value",
+        ),
         (
             "data: {path: x}\nsearch: {space: {loss/name: {choice: [infonce, soft-infonce]}, "
             "weights/alpha: {real: [0.5, 1], when: {loss/name: nope}}}}",

@@ -123,7 +123,7 @@ def token(tmp_path, monkeypatch):
         ("secret", 0o600, "ok", "mode 0600 (never shown)"),
         ("secret", 0o644, "fault", "others may read it -> chmod 600"),
         ("", 0o600, "fault", "is empty"),
-        (b"\xff\xfe\0secret", 0o600, "fault", "holds no token, which is one line of plain"),
+        (b"\xff\xfe\0secret", 0o600, "fault", "holds no token: a token is one line of plain"),
         ("secret\nsecret", 0o600, "fault", "holds no token"),
         (None, None, "fault", "is not there"),
     ],
@@ -243,7 +243,7 @@ def test_a_node_that_does_not_see_the_storage_is_named(report, tmp_path):
 
 def test_more_than_the_cluster_has_is_a_fault(report, tmp_path):
     told = faults(found_in(report, tmp_path, gpus_per_worker=1, workers=8))
-    assert "8 CPU in all, one trial and the search ask 9" in told
+    assert "8 CPU in all, one trial and the search need 9" in told
     assert "0 GPU in all" in told
 
 

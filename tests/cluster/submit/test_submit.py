@@ -223,7 +223,7 @@ def test_the_entrypoint_takes_the_clusters_softnce_or_else_uv(tmp_path, holds, c
     ("words", "code", "said"),
     [
         ("", 2, "resources.storage_path is not set"),
-        ("--set resources.storage_path=s3://bucket/x", 2, "is no absolute folder"),
+        ("--set resources.storage_path=s3://bucket/x", 2, "is not an absolute path"),
         ("--set resources.storage_path=/nowhere/at/all", 3, "this machine has no such folder"),
         ("--set resources.storage_path={storage}", 3, "no cluster; give --address"),
         (
@@ -234,16 +234,16 @@ def test_the_entrypoint_takes_the_clusters_softnce_or_else_uv(tmp_path, holds, c
         (
             "--set resources.storage_path={storage} --address 127.0.0.1:9",
             3,
-            "127.0.0.1:9: nothing answers there ([Errno 111] Connection refused); --address wants "
-            "the dashboard of the cluster, http://HEAD:8265",
+            "127.0.0.1:9: nothing answers there ([Errno 111] Connection refused); give "
+            "--address the dashboard of the cluster, http://HEAD:8265",
         ),
         (
             "--set resources.storage_path={storage} --address ray://127.0.0.1:9",
             3,
-            "ray://127.0.0.1:9 is no job server's address but one for Ray's client; --address",
+            "ray://127.0.0.1:9 is not the address of a job server but of Ray's client; give --address",
         ),
-        ("--runner docker", 2, "--runner docker: it is one of auto, image, uv"),
-        ("--working-dir nowhere", 2, "--working-dir nowhere: no such folder"),
+        ("--runner docker", 2, "--runner docker: unknown; choose one of auto, image, uv"),
+        ("--working-dir nowhere", 2, "--working-dir nowhere: there is no such folder"),
     ],
 )
 def test_a_submission_that_cannot_start_ends_in_a_sentence(

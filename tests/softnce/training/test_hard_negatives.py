@@ -347,7 +347,7 @@ def test_vectors_without_theirs_are_refused(minilm, prepared):
 
 def test_pairs_that_were_read_without_them_are_refused(minilm, pairs, tmp_path):
     bare = replace(pairs, train=tuple(replace(p, negatives=()) for p in pairs.train))
-    said = "has 0 hard negatives, data.negatives is 2: read the pairs with negatives=2"
+    said = "has 0 hard negatives, data.negatives is 2; read the pairs with negatives=2"
     with pytest.raises(DataError, match=said):
         prepare(config_with(minilm), bare, tmp_path, tell=lambda _: None)
 

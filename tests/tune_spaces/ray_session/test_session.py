@@ -65,7 +65,7 @@ def test_what_can_never_fit_is_refused_with_what_is_missing(resources, said):
 @pytest.mark.parametrize(
     ("resources", "said"),
     [
-        ({"memory_gb_per_trial": 1e6}, "needs 1e.06 GB of memory and the cluster has [0-9.]+:"),
+        ({"memory_gb_per_trial": 1e6}, "needs 1e.06 GB of memory and the cluster has [0-9.]+;"),
         ({"cpus_per_worker": 4096}, "needs 4096 CPU and the cluster has"),
         ({"autoscaling": True}, "resources.autoscaling: true, and this machine does not grow"),
     ],
