@@ -48,6 +48,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_search_uses_the_session_of_its_caller_and_leaves_it(made_pairs, tmp_path):

@@ -196,6 +196,7 @@ def test_more_trials_continue_the_study(finished, made_pairs, client):
     assert len(list(teacher.glob("epoch-*"))) >= 1
 
 
+@pytest.mark.long
 def test_both_executors_give_the_same_metrics(made_pairs, tmp_path, finished):
     settings = study_config(made_pairs, trials=3, always_try="paper")
     settings["search"]["asha"] = {"enabled": False}

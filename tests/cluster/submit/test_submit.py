@@ -240,7 +240,8 @@ def test_the_entrypoint_takes_the_clusters_softnce_or_else_uv(tmp_path, holds, c
         (
             "--set resources.storage_path={storage} --address ray://127.0.0.1:9",
             3,
-            "ray://127.0.0.1:9 is not the address of a job server but of Ray's client; give --address",
+            "ray://127.0.0.1:9 is not the address of a job server but of Ray's client; give "
+            "--address",
         ),
         ("--runner docker", 2, "--runner docker: unknown; choose one of auto, image, uv"),
         ("--working-dir nowhere", 2, "--working-dir nowhere: there is no such folder"),

@@ -25,6 +25,7 @@ from tune_spaces.tune.train_frozen import with_model
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
+@pytest.mark.long
 def test_a_study_trains_simcse_once_and_uses_it(made_pairs, minilm, tmp_path):
     simcse = {"model": str(minilm), "batch_size": 8, "epochs": 1, "max_steps": 2, "max_length": 16}
     nested = {
