@@ -5,6 +5,7 @@ import socket
 import sys
 
 from softnce.errors import ConfigError, SetupError
+from softnce.secret import TRACKING_URI, without_userinfo
 from tune_spaces.study.folder import find_study
 from tune_spaces.tracking.store import own_uri, relocate
 
@@ -19,7 +20,7 @@ def store_uri(study: str | None) -> str:
     if (folder / "mlflow.db").exists():
         relocate(folder)
         return own_uri(folder)
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    uri = os.environ.get(TRACKING_URI)
     if uri:
         return uri
     raise ConfigError(
@@ -50,10 +51,12 @@ def serve(uri: str, port: int) -> None:
     if uri.startswith(("http://", "https://")):
         raise SetupError(
             "this study is logged to a server",
-            f"open {uri} in a browser",
+            f"open {without_userinfo(uri)} in a browser",
         )
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
-    command += ["--registry-store-uri", uri, "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "ui"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = uri  # as a word of the command all could read it
+    os.environ["MLFLOW_REGISTRY_STORE_URI"] = uri
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     os.execv(sys.executable, command)  # noqa: S606  (no shell; our own interpreter)

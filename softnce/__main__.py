@@ -1,6 +1,7 @@
 """The ``softnce`` command: the verbs of all packages, and errors as sentences."""
 
 import sys
+import traceback
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from typer.exceptions import TyperException
 from cluster.cli import doctor, submit, ui
 from softnce.cli import data_app
 from softnce.errors import EXIT_KILLED, ConfigError, RunError, SetupError, SoftnceError
+from softnce.secret import masked
 from tune_spaces.cli import clean, logs, report, search
 from tune_spaces.weights_cli import weights
 
@@ -57,11 +59,11 @@ def _code(arguments: list[str], *, debug: bool) -> int:
         if not isinstance(cause, EOFError):
             return EXIT_KILLED
         if debug:
-            raise
+            return _traced()
         return _explained(cause)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (told as a sentence, or with its traceback)
         if debug:
-            raise
+            return _traced()
         return _explained(error)
     return int(result) if isinstance(result, int) else 0
 
@@ -84,6 +86,12 @@ def _explained(error: Exception) -> int:
     return RunError.exit_code
 
 
+def _traced() -> int:
+    """Print the traceback of the error at hand as Python would, but without passwords."""
+    sys.stderr.write(masked(traceback.format_exc()))
+    return RunError.exit_code
+
+
 def _unexpected(error: Exception) -> str:
     said = (str(error).strip() or "no message").splitlines()[0][:300]
     return f"unexpected {type(error).__name__}: {said}; the same command with --debug shows where"
@@ -99,7 +107,9 @@ def _complain(message: str) -> None:
 
     from softnce.terminal.console import errors
 
-    errors(soft_wrap=True).print(Text("error: ", "bold red").append(Text(message, "default")))
+    errors(soft_wrap=True).print(
+        Text("error: ", "bold red").append(Text(masked(message), "default"))
+    )
 
 
 if __name__ == "__main__":

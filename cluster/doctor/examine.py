@@ -20,6 +20,7 @@ from cluster.doctor.node_checks import node_results
 from cluster.jobs import connect, require_token, server_version
 from softnce.config.config import Config
 from softnce.errors import SetupError
+from softnce.secret import without_userinfo
 
 _PROBE_S = 300.0
 _LOOK_EVERY_S = 0.5
@@ -115,5 +116,6 @@ def _storage(config: Config | None) -> str | None:
 
 
 def _server(config: Config | None) -> str | None:
+    """Return the server's address as it may stand in a job's command, for all to see."""
     uri = machine_checks.tracking_uri(config)
-    return uri if uri and uri.startswith(("http://", "https://")) else None
+    return without_userinfo(uri) if uri and uri.startswith(("http://", "https://")) else None

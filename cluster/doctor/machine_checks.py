@@ -15,6 +15,7 @@ from cluster.doctor.node_probe import free_gb, versions
 from cluster.jobs import token_fault, token_file
 from softnce.config.config import Config
 from softnce.errors import SetupError
+from softnce.secret import TRACKING_URI, masked, without_userinfo
 from tune_spaces.study.folder import DEFAULT_ROOT
 
 LITTLE_GB, SOME_GB = 1.0, 5.0
@@ -145,11 +146,11 @@ def mlflow(config: Config | None) -> Iterator[CheckResult]:
     if uri is None:
         yield ok("MLflow", "no server: each study keeps its own mlflow.db, written by the search")
         return
-    from tune_spaces.tracking.store import Store, without_secret
+    from tune_spaces.tracking.store import Store
     from tune_spaces.tracking.tracker import Tracker
     from tune_spaces.trial_state import TrialState
 
-    shown = without_secret(uri)
+    shown = masked(uri)
     with tempfile.TemporaryDirectory() as folder:
         tracker = Tracker(Store(uri, "softnce/doctor", Path(folder)), "doctor")
         try:
@@ -171,8 +172,9 @@ def _mlflow_version(uri: str) -> Iterator[CheckResult]:
     ours = versions().get("mlflow", "")
     if not uri.startswith(("http://", "https://")):
         return
+    address = f"{without_userinfo(uri).rstrip('/')}/version"
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/version", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310  (checked above)
             theirs = answer.read(40).decode(errors="replace").strip()
     except (urllib.error.URLError, OSError, ValueError):
         return
@@ -186,4 +188,4 @@ def _mlflow_version(uri: str) -> Iterator[CheckResult]:
 def tracking_uri(config: Config | None) -> str | None:
     """Return the tracking server that a search would use, if any."""
     own = config.tracking.uri if config else None
-    return own or os.environ.get("MLFLOW_TRACKING_URI") or None
+    return own or os.environ.get(TRACKING_URI) or None

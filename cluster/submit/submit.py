@@ -1,7 +1,6 @@
 """``ray job submit`` for a study: what it needs travels with it, and its exit code comes back."""
 
 import os
-import re
 import secrets
 import shlex
 import signal
@@ -24,6 +23,7 @@ from cluster.submit.upload import Upload, storage, uploaded
 from softnce.config.config import Config
 from softnce.config.file import to_yaml, with_overrides
 from softnce.errors import EXIT_KILLED, EXIT_OK, EXIT_STOPPED, ConfigError, SetupError
+from softnce.secret import TRACKING_URI, holds_password, masked
 from tune_spaces.ray_session.session import DRIVER_CPUS
 from tune_spaces.study.folder import StudyFolder, study_folder
 
@@ -31,8 +31,7 @@ Runner = Literal["auto", "image", "uv"]
 STOP_WAIT_S = 60
 _UV = "uv run --no-dev softnce"
 _NOT_FOUND = 127  # the shell's
-_URI = "MLFLOW_TRACKING_URI"
-_SENT = (_URI, "MLFLOW_EXPERIMENT_NAME", "HF_HUB_OFFLINE")
+_SENT = (TRACKING_URI, "MLFLOW_EXPERIMENT_NAME", "HF_HUB_OFFLINE")
 _SECRETS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN",
             "HF_TOKEN")  # fmt: skip
 
@@ -237,9 +236,9 @@ def _require_fit(config: Config, options: SubmitOptions) -> None:
 
 
 def _require_shared_store(config: Config) -> None:
-    stores = {"tracking.uri": config.tracking.uri, _URI: os.environ.get(_URI)}
+    stores = {"tracking.uri": config.tracking.uri, TRACKING_URI: os.environ.get(TRACKING_URI)}
     for name, uri in stores.items():
-        if uri and re.search(r"://[^/@\s]+@", uri):
+        if uri and holds_password(uri):
             raise ConfigError(
                 f"{name} holds a password, which a job would show to everyone who sees the cluster",
                 "give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to the "
@@ -247,7 +246,7 @@ def _require_shared_store(config: Config) -> None:
             )
         if uri and not uri.startswith(("http://", "https://")):
             raise ConfigError(
-                f"{name} {uri}: on a cluster MLflow must be a server (http or https)",
+                f"{name} {masked(uri)}: on a cluster MLflow must be a server (http or https)",
                 "give a server's address, or leave the setting out: then the search writes "
                 "mlflow.db in the study's folder",
             )

@@ -15,6 +15,7 @@ from softnce.config.paths import resolve_paths
 from softnce.config.values import first_fault
 from softnce.config.yaml_dialect import YAML_ERRORS, Dumper, YamlLoader
 from softnce.errors import ConfigError, InvalidSettingError
+from softnce.secret import masked
 
 Nested = dict[Any, Any]  # keys may be of any kind until they have been validated
 _LONGEST_FOUND = 80  # characters of a wrong value that a message repeats
@@ -275,5 +276,5 @@ def _value(nested: Mapping[Any, Any], location: Sequence[str]) -> str:
 
 
 def _short(text: str) -> str:
-    text = text.encode(errors="backslashreplace").decode()
+    text = masked(text).encode(errors="backslashreplace").decode()
     return text if len(text) <= _LONGEST_FOUND else text[:_LONGEST_FOUND] + "..."

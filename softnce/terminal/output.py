@@ -9,6 +9,8 @@ import sys
 
 import typer
 
+from softnce.secret import masked
+
 _COMMANDS = re.compile(  # what moves the cursor, colours, or turns the direction of writing
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -21,5 +23,5 @@ def plain(text: str) -> str:
 
 def say(text: str, *, end: str = "\n") -> None:
     """Write a text to standard output at once."""
-    typer.echo(plain(text.replace("\r\n", "\n")) + end, nl=False)
+    typer.echo(plain(masked(text).replace("\r\n", "\n")) + end, nl=False)
     sys.stdout.flush()

@@ -9,8 +9,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.logging import RichHandler
 
+from softnce.secret import masked
+
 TRIAL_LOG = "trial.log"
 _NOISY = ("ray", "mlflow", "alembic", "optuna", "transformers", "sentence_transformers")
+
+
+class _MaskingFormatter(logging.Formatter):
+    """Writes records, tracebacks included, without passwords."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as text."""
+        return masked(super().format(record))
 
 
 def log_to(path: Path) -> None:
@@ -22,7 +32,7 @@ def log_to(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.raiseExceptions = False  # a full disk must not add tracebacks of the log itself
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_MaskingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     for old in [one for one in root.handlers if getattr(one, "softnce", False)]:
         root.removeHandler(old)
@@ -44,7 +54,9 @@ def redirect_libraries() -> None:
 
 def also_show(console: Console) -> None:
     """Show on a terminal, too, what this process logs."""
-    logging.getLogger().addHandler(RichHandler(console=console, show_path=False))
+    handler = RichHandler(console=console, show_path=False)
+    handler.setFormatter(_MaskingFormatter("%(message)s"))
+    logging.getLogger().addHandler(handler)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it would show the password
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
@@ -17,8 +18,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
+from softnce.secret import masked
 from tune_spaces.tracking.event_log import Event
-from tune_spaces.tracking.store import Store, relocate, without_secret
+from tune_spaces.tracking.store import Store, relocate
 from tune_spaces.trial_state import TrialState
 
 UNREACHABLE = (MlflowException, OSError, sqlite3.Error)
@@ -251,7 +253,7 @@ def _kind(key: str) -> str:
 
 def first_line(error: BaseException) -> str:
     """Say in a few words, without secrets, what MLflow or the way to it lacks."""
-    text = without_secret(str(error).strip() or type(error).__name__)
+    text = masked(str(error).strip() or type(error).__name__)
     for known in ("Connection refused", "Name or service not known", "timed out"):
         if known in text:
             return known.lower()

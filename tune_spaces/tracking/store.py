@@ -1,6 +1,5 @@
 """Where a study is tracked: a server, or a database of its own that moves with its folder."""
 
-import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -55,12 +54,3 @@ def relocate(folder: Path) -> None:
                         f"WHERE substr({name}, 1, ?) = ?",
                         (here, len(there) + 1, len(there), there),
                     )
-
-
-def without_secret(text: str) -> str:
-    """Return a text without the passwords that addresses in it may hold.
-
-    >>> without_secret("http://me:secret@host:5000/x")
-    'http://***@host:5000/x'
-    """
-    return re.sub(r"(?<=://)[^/@\s]+@", "***@", text)

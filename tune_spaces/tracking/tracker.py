@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softnce.errors import SetupError
+from softnce.secret import is_torn, masked
 from softnce.training.logging_setup import redirect_libraries
 from tune_spaces.tracking.event_log import Event, EventLog
-from tune_spaces.tracking.store import Store, without_secret
+from tune_spaces.tracking.store import Store
 from tune_spaces.trial_state import TrialState
 
 if TYPE_CHECKING:
@@ -55,17 +56,18 @@ class Tracker:
         """Find or create the experiment, so that a wrong address is known before any work.
 
         Raises:
-            SetupError: the server or database is out of reach.
+            SetupError: the server or database is out of reach, or its address is torn.
         """
         from tune_spaces.tracking.sender import Sender
 
+        self._require_whole_address()
         redirect_libraries()  # MLflow, once imported, writes to the terminal
         is_gone = self._is_gone() and self.waiting() > 0
         self._sender = Sender(self._store, self._study, self._study_id)
         with self._reaching():
             self._sender.connect()
         if is_gone:
-            log.warning("%s was gone; it is made anew from tracking.jsonl", self._store.uri)
+            log.warning("%s was gone; it is made anew from tracking.jsonl", masked(self._store.uri))
             self._events.arrived(0)
 
     def open(self, description: Mapping[str, str]) -> None:
@@ -81,6 +83,16 @@ class Tracker:
             self._sender.open(description)
         self._thread.start()
 
+    def _require_whole_address(self) -> None:
+        """Keep an address from those who would call a part of its password the port."""
+        if is_torn(self._store.uri):
+            raise SetupError(
+                f"MLflow at {masked(self._store.uri)}: an @ follows a /, ? or #, as in a "
+                "password that holds them as they are",
+                "write them as %40, %2F, %3F and %23, or set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD instead",
+            )
+
     @contextmanager
     def _reaching(self) -> Iterator[None]:
         from tune_spaces.tracking.sender import UNREACHABLE, first_line
@@ -89,13 +101,13 @@ class Tracker:
             yield
         except ImportError as error:
             raise SetupError(
-                f"MLflow at {without_secret(self._store.uri)} needs the package {error.name}",
+                f"MLflow at {masked(self._store.uri)} needs the package {error.name}",
                 f"install {_DRIVERS.get(str(error.name), error.name)}, or correct tracking.uri or "
                 "MLFLOW_TRACKING_URI",
             ) from error
         except (*UNREACHABLE, ValueError) as error:  # of an address that cannot be parsed
             raise SetupError(
-                f"MLflow at {without_secret(self._store.uri)} is out of reach: {first_line(error)}",
+                f"MLflow at {masked(self._store.uri)} is out of reach: {first_line(error)}",
                 "start it, or correct tracking.uri or MLFLOW_TRACKING_URI",
             ) from error
 
@@ -111,7 +123,7 @@ class Tracker:
 
     def end(self, key: str, state: TrialState, *, error: str = "") -> None:
         """Close a trial's run with the state in which it ended."""
-        self._add({"kind": "end", "key": key, "state": state, "error": error})
+        self._add({"kind": "end", "key": key, "state": state, "error": masked(error)})
 
     def champion(self, key: str, folder: Path, config: str) -> None:
         """Log the model and register it under the alias champion."""
@@ -124,7 +136,7 @@ class Tracker:
         Returns:
             How many events are still waiting in the log.
         """
-        self._add({"kind": "close", "state": state, "note": note[:8000]})
+        self._add({"kind": "close", "state": state, "note": masked(note)[:8000]})
         self._deadline = time.monotonic() + timeout_s
         self._wake.set()
         self._thread.join(timeout_s + 15)  # a call in flight ends within its own timeout
@@ -180,7 +192,7 @@ class Tracker:
     def _set_aside(self, event: Event, error: Exception, told: str) -> None:
         log.warning("an event was refused: %s", told)
         with self._refused.open("a") as file:
-            refusal = without_secret(f"{type(error).__name__}: {error}")
+            refusal = masked(f"{type(error).__name__}: {error}")
             file.write(json.dumps({**event, "refusal": refusal}) + "\n")
 
     def refused(self) -> int:

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from softnce.config.sections.section import Section, Share
 from softnce.errors import InvalidSettingError
 from softnce.evaluation.metric_names import RetrievalMetric
+from softnce.secret import holds_password
 
 
 class AshaSection(Section):
@@ -188,3 +189,15 @@ class TrackingSection(Section):
         description="Name of the MLflow experiment; null: MLFLOW_EXPERIMENT_NAME, else "
         "softnce/<study>.",
     )
+
+    @field_validator("uri")
+    @classmethod
+    def _uri_holds_no_password(cls, uri: str | None) -> str | None:
+        """Refuse what would be stored with the study, and shown to all who may read it."""
+        if uri is not None and holds_password(uri):
+            raise InvalidSettingError(
+                "holds a password, which every copy of the configuration would show",
+                "give the address without it and set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD, or set the whole as MLFLOW_TRACKING_URI",
+            )
+        return uri

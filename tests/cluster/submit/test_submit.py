@@ -163,13 +163,20 @@ def test_the_study_lies_on_the_storage(data, storage):
             "is a folder of this machine",
         ),
         ({"tracking": {"uri": "sqlite:////tmp/x.db"}}, "must be a server"),
-        ({"tracking": {"uri": "https://me:secret@mlflow"}}, "tracking.uri holds a password"),
     ],
 )
 def test_what_cannot_work_on_a_cluster_is_refused(data, storage, sections, said):
     with pytest.raises(ConfigError, match=said) as caught:
         submitted(config(data, storage, **sections))
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", ["https://me:secret@mlflow", "https://me:s/se@cret@mlflow/x"])
+def test_a_password_in_the_environments_address_does_not_travel(data, storage, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(ConfigError, match="MLFLOW_TRACKING_URI holds a password") as caught:
+        submitted(config(data, storage))
+    assert "cret" not in str(caught.value)
 
 
 def submitted(settings, **options):

@@ -1,8 +1,11 @@
+import io
 import logging
 import warnings
 from contextlib import suppress
 
-from softnce.training.logging_setup import log_to, logging_restored
+from rich.console import Console
+
+from softnce.training.logging_setup import also_show, log_to, logging_restored
 
 
 def state():
@@ -28,3 +31,23 @@ def test_a_callers_logging_is_as_it_was_also_after_an_error(tmp_path):
     text = (tmp_path / "softnce.log").read_text()
     assert "said to the file" in text
     assert "to the caller alone" not in text
+
+
+def test_no_password_reaches_a_log_not_in_tracebacks_either(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0k3n-of-mine")
+    page = io.StringIO()
+    with logging_restored():
+        log_to(tmp_path / "softnce.log")
+        also_show(Console(file=page, width=200))
+        logger = logging.getLogger("here")
+        logger.warning("no way to %s", "http://me:s3cr3t/p@ss@host:5000/x")
+        try:
+            int("http://me:s3cr3t/p@ss@host refused t0k3n-of-mine")
+        except ValueError:
+            logger.exception("it failed")
+    text = (tmp_path / "softnce.log").read_text()
+    for said in (text, page.getvalue()):
+        assert "http://***@host" in said
+        assert "Traceback" in said
+        assert "s3cr3t" not in said
+        assert "t0k3n-of-mine" not in said

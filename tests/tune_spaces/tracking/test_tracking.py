@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from softnce.errors import SetupError
 from tests.servers import free_port, started_server, stop
 from tune_spaces.tracking.event_log import EventLog
-from tune_spaces.tracking.store import Store, own_uri, relocate, without_secret
+from tune_spaces.tracking.store import Store, own_uri, relocate
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 
@@ -161,10 +161,6 @@ def test_an_unreachable_server_is_named_without_its_password(tmp_path):
     assert "out of reach" in str(error.value)
     assert "tracking.uri" in str(error.value)
     assert "secret" not in str(error.value)
-
-
-def test_a_uri_without_password_is_shown_as_it_is():
-    assert without_secret("sqlite:////a/b.db") == "sqlite:////a/b.db"
 
 
 @pytest.mark.slow
