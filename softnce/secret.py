@@ -7,7 +7,7 @@ library says about one, goes through ``masked`` first.
 import base64
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote, quote_plus, unquote
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
@@ -36,6 +36,15 @@ def masked(text: str) -> str:
         text = text.replace(secret, _MASK)
     text = _USERINFO.sub(f"{_MASK}@", text)
     return _IN_QUERY.sub(rf"\1{_MASK}", text)
+
+
+def masked_within(value: object) -> object:
+    """Return what JSON can hold with ``masked`` applied to each text in it, keys excepted."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {key: masked_within(one) for key, one in value.items()}
+    return [masked_within(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def holds_password(uri: str) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softnce.secret import holds_password, is_torn, masked, without_userinfo
+from softnce.secret import holds_password, is_torn, masked, masked_within, without_userinfo
 
 PASSWORDS = ["secret", "s3cr3t/p@ss", "a:b", "p@ss", "/start", "end/", "a?b#c", "@@@@"]
 PLAIN = [
@@ -87,3 +87,11 @@ def test_the_password_of_the_environments_address_is_masked_without_its_address(
 def test_a_value_too_short_to_be_told_from_words_is_masked_in_addresses_alone(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "a")
     assert masked("a trial at http://me:a@host") == "a trial at http://***@host"
+
+
+def test_what_json_holds_is_masked_to_its_depth():
+    held = {"a": ["http://me:pw@host", 1, None], "b": {"c": "ftp://me:pw@host"}}
+    assert masked_within(held) == {
+        "a": ["http://***@host", 1, None],
+        "b": {"c": "ftp://***@host"},
+    }

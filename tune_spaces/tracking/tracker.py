@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softnce.errors import SetupError
-from softnce.secret import is_torn, masked
+from softnce.secret import is_torn, masked, masked_within
 from softnce.training.logging_setup import redirect_libraries
 from tune_spaces.tracking.event_log import Event, EventLog
 from tune_spaces.tracking.store import Store
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 15.0
+_SAID = ("params", "tags", "error", "note")  # what may quote others; the rest is our own
 _DRIVERS = {  # where a package has another name than its module
     "psycopg": "psycopg[binary]",
     "psycopg2": "psycopg2-binary",
@@ -123,7 +124,7 @@ class Tracker:
 
     def end(self, key: str, state: TrialState, *, error: str = "") -> None:
         """Close a trial's run with the state in which it ended."""
-        self._add({"kind": "end", "key": key, "state": state, "error": masked(error)})
+        self._add({"kind": "end", "key": key, "state": state, "error": error})
 
     def champion(self, key: str, folder: Path, config: str) -> None:
         """Log the model and register it under the alias champion."""
@@ -136,7 +137,7 @@ class Tracker:
         Returns:
             How many events are still waiting in the log.
         """
-        self._add({"kind": "close", "state": state, "note": masked(note)[:8000]})
+        self._add({"kind": "close", "state": state, "note": note[:8000]})
         self._deadline = time.monotonic() + timeout_s
         self._wake.set()
         self._thread.join(timeout_s + 15)  # a call in flight ends within its own timeout
@@ -152,7 +153,7 @@ class Tracker:
         return self._store.is_own and not (database.exists() and database.stat().st_size)
 
     def _add(self, event: Event) -> None:
-        self._events.append(event)
+        self._events.append(_without_secrets(event))
         self._wake.set()
 
     def _drain(self) -> None:
@@ -193,7 +194,7 @@ class Tracker:
         log.warning("an event was refused: %s", told)
         with self._refused.open("a") as file:
             refusal = masked(f"{type(error).__name__}: {error}")
-            file.write(json.dumps({**event, "refusal": refusal}) + "\n")
+            file.write(json.dumps({**_without_secrets(event), "refusal": refusal}) + "\n")
 
     def refused(self) -> int:
         """Count the events that were set aside: MLflow took them not, or they are misshapen."""
@@ -208,3 +209,7 @@ class Tracker:
 
     def _is_past_deadline(self) -> bool:
         return self._deadline is not None and time.monotonic() > self._deadline
+
+
+def _without_secrets(event: Event) -> Event:
+    return {name: masked_within(value) if name in _SAID else value for name, value in event.items()}
