@@ -88,7 +88,9 @@ def _explained(error: Exception) -> int:
 
 def _traced() -> int:
     """Print the traceback of the error at hand as Python would, but without passwords."""
-    sys.stderr.write(masked(traceback.format_exc()))
+    from softnce.terminal.console import errors
+
+    errors(soft_wrap=True).print(masked(traceback.format_exc()), end="", highlight=False)
     return RunError.exit_code
 
 
