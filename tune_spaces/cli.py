@@ -22,7 +22,7 @@ _STUDY = "A study's folder or name; the newest without it."
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def search(
+def search(  # noqa: PLR0913  (what a user may set)
     config: Annotated[
         str | None,
         typer.Argument(help="A YAML file, or a preset's name; the preset quick without it."),
@@ -42,6 +42,9 @@ def search(
             "--quiet/--verbose", "-q/-v", help="Show the result only, or all that is logged."
         ),
     ] = None,
+    wait: Annotated[  # noqa: FBT002
+        bool, typer.Option("--wait", help="Wait while another search holds the study.")
+    ] = False,
 ) -> None:
     """Search the loss that makes your encoder retrieve best, or continue a search."""
     path = config_path(config)
@@ -57,13 +60,14 @@ def search(
 
     session.quiet_environment()
     with _interruptible():
-        study = _searched(resolved, source_name(path, resolved.data.path), out, quiet=quiet)
-    _next_commands(study.folder.root, has_champion=study.champion is not None)
+        source = source_name(path, resolved.data.path)
+        study = _searched(resolved, source, out, quiet=quiet, wait=wait)
+    _next_commands(study)
     raise typer.Exit(study.exit_code)
 
 
 def _searched(
-    config: "Config", source: str, out: Path | None, *, quiet: bool | None
+    config: "Config", source: str, out: Path | None, *, quiet: bool | None, wait: bool
 ) -> "SearchResult":
     from softnce.terminal.console import terminal
     from softnce.training.logging_setup import also_show
@@ -73,7 +77,7 @@ def _searched(
     console = terminal(quiet=bool(quiet))
     if quiet is False:
         also_show(console)
-    study = run(config, source=source, out=out, console=console)
+    study = run(config, source=source, out=out, console=console, wait=wait)
     if quiet:
         tell_result(terminal(), study, config.search.metric)
     return study
@@ -192,11 +196,11 @@ def seconds(text: str) -> float:
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 
-def _next_commands(root: Path, *, has_champion: bool) -> None:
-    where = _shown(root)
+def _next_commands(study: "SearchResult") -> None:
+    where = _shown(study.folder.root)
     say("\nNext:")
     lines = {f"softnce ui {where}": "browse the trials in MLflow"}
-    if has_champion:
+    if study.champion is not None:
         lines[f'SentenceTransformer("{where}/champion")'] = "the champion, in Python"
     lines["softnce search --set data.path=FOLDER_OR_FILE"] = "the same on your own pairs"
     width = max(map(len, lines))

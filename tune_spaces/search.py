@@ -6,6 +6,7 @@ Called again on the same folder it continues: nothing that has ended is trained 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,7 @@ def search(
     source: str = "study",
     out: Path | None = None,
     console: Console | None = None,
+    wait: bool = False,
 ) -> SearchResult:
     """Run or continue a study.
 
@@ -107,6 +109,7 @@ def search(
         source: names the study where ``search.name`` does not.
         out: the study's folder; ``./softnce-studies/<name>`` unless given.
         console: where to show progress; the terminal unless given.
+        wait: whether to wait for another search of the study, instead of being refused.
 
     Raises:
         ConfigError: the space or a setting is wrong, or the folder holds another study.
@@ -116,7 +119,8 @@ def search(
     session.quiet_environment()
     folder, space = study_folder(config, source, out), search_space(config)
     with Signals() as signals, explained(config, folder.root):
-        return _study(StudyContext(config, folder, space, like(console or terminal()), signals))
+        shown = like(console or terminal())
+        return _study(StudyContext(config, folder, space, shown, signals, is_patient=wait))
 
 
 def _study(context: StudyContext) -> SearchResult:
@@ -140,7 +144,8 @@ def _with_room(context: StudyContext) -> SearchResult:
     if pairs is not None:
         require_same_if_known(context.folder, config, pairs.digest)
     study = context.folder.optuna_study()
-    with held(study) as lease:  # before anything of the study is written
+    tell_wait = partial(console.print, soft_wrap=True) if context.is_patient else None
+    with held(study, tell_wait=tell_wait) as lease:  # before anything of the study is written
         log_to(context.folder.log)
         tracker = tracker_of(context, study_id(study))
         tracker.connect()

@@ -1,5 +1,9 @@
 """What a search writes before it is sure to run: nothing of another search's study."""
 
+import io
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from rich.console import Console
 
@@ -32,6 +36,22 @@ def test_a_refused_second_search_changes_no_byte(made_pairs, tmp_path):
         with pytest.raises(SetupError, match="is searching it"):
             search(config, out=folder.root, console=Console(quiet=True))
         assert contents(folder.root) == before
+
+
+def test_a_patient_search_begins_once_the_study_is_let_go(made_pairs, tmp_path):
+    folder = StudyFolder(tmp_path / "out", "study")
+    config = settings(made_pairs, optim={"batch_size": 4096})
+    page = io.StringIO()
+    with ThreadPoolExecutor() as pool:
+        with held(folder.optuna_study()):
+            console = Console(file=page, width=300)
+            second = pool.submit(search, config, out=folder.root, console=console, wait=True)
+            until = time.monotonic() + 300
+            while "waiting: study study: process" not in page.getvalue():
+                assert time.monotonic() < until
+                time.sleep(0.05)
+        with pytest.raises(DataError, match="do not fill one batch"):  # and no refusal
+            second.result(timeout=300)
 
 
 def test_a_start_that_fails_leaves_its_setting_free_to_be_changed(made_pairs, tmp_path):

@@ -23,6 +23,7 @@ class StudyContext:
         space: what is searched.
         console: where a person looks.
         signals: how a person ends it.
+        is_patient: whether to wait for another search of the study, instead of being refused.
     """
 
     config: Config
@@ -30,6 +31,7 @@ class StudyContext:
     space: SearchSpace
     console: Console
     signals: Signals = field(default_factory=Signals)
+    is_patient: bool = False
 
 
 def stored_study_context(study: str | None, console: Console) -> StudyContext:

@@ -28,6 +28,7 @@ from softnce.errors import SetupError
 
 log = logging.getLogger(__name__)
 _HOLDER = "softnce.holder"
+_LOOK_EVERY_S = 5.0  # of who waits for a study
 _CLOCKS_DIFFER_S = 2.0  # two looks at the start of one process, where the clock was set between
 _READ = """
     SELECT value_json FROM study_user_attributes JOIN studies USING (study_id)
@@ -153,14 +154,28 @@ class Lease:
 
 
 @contextmanager
-def held(study: optuna.Study, heartbeat: Heartbeat = _HEARTBEAT) -> Iterator[Lease]:
+def held(
+    study: optuna.Study,
+    heartbeat: Heartbeat = _HEARTBEAT,
+    *,
+    tell_wait: Callable[[str], None] | None = None,
+) -> Iterator[Lease]:
     """Lease a study while the block runs.
+
+    Args:
+        study: to be leased.
+        heartbeat: how holders show that they live.
+        tell_wait: is told once who holds the study, which is then waited for; without it a study
+            that is held is refused.
 
     Raises:
         SetupError: another living search holds it; host and process are named.
     """
     lease = Lease(study, heartbeat)
-    lease.take()
+    if tell_wait is None:
+        lease.take()
+    else:
+        _take_patiently(lease, tell_wait)
     try:
         yield lease
     finally:
@@ -176,14 +191,36 @@ def require_free(study: optuna.Study, heartbeat: Heartbeat = _HEARTBEAT) -> None
     _require_dead(study, _holder(study), heartbeat)
 
 
+def _take_patiently(lease: Lease, tell: Callable[[str], None]) -> None:
+    """Take a study once no living search holds it; of several that wait one is first."""
+    is_told = False
+    while True:
+        try:
+            return lease.take()
+        except SetupError as error:
+            if not is_told:
+                tell(f"waiting: {error.found}")
+            is_told = True
+        time.sleep(_LOOK_EVERY_S)
+
+
 def _require_dead(study: optuna.Study, holder: Mapping[str, Any], heartbeat: Heartbeat) -> None:
-    if not holder or not _is_alive(holder, heartbeat):
-        return
+    if holder and _is_alive(holder, heartbeat):
+        raise SetupError(
+            _who_holds(study, holder, heartbeat),
+            "wait for it, as softnce search --wait does, or stop it and start again",
+        )
+
+
+def _who_holds(study: optuna.Study, holder: Mapping[str, Any], heartbeat: Heartbeat) -> str:
+    """Say who holds a study and, where a dead one would not be noticed, when its lease ends."""
     age = time.time() - holder["at"]
-    raise SetupError(
+    beat = f"heartbeat {age:.0f} s ago"
+    if not _is_seen_from_here(holder):
+        beat += f"; free in {max(heartbeat.dead_after_s - age, 0):.0f} s if it is dead"
+    return (
         f"study {study.study_name}: process {holder['pid']} on {holder['host']} is searching it "
-        f"(heartbeat {age:.0f} s ago)",
-        "wait for it, or stop it and start again",
+        f"({beat})"
     )
 
 

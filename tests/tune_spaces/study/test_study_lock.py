@@ -2,11 +2,13 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import optuna
@@ -141,6 +143,50 @@ def test_a_holder_that_cannot_be_seen_counts_while_its_heart_beats(
     else:
         with held(opened(storage)):
             pass
+
+
+def test_the_refusal_tells_when_the_lease_of_a_dead_holder_elsewhere_ends(storage):
+    study = opened(storage)
+    with held(study):
+        left = {**entry(study), "host": "elsewhere", "pid": 7}
+        with pytest.raises(SetupError) as here:
+            require_free(study)
+    assert "if it is dead" not in str(here.value)  # that would be seen at once
+    study.set_user_attr("softnce.holder", {**left, "at": time.time() + 1000})
+    with pytest.raises(
+        SetupError, match=r"process 7 on elsewhere .*; free in 10\d\d s if it is dead"
+    ):
+        require_free(study)
+
+
+def test_who_is_patient_waits_until_the_study_is_let_go(storage):
+    study, told = opened(storage), []
+    with ThreadPoolExecutor() as pool:
+        with held(study):
+            waiting = pool.submit(hold_patiently, storage, told)
+            wait_for(lambda: told)
+            assert not waiting.done()
+        assert waiting.result(timeout=300)["pid"] == os.getpid()
+    (sentence,) = told
+    assert sentence.startswith("waiting: study made: process ")
+    assert re.search(r"is searching it \(heartbeat \d+ s ago\)$", sentence)
+    assert entry(study) == {}
+
+
+def hold_patiently(storage, told):
+    """Wait for a study, and return its holder once it is held."""
+    study = opened(storage)
+    with held(study, QUICK, tell_wait=told.append):
+        return entry(study)
+
+
+def test_who_is_patient_outlives_the_lease_of_a_dead_holder(storage):
+    study, told = opened(storage), []
+    with held(study):
+        left = {**entry(study), "host": "elsewhere", "at": time.time()}
+    study.set_user_attr("softnce.holder", left)
+    assert hold_patiently(storage, told)["host"] == socket.gethostname()
+    assert len(told) == 1
 
 
 def test_the_heart_beats_as_long_as_the_study_is_held(storage):
