@@ -62,7 +62,7 @@ def search(  # noqa: PLR0913  (what a user may set)
     with _interruptible():
         source = source_name(path, resolved.data.path)
         study = _searched(resolved, source, out, quiet=quiet, wait=wait)
-    _next_commands(study)
+    _next_commands(study, has_own_pairs=resolved.data.path is not None)
     raise typer.Exit(study.exit_code)
 
 
@@ -196,13 +196,14 @@ def seconds(text: str) -> float:
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 
-def _next_commands(study: "SearchResult") -> None:
+def _next_commands(study: "SearchResult", *, has_own_pairs: bool) -> None:
     where = _shown(study.folder.root)
     say("\nNext:")
     lines = {f"softnce ui {where}": "browse the trials in MLflow"}
     if study.champion is not None:
         lines[f'SentenceTransformer("{where}/champion")'] = "the champion, in Python"
-    lines["softnce search --set data.path=FOLDER_OR_FILE"] = "the same on your own pairs"
+    if not has_own_pairs:
+        lines["softnce search --set data.path=FOLDER_OR_FILE"] = "the same on your own pairs"
     width = max(map(len, lines))
     for command, meaning in lines.items():
         say(f"  {command:<{width}}  {meaning}")

@@ -6,8 +6,9 @@ from rich.console import Console
 from softnce.config.file import validated
 from softnce.errors import ConfigError, DataError
 from tests.faults import softnce
-from tune_spaces.cli import seconds
-from tune_spaces.search import search
+from tune_spaces.cli import _next_commands, seconds
+from tune_spaces.search import SearchResult, search
+from tune_spaces.study.folder import StudyFolder
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,15 @@ def test_a_path_is_no_markup_in_the_console_of_a_caller_either(tmp_path):
     with pytest.raises(DataError):
         search(config, out=tmp_path / "study", console=Console(file=page, width=200))
     assert f"reading {tmp_path}/pairs[/b].jsonl" in page.getvalue()
+
+
+@pytest.mark.parametrize("has_own_pairs", [True, False])
+def test_what_to_do_next_offers_own_pairs_only_to_who_has_given_none(
+    tmp_path, capsys, has_own_pairs
+):
+    study = SearchResult(StudyFolder(tmp_path, "mine"), [], None, "No trial has completed.", 0)
+    _next_commands(study, has_own_pairs=has_own_pairs)
+    said = capsys.readouterr().out
+    assert f"softnce ui {tmp_path}" in said
+    assert ("data.path" in said) is not has_own_pairs
+    assert "submit" not in said
