@@ -1,4 +1,4 @@
-"""The console for tables and progress: it shows text as it is, and takes no command from it."""
+"""The console for tables and progress: text as it is, but for commands and passwords in it."""
 
 from collections.abc import Iterable
 from typing import Any, final
@@ -6,6 +6,7 @@ from typing import Any, final
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
+from softnce.secret import masked
 from softnce.terminal.output import plain
 
 _WIDTH_OF_A_PAGE = 100
@@ -22,9 +23,9 @@ class PlainConsole(Console):
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """Yield the pieces of a picture; only rich itself may command the terminal."""
+        """Yield the pieces of a picture without passwords; rich alone may command the terminal."""
         for piece in super().render(renderable, options):
-            yield piece if piece.control else Segment(plain(piece.text), piece.style)
+            yield piece if piece.control else Segment(plain(masked(piece.text)), piece.style)
 
 
 def terminal(*, quiet: bool = False) -> PlainConsole:

@@ -88,3 +88,16 @@ def is_call(node):
         *("print", "typer.echo", "typer.secho", "Console", "rich.print"),
         *("sys.stdout.write", "sys.stderr.write"),
     }
+
+
+def test_neither_a_console_nor_a_plain_line_shows_a_password(capsys, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0k3n-of-mine")
+    held = "http://me:s3cr3t/p@ss@host:5000 refused t0k3n-of-mine"
+    table = Table(held)
+    table.add_row(held)
+    say(held)
+    shown = [drawn(held), drawn(table), capsys.readouterr().out]
+    for page in shown:
+        assert "http://***@host:5000 refused ***" in page
+        assert "s3cr3t" not in page
+        assert "t0k3n-of-mine" not in page
