@@ -240,6 +240,7 @@ def _run_trials(study: _HeldStudy, switch: "StopSwitch", at_once: int) -> None:
         done=trial_store.ended(),
         epochs=context.config.optim.epochs,
         best=_best_so_far(context, trial_store),
+        curves=trial_store.curves(),
     )
     watchers = [*unseen_watchers(context, study.tracker, trial_store), display]
     with display:

@@ -29,7 +29,14 @@ class Display(Watcher):
     """Follows the trials; use as a context manager around the search."""
 
     def __init__(
-        self, console: Console, *, trials: int, done: int, epochs: int, best: float = 0.0
+        self,
+        console: Console,
+        *,
+        trials: int,
+        done: int,
+        epochs: int,
+        best: float = 0.0,
+        curves: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         """Prepare the picture.
 
@@ -39,9 +46,11 @@ class Display(Watcher):
             done: how many have ended in a former search.
             epochs: of a whole trial.
             best: metric of the best trial of a former search.
+            curves: metric of each epoch of a former search, by trial; those that go on count them.
         """
         self._console, self._epochs, self._best = console, epochs, best
         self._running: dict[str, list[float]] = {}
+        self._curves = curves or {}
         self._names: dict[str, str] = {}
         self._leader = ""
         self._progress = Progress(
@@ -64,8 +73,8 @@ class Display(Watcher):
             self._live.stop()
 
     def started(self, proposal: Proposal, config: Config) -> None:
-        """Show a new trial."""
-        self._running[proposal.key] = []
+        """Show a trial that begins or goes on."""
+        self._running[proposal.key] = list(self._curves.get(proposal.key, ()))
         self._names[proposal.key] = run_name(proposal.key, config)
 
     def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:

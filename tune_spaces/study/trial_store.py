@@ -111,6 +111,13 @@ class TrialStore:
         number = self._alive[key].number
         return set(self._study.get_trials(deepcopy=False)[number].intermediate_values)
 
+    def curves(self) -> dict[str, list[float]]:
+        """Return the metric of each recorded epoch, in order, by the keys of all trials."""
+        return {
+            one.user_attrs["key"]: [value for _, value in sorted(one.intermediate_values.items())]
+            for one in self.trials()
+        }
+
     def note(self, key: str, name: str, value: object) -> None:
         """Attach a plain value to a living trial."""
         if key in self._alive:

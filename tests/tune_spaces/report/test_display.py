@@ -44,6 +44,15 @@ def test_outside_a_terminal_each_trial_is_one_plain_line(console, display):
     assert "\x1b" not in shown(console)
 
 
+def test_the_line_of_a_trial_that_went_on_counts_the_epochs_of_both_searches(console):
+    curves = {"t0007": [0.1, 0.2, 0.2]}
+    with Display(console, trials=3, done=1, epochs=4, curves=curves) as display:
+        display.started(proposal(7), SOFT)
+        display.reported(proposal(7), {"objective": 0.3})
+        display.ended(proposal(7), TrialState.COMPLETE, 0.3, "")
+    assert " 4 epochs  complete" in shown(console)
+
+
 def test_the_best_is_crowned_and_the_noise_run_is_not(console, display):
     endings = [(0, "search", 0.3), (1, "noise", 0.9), (2, "search", 0.2), (3, "search", 0.4)]
     for number, role, value in endings:

@@ -78,6 +78,14 @@ def test_the_first_points_come_first_and_once(opened):
     assert len(opened.study().get_trials(states=(optuna.trial.TrialState.WAITING,))) == 0
 
 
+def test_the_epochs_of_an_interrupted_trial_are_known_to_the_next_search(opened):
+    trial_store = opened()
+    key = trial_store.ask().key
+    for epoch, value in ((2, 0.3), (1, 0.2)):  # recorded in any order
+        trial_store.report(key, epoch, value)
+    assert opened().curves() == {key: [0.2, 0.3]}
+
+
 def test_lining_up_that_was_cut_short_is_completed(opened, tmp_path):
     points = first_points(spaced(), "paper", 4321)
     TrialStore(stored(tmp_path / "a.db"), spaced()).enqueue_once(points[:1])
