@@ -41,7 +41,8 @@ def test_workers_meet_over_gloo():
         subprocess.Popen([sys.executable, "-c", JOIN, url, rank], stdout=subprocess.PIPE, text=True)
         for rank in "01"
     ]
-    assert [worker.communicate(timeout=600)[0] for worker in workers] == ["2 3.0\n"] * 2
+    said = [worker.communicate(timeout=600)[0].splitlines() for worker in workers]
+    assert [lines[-1] for lines in said] == ["2 3.0"] * 2, said  # some Gloo says that it met
 
 
 def test_workers_without_gpus_are_joined_without_rays_own_torch():
