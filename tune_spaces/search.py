@@ -15,17 +15,20 @@ from rich.console import Console
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
 from softnce.data.pairs import PairSet
-from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError
-from softnce.inputs.prepare import prepare
-from softnce.inputs.prepared import Prepared
+from softnce.errors import EXIT_OK, RunError
 from softnce.terminal.console import like, terminal
 from softnce.training.logging_setup import log_to
 from softnce.training.resource_errors import explained
-from tune_spaces.champion import export_champion
+from tune_spaces.finished import known_end
 from tune_spaces.ray_session import session
 from tune_spaces.ray_session.capacity import concurrency
 from tune_spaces.ray_session.nodes import require_kept, require_shared
 from tune_spaces.report.display import Display, headline, results_table
+from tune_spaces.report.notes import (
+    tell_if_more_have_ended,
+    tell_if_there_is_nothing_to_search,
+    tell_stop,
+)
 from tune_spaces.signals import Signals
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import both_alpha_and_beta_are_free, search_space
@@ -48,9 +51,9 @@ from tune_spaces.study_pairs import mined, read
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import tracker_of, unseen_watchers
-from tune_spaces.tune.train_frozen import frozen_models, with_model
 
 if TYPE_CHECKING:
+    from softnce.inputs.prepared import Prepared
     from tune_spaces.tune.searcher import StopSwitch
 
 log = logging.getLogger(__name__)
@@ -88,7 +91,7 @@ class _HeldStudy:
     """
 
     context: StudyContext
-    prepared: Prepared
+    prepared: "Prepared"
     trial_store: TrialStore
     tracker: Tracker
     lease: Lease
@@ -139,7 +142,7 @@ def _with_room(context: StudyContext) -> SearchResult:
     config, console = context.config, context.console
     if both_alpha_and_beta_are_free(context.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
-    _tell_if_there_is_nothing_to_search(context)
+    tell_if_there_is_nothing_to_search(context)
     pairs = None if config.data.path is None else read(context)  # before anything is written
     if pairs is not None:
         require_same_if_known(context.folder, config, pairs.digest)
@@ -147,29 +150,32 @@ def _with_room(context: StudyContext) -> SearchResult:
     tell_wait = partial(console.print, soft_wrap=True) if context.is_patient else None
     with held(study, tell_wait=tell_wait) as lease:  # before anything of the study is written
         log_to(context.folder.log)
+        trial_store = TrialStore(study, context.space)
         tracker = tracker_of(context, study_id(study))
+        known = known_end(context, trial_store, tracker)
+        if known is not None:
+            require_same(context.folder, config, (pairs or mined(context)).digest)
+            return _told_again(context, *known)
         tracker.connect()
         with withdrawn_unless_prepared(context.folder):
             prepared = _prepared(context, pairs or mined(context))
-        trial_store = TrialStore(study, context.space)
         return _searched(_HeldStudy(context, prepared, trial_store, tracker, lease))
 
 
-def _tell_if_there_is_nothing_to_search(context: StudyContext) -> None:
-    settings = context.config.search
-    first = len(first_points(context.space, settings.always_try, settings.noise_seed))
-    if not settings.space and settings.trials > first:
-        context.console.print(
-            f"note: search.space is empty, so only {first} of {settings.trials} trials can run; "
-            "name what to search, for example --set "
-            "'search.space.loss/temperature={real: [0.01, 1], log: true}'",
-            style="yellow",
-            soft_wrap=True,
-        )
+def _told_again(context: StudyContext, table: Sequence[ResultRow], sentence: str) -> SearchResult:
+    """Show a study of which nothing is left to do."""
+    tell_if_more_have_ended(context, sum(row.state.has_ended for row in table))
+    apply_retention(context, table)
+    code = RunError.exit_code if all_failed(table) else EXIT_OK
+    result = SearchResult(context.folder, table, champion(table), sentence, code)
+    tell_result(context.console, result, context.config.search.metric)
+    return result
 
 
-def _prepared(context: StudyContext, pairs: PairSet) -> Prepared:
+def _prepared(context: StudyContext, pairs: PairSet) -> "Prepared":
     """Fill the cache, and check that the study is about the same data, settings and weights."""
+    from softnce.inputs.prepare import prepare
+
     config, cache = context.config, context.folder.cache(context.config)
     require_same(context.folder, config, pairs.digest)
     open_cache(cache, context.folder.root)
@@ -196,12 +202,8 @@ def _searched(held_study: _HeldStudy) -> SearchResult:
     code = EXIT_OK
     if trial_store.ended() < settings.trials:
         code = _run(held_study)
-    elif trial_store.ended() > settings.trials:
-        context.console.print(
-            f"note: {trial_store.ended()} trials have ended, more than the {settings.trials} that "
-            "are asked for; nothing is left to search",
-            soft_wrap=True,
-        )
+    else:
+        tell_if_more_have_ended(context, trial_store.ended())
     held_study.lease.require()
     return _concluded(held_study, code)
 
@@ -222,7 +224,8 @@ def _run(study: _HeldStudy) -> int:
             _run_trials(study, switch, at_once)
         study.lease.require()
         if switch.reason:
-            _tell_stop(context.console, switch.reason, switch.exit_code)
+            log.info("the search stops: %s", switch.reason)
+            tell_stop(context.console, switch.reason, switch.exit_code)
             return switch.exit_code
         return EXIT_OK
 
@@ -230,6 +233,7 @@ def _run(study: _HeldStudy) -> int:
 def _run_trials(study: _HeldStudy, switch: "StopSwitch", at_once: int) -> None:
     """Train the frozen models that are missing, then the trials."""
     from tune_spaces.tune.run import Participants, tune_study
+    from tune_spaces.tune.train_frozen import frozen_models, with_model
 
     context, trial_store, prepared = study.context, study.trial_store, study.prepared
     for model in frozen_models(context.space):
@@ -246,14 +250,6 @@ def _run_trials(study: _HeldStudy, switch: "StopSwitch", at_once: int) -> None:
     with display:
         participants = Participants(trial_store, switch, watchers)
         tune_study(context, prepared, participants, at_once=at_once)
-
-
-def _tell_stop(console: Console, reason: str, code: int) -> None:
-    log.info("the search stops: %s", reason)
-    if code == EXIT_STOPPED:
-        console.print(f"{reason}; the same command continues the study", style="yellow")
-    else:
-        console.print(f"stopped: {reason}", style="red", soft_wrap=True)
 
 
 def _best_so_far(context: StudyContext, trial_store: TrialStore) -> float:
@@ -273,6 +269,8 @@ def _concluded(study: _HeldStudy, code: int) -> SearchResult:
     log.info(sentence)
     apply_retention(context, table)
     if best is not None:
+        from tune_spaces.champion import export_champion
+
         export_champion(context, study.prepared, best, sentence)
         tracker.champion(best.key, context.folder.champion, to_yaml(best.config))
     state = TrialState.COMPLETE if code == EXIT_OK else TrialState.INTERRUPTED

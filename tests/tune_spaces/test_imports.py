@@ -32,6 +32,22 @@ def study(tmp_path):
     return str(folder.root)
 
 
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_finished_study_is_told_again_without_a_heavy_import(made_pairs, tmp_path):
+    words = ["search", "--set", f"data.path={made_pairs}", "--set", "search.always_try=infonce"]
+    words += ["--set", "search.trials=1", "--set", "optim.epochs=1", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-c", RUN, *words]
+    first, again = (
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)
+    )
+    assert first.splitlines()[-2:] == ["exit 0", "imported mlflow ray torch"]
+    assert again.splitlines()[-2:] == ["exit 0", "imported"]
+    assert (
+        first.split("trial ")[-1].splitlines()[:-2] == again.split("trial ")[-1].splitlines()[:-2]
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
