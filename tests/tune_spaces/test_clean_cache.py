@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from softnce.config.file import to_yaml, validated
+from softnce.config.file import to_yaml, validated, with_overrides
 from softnce.errors import ConfigError
 from softnce.weights.cache import cache_key
 from tests.faults import softnce
@@ -27,7 +27,8 @@ def made_study(root, **resources):
     open_cache(cache, folder.root)
     (cache / KEY).mkdir(parents=True, exist_ok=True)
     (cache / KEY / "tokens.npy").write_bytes(b"x" * 5000)
-    assert to_yaml(config) == (root / "config.yaml").read_text()
+    named = with_overrides(config, {"search/name": folder.name})
+    assert to_yaml(named) == (root / "config.yaml").read_text()
     return folder
 
 
