@@ -1,7 +1,7 @@
 """How long a trial under Ray Train takes to start, and where the time goes.
 
 Run it without arguments: ``python benchmarks/trial_start.py`` (under ten minutes on two cores). Two
-studies of three trials, with one and with two workers a trial, train an epoch of two steps each.
+studies of three trials, with one and with two workers per trial, train an epoch of two steps each.
 From outside the search a thread looks every 30 ms which processes there are; the trials' logs and
 Optuna's storage tell the rest. The time line of a start, in seconds after the trial was proposed:
 

@@ -70,7 +70,7 @@ def _searched(
     config: "Config", source: str, out: Path | None, *, quiet: bool | None, wait: bool
 ) -> "SearchResult":
     from softnce.terminal.console import terminal
-    from softnce.training.logging_setup import also_show
+    from softnce.terminal.logging_setup import also_show
     from tune_spaces.search import search as run
     from tune_spaces.search import tell_result
 
@@ -100,8 +100,8 @@ def report(
     ] = False,
 ) -> None:
     """Show the table and the verdict of a study."""
+    from softnce.terminal import logging_setup
     from softnce.terminal.console import terminal
-    from softnce.training import logging_setup
     from tune_spaces.ray_session import session
     from tune_spaces.report import report as reports
     from tune_spaces.study.context import stored_study_context

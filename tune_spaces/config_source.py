@@ -20,7 +20,9 @@ def config_path(config: str | None) -> Path:
         if path.exists():
             return path
     known = ", ".join(sorted(Path(one.name).stem for one in presets.iterdir()))
-    raise ConfigError(f"{name}: neither a YAML file nor a preset", f"the presets are: {known}")
+    raise ConfigError(
+        f"{name}: neither a YAML file nor a preset", f"choose one of the presets: {known}"
+    )
 
 
 def source_name(path: Path, data: str | None) -> str:

@@ -14,7 +14,7 @@ from softnce.config.file import load_config, validated, with_overrides
 from softnce.config.paths import resolve_paths
 from softnce.errors import ConfigError
 from softnce.terminal.console import terminal
-from softnce.training.logging_setup import logging_restored
+from softnce.terminal.logging_setup import logging_restored
 from tune_spaces.config_source import config_path, source_name
 from tune_spaces.ray_session import session
 

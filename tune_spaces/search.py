@@ -17,7 +17,7 @@ from softnce.config.file import to_yaml
 from softnce.data.pairs import PairSet
 from softnce.errors import EXIT_OK, RunError
 from softnce.terminal.console import like, terminal
-from softnce.training.logging_setup import log_to
+from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
 from tune_spaces.finished import known_end
 from tune_spaces.ray_session import session

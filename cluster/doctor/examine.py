@@ -85,9 +85,9 @@ def _probed(client: Any, config: Config | None) -> dict[str, Any]:  # noqa: ANN4
     """
     wanted = {"storage": _storage(config), "mlflow": _server(config)}
     with tempfile.TemporaryDirectory(prefix="softnce-probe-") as folder:
-        shutil.copy(node_probe.__file__, Path(folder) / "probe.py")
+        shutil.copy(node_probe.__file__, Path(folder) / "node_probe.py")
         name = client.submit_job(
-            entrypoint=f"python probe.py {shlex.quote(json.dumps(wanted))}",
+            entrypoint=f"python node_probe.py {shlex.quote(json.dumps(wanted))}",
             runtime_env={"working_dir": folder},
         )
     status = _awaited(client, name)

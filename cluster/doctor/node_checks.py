@@ -19,7 +19,7 @@ def node_results(
     """Turn the probe's report into check results.
 
     Args:
-        report: what ``probe.gather`` returned.
+        report: what ``node_probe.gather`` returned.
         config: what is wanted.
         is_ours: a local cluster that the doctor itself started.
     """

@@ -66,7 +66,7 @@ def near_duplicates(sets: Sequence[Shingles], *, threshold: float = THRESHOLD) -
     """Group the codes that are the same or nearly so; exact, no pair is missed.
 
     Args:
-        sets: one a code.
+        sets: one per code.
         threshold: least likeness of a pair, in (0, 1]; 1 joins only equal shingle sets.
 
     Returns:

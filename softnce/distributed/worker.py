@@ -12,10 +12,11 @@ from softnce.config.config import Config
 from softnce.distributed.run import Assignment, failure
 from softnce.distributed.run_channel import StopToken
 from softnce.errors import SoftnceError
-from softnce.training.frozen_vectors import cache_vectors
+from softnce.inputs.device import device_of
+from softnce.inputs.frozen_vectors import cache_vectors
+from softnce.terminal.logging_setup import TRIAL_LOG, log_to
 from softnce.training.gather import Workers
-from softnce.training.logging_setup import TRIAL_LOG, log_to
-from softnce.training.loop import device_of, epochs
+from softnce.training.loop import epochs
 
 log = logging.getLogger(__name__)
 

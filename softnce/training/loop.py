@@ -132,11 +132,6 @@ def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
         before = []
 
 
-def device_of(config: Config) -> torch.device:
-    """Return the CUDA device when the configuration asks for GPUs, else the CPU."""
-    return torch.device("cuda" if config.resources.gpus_per_worker > 0 else "cpu")
-
-
 def _draw_anew(run: Run) -> None:
     """Seed dropout by (seed, epoch, worker), so that each worker resumes just as it would go on."""
     if run.workers.world > 1:  # alone, the checkpoint's own random states say where it was

@@ -51,7 +51,7 @@ def lucene_idf(holders: Floats, size: int) -> Floats:
 
 
 @dataclass(frozen=True)
-class Variant:
+class BM25Formula:
     """What tells one BM25 from another.
 
     Attributes:
@@ -67,10 +67,10 @@ class Variant:
     average: Literal["batch", "training set"]
 
 
-VARIANTS: dict[VariantName, Variant] = {
-    "okapi": Variant(okapi_idf, k1=1.5, b=0.75, average="batch"),
-    "official": Variant(official_idf, k1=1.2, b=0.75, average="training set"),
-    "lucene": Variant(lucene_idf, k1=1.2, b=0.75, average="batch"),
+VARIANTS: dict[VariantName, BM25Formula] = {
+    "okapi": BM25Formula(okapi_idf, k1=1.5, b=0.75, average="batch"),
+    "official": BM25Formula(official_idf, k1=1.2, b=0.75, average="training set"),
+    "lucene": BM25Formula(lucene_idf, k1=1.2, b=0.75, average="batch"),
 }
 
 

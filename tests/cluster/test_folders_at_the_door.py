@@ -18,7 +18,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("keep me")
     ended = softnce("search", "--out", "file", cwd=tmp_path)
     assert ended.returncode == 2
-    assert "--out names the folder of a study" in ended.stderr
+    assert "name the folder of a study with --out" in ended.stderr
 
 
 def test_a_cluster_that_does_not_answer_is_named_before_any_work(tmp_path):

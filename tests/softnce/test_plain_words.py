@@ -49,5 +49,4 @@ def test_no_two_classes_of_the_house_share_a_name():
         for name in re.findall(r"^class ([A-Z]\w+)\b", path.read_text(encoding="utf-8"), re.M):
             homes.setdefault(name, []).append(str(path.relative_to(ROOT)))
     shared = {name: paths for name, paths in homes.items() if len(paths) > 1}
-    shared.pop("Variant", None)  # of a formula, and of BM25: each names what its own paper calls so
     assert not shared

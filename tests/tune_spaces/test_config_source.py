@@ -30,7 +30,7 @@ def test_a_yaml_name_is_a_file_even_where_there_is_none():
 
 @pytest.mark.parametrize("name", ["quik", "..", "/tmp"])
 def test_an_unknown_name_is_refused_with_the_presets(name):
-    with pytest.raises(ConfigError, match="neither a YAML file nor a preset; the presets are: "):
+    with pytest.raises(ConfigError, match="nor a preset; choose one of the presets: "):
         config_path(name)
 
 

@@ -47,7 +47,7 @@ def test_a_file_and_a_preset_name_their_study(tmp_path):
     [
         ({"data": {"path": "x"}, "optim": {"epoch": 2}}, "optim.epoch: unknown key; did you mean"),
         ({}, "data: missing; say where the pairs are"),
-        ("quik", "quik: neither a YAML file nor a preset; the presets are: "),
+        ("quik", "quik: neither a YAML file nor a preset; choose one of the presets: "),
         (["data"], "softnce.search: a list is no configuration; give a mapping of sections"),
     ],
     ids=["key", "no data", "name", "type"],

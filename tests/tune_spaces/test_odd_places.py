@@ -13,7 +13,7 @@ from tests.faults import softnce
     [
         ("loop/study", 2, "a loop of symbolic links"),
         ("/proc/study", 3, "No such file or directory"),
-        ("odd[/b]", 2, "odd[/b]: a file; --out names the folder of a study"),
+        ("odd[/b]", 2, "odd[/b]: a file; name the folder of a study with --out"),
     ],
 )
 def test_an_impossible_folder_is_reported_in_one_line(made_pairs, tmp_path, out, code, said):

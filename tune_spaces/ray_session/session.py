@@ -15,7 +15,7 @@ import optuna
 
 from softnce.config.config import Config
 from softnce.errors import SetupError
-from softnce.training.logging_setup import log_to
+from softnce.terminal.logging_setup import log_to
 from tune_spaces.ray_session.capacity import Capacity, concurrency, require_possible
 from tune_spaces.ray_session.local_cluster import closed_to_strangers, require_known_mode
 

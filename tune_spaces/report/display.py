@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from softnce.config.config import Config
+from tune_spaces.space.settings_read import paths_read
 from tune_spaces.study.trial_store import Proposal
 from tune_spaces.study.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
@@ -143,13 +144,13 @@ def results_table(table: Sequence[ResultRow], best: ResultRow | None, metric: st
 
 def _cells(row: ResultRow) -> list[str]:
     score = "-" if row.value is None else f"{row.value:.4f}"
-    loss, weights = row.config.loss, row.config.weights
-    if not loss.spec.has_estimator:
-        return [row.key, loss.name, "-", "-", "-", "-", score]
-    numbers = ["-", "-", f"{weights.temperature:.3g}"]
-    if loss.spec.has_weights:
-        numbers[:2] = [f"{weights.alpha:.2f}", f"{weights.beta:.2f}"]
-    return [row.key, loss.name, weights.estimator, *numbers, score]
+    loss, weights, read = row.config.loss, row.config.weights, paths_read(row.config)
+    numbers = [
+        form.format(getattr(weights, name)) if f"weights/{name}" in read else "-"
+        for name, form in {"alpha": "{:.2f}", "beta": "{:.2f}", "temperature": "{:.3g}"}.items()
+    ]
+    estimator = weights.estimator if loss.spec.has_estimator else "-"
+    return [row.key, loss.name, estimator, *numbers, score]
 
 
 def headline(config: Config, name: str) -> str:

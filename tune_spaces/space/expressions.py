@@ -137,5 +137,5 @@ class _Parser:
     def _error(self, what: str) -> ConfigError:
         return ConfigError(
             f"search.space {self._owner}: tie {self._text!r}: {what}",
-            "a tie is made of numbers, paths like weights/alpha, + - * / and parentheses",
+            "write numbers, paths like weights/alpha, + - * / and parentheses",
         )

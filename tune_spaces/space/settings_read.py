@@ -13,7 +13,7 @@ Nested = dict[str, Any]
 def in_effect(config: Config) -> Nested:
     """Return the sections of a training without what this loss and this estimator do not read."""
     nested = config.model_dump(include={"encoder", "loss", "optim"})
-    read = _read(config)
+    read = paths_read(config)
     nested["loss"] = {
         name: value for name, value in nested["loss"].items() if f"loss/{name}" in read
     }
@@ -22,7 +22,7 @@ def in_effect(config: Config) -> Nested:
     return nested
 
 
-def _read(config: Config) -> set[str]:
+def paths_read(config: Config) -> set[str]:
     """Return the paths that the loss reads; the estimator's own weights may stand in for Eq. 4."""
     spec, settings = config.loss.spec, settings_of(config)
     read = spec.reads(settings)

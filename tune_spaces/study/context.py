@@ -44,7 +44,7 @@ def stored_study_context(study: str | None, console: Console) -> StudyContext:
     if not (root / "optuna.db").exists():
         raise ConfigError(
             f"{root}: no trial has begun yet",
-            "softnce search begins",
+            "begin it with softnce search",
         )
     config = load_config(root / "config.yaml", [])
     return StudyContext(config, stored_folder(root), search_space(config), console)

@@ -8,7 +8,7 @@ import optuna
 
 from softnce.config.config import Config
 from softnce.errors import ConfigError
-from softnce.training.logging_setup import TRIAL_LOG
+from softnce.terminal.logging_setup import TRIAL_LOG
 from tune_spaces.study.optuna_storage import (
     created_or_loaded,
     loaded,
@@ -151,7 +151,7 @@ def require_own(folder: StudyFolder) -> None:
     if root.exists() and not root.is_dir():
         raise ConfigError(
             f"{root}: a file",
-            "--out names the folder of a study",
+            "name the folder of a study with --out",
         )
     ours = (root / "study.json", root / "optuna.db", folder.log)
     if root.is_dir() and not any(one.exists() for one in ours) and any(root.iterdir()):

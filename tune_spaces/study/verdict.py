@@ -94,7 +94,7 @@ def verdict(table: Sequence[ResultRow], metric: str, queries: int) -> str:
     if plain is None or best.value is None or plain.value is None:
         return f"Champion {name}: {metric} {best.value:.4f}; InfoNCE did not complete."
     if best.key == plain.key:
-        return _infonce_wins(best, champion(_weighted(table)), metric, floor)
+        return _infonce_wins(best, champion(_other_losses(table)), metric, floor)
     gain = best.value - plain.value
     facts = (
         f"champion {name} has validation {metric} {best.value:.4f}, the best InfoNCE "
@@ -110,13 +110,13 @@ def verdict(table: Sequence[ResultRow], metric: str, queries: int) -> str:
 def _infonce_wins(best: ResultRow, other: ResultRow | None, metric: str, floor: str) -> str:
     facts = f"InfoNCE itself ({best.key}) has the best validation {metric}, {best.value:.4f}"
     if other is None or other.value is None or best.value is None:
-        return f"No gain shown: {facts}; no loss with weights completed."
+        return f"No gain shown: {facts}; no other loss completed."
     gain = f"{other.value:.4f} ({other.value - best.value:+.4f})"
-    rival = f"the best with weights is {other.key} ({described(other.config)}) with {gain}"
+    rival = f"the best other loss is {other.key} ({described(other.config)}) with {gain}"
     return f"No gain shown: {facts}; {rival}{f', while {floor}' if floor else ''}."
 
 
-def _weighted(table: Sequence[ResultRow]) -> list[ResultRow]:
+def _other_losses(table: Sequence[ResultRow]) -> list[ResultRow]:
     return [row for row in table if row.config.loss.name != BASELINE]
 
 

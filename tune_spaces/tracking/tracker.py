@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from softnce.errors import SetupError
 from softnce.secret import is_torn, masked, masked_within
-from softnce.training.logging_setup import redirect_libraries
+from softnce.terminal.logging_setup import redirect_libraries
 from tune_spaces.tracking.event_log import Event, EventLog
 from tune_spaces.tracking.store import Store
 from tune_spaces.trial_state import TrialState

@@ -10,6 +10,7 @@ from softnce.config.config import Config
 from softnce.config.file import to_yaml
 from softnce.evaluation.metric_names import EPOCH_METRICS
 from softnce.whole_files import write_text
+from tune_spaces.space.settings_read import paths_read
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.trial_store import Proposal, TrialStore
@@ -150,21 +151,16 @@ def run_name(key: str, config: Config) -> str:
 
 
 def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a trial's parameters as columns; those that are inactive are absent."""
+    """Return a trial's parameters as columns; what its loss and estimator do not read is absent."""
+    weights, read = config.weights, paths_read(config)
     params: dict[str, Any] = {"loss": config.loss.name}
-    spec, weights = config.loss.spec, config.weights
-    if spec.has_estimator:
-        params |= {
-            "estimator": weights.estimator,
-            "temperature": weights.temperature,
-            "scale": weights.scale,
-        }
-    if spec.has_weights:
-        params |= {
-            "alpha": weights.alpha,
-            "beta": weights.beta,
-            "alpha_over_beta": weights.alpha / weights.beta,
-        }
+    if config.loss.spec.has_estimator:
+        params["estimator"] = weights.estimator
+    for name in ("temperature", "scale", "alpha", "beta"):
+        if f"weights/{name}" in read:
+            params[name] = getattr(weights, name)
+    if {"alpha", "beta"} <= params.keys():
+        params["alpha_over_beta"] = weights.alpha / weights.beta
     params |= {
         "loss_temperature": config.loss.temperature,
         "learning_rate": config.optim.learning_rate,

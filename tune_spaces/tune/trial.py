@@ -75,7 +75,8 @@ class InlineTrial(Trial):
 
     def _begin(self) -> None:
         from softnce.distributed.worker import begin_work
-        from softnce.training.loop import device_of, epochs
+        from softnce.inputs.device import device_of
+        from softnce.training.loop import epochs
 
         config = self._assignment.config
         begin_work(self._assignment)

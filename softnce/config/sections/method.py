@@ -104,7 +104,7 @@ class BM25Section(Section):
     )
     engine: Literal["auto", EngineName] = Field(
         "auto",
-        description="Engine that counts BM25: fast: one sparse product a batch; rank_bm25: that "
+        description="Engine that counts BM25: fast: one sparse product per batch; rank_bm25: that "
         "package, query by query, with the same okapi scores; auto: fast, except for bm25l and "
         "bm25plus, which only rank_bm25 has.",
     )

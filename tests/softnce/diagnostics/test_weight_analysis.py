@@ -30,8 +30,8 @@ from softnce.diagnostics.weight_page import write_page
 from softnce.errors import ConfigError, DataError
 from softnce.inputs.estimators import build_estimator
 from softnce.inputs.frozen_models import FROZEN_MODELS, vectors_key
+from softnce.inputs.frozen_vectors import cache_vectors
 from softnce.inputs.prepare import prepare
-from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.loop import epochs
 from softnce.weights.weighting import negative_weights, standardised
 from tune_spaces.study.fingerprint import require_same, require_same_weights

@@ -16,10 +16,10 @@ from softnce.config.sections.frozen_models import SimCSESection
 from softnce.data.pairs import read_pairs
 from softnce.inputs.estimators import build_estimator
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
+from softnce.inputs.frozen_vectors import cache_vectors
 from softnce.inputs.prepare import prepare, simcse_encoder
 from softnce.inputs.prepared import build_encoder
 from softnce.ragged import ragged
-from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.loop import epochs
 
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -16,8 +16,8 @@ from softnce.encoders.encoder import Encoder
 from softnce.errors import ConfigError, DataError
 from softnce.inputs.estimators import build_estimator
 from softnce.inputs.frozen_models import FROZEN_MODELS, vectors_key
+from softnce.inputs.frozen_vectors import cache_vectors
 from softnce.inputs.prepare import prepare
-from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.gather import Workers
 from softnce.training.loop import Run, _objective, _started, epochs, loader_of, texts_of
 from softnce.weights.bm25 import BM25Estimator, terms

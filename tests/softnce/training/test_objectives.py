@@ -19,9 +19,9 @@ from softnce.errors import ConfigError, DataError, RunError, SetupError
 from softnce.inputs import estimators
 from softnce.inputs.estimators import build_estimator
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
+from softnce.inputs.frozen_vectors import cache_vectors
 from softnce.inputs.prepare import prepare
 from softnce.losses.table import LOSSES
-from softnce.training.frozen_vectors import cache_vectors
 from softnce.training.gather import Workers
 from softnce.training.loop import _started, epochs
 from softnce.weights.table import ESTIMATORS

@@ -17,11 +17,12 @@ from softnce.config.file import with_overrides
 from softnce.data.pairs import read_pairs
 from softnce.encoders.static import StaticEncoder
 from softnce.errors import DataError, RunError
+from softnce.inputs.device import device_of
 from softnce.inputs.estimators import build_estimator
 from softnce.inputs.frozen_models import is_cached, teacher_config, vectors_key
+from softnce.inputs.frozen_vectors import cache_vectors
 from softnce.inputs.prepare import prepare
-from softnce.training.frozen_vectors import cache_vectors
-from softnce.training.loop import device_of, epochs
+from softnce.training.loop import epochs
 from softnce.training.scoring import evaluate
 from softnce.weights.bm25 import terms
 from tests.softnce.encoders.test_packing import SHAPE, saved

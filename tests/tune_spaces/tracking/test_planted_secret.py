@@ -16,7 +16,7 @@ from cluster.doctor.check_results import line
 from cluster.doctor.examine import _server
 from cluster.ui import serve
 from softnce.errors import SetupError
-from softnce.training.logging_setup import log_to, logging_restored
+from softnce.terminal.logging_setup import log_to, logging_restored
 from tests.faults import softnce
 from tests.planted import PASSWORD, files_with_it, found_in
 from tests.servers import free_port, started_server, stop

@@ -34,3 +34,17 @@ def test_only_soft_infonce_logs_alpha_and_all_but_infonce_an_estimator(name):
     assert ("alpha" in params) is (name == "soft-infonce")
     assert ("estimator" in params) is (name != "infonce")
     assert described(config(name))
+
+
+def test_a_column_is_there_only_where_the_setting_is_read():
+    top_k = trial_params(config("top-k"), {})
+    assert not {"alpha", "beta", "alpha_over_beta", "temperature", "scale"} & top_k.keys()
+    known = validated(
+        {
+            "data": {"path": "pairs"},
+            "loss": {"name": "soft-infonce"},
+            "weights": {"estimator": "duplicates"},
+        }
+    )
+    assert not {"alpha", "beta", "alpha_over_beta", "temperature"} & trial_params(known, {}).keys()
+    assert trial_params(config("soft-infonce"), {})["alpha_over_beta"] == 1.0

@@ -9,10 +9,10 @@ from softnce.checkpoints.manifest import best_checkpoint
 from softnce.checkpoints.retention import epochs_done, needless_to_encode, remove
 from softnce.config.config import Config
 from softnce.errors import RunError
+from softnce.inputs.device import device_of
 from softnce.inputs.frozen_models import FROZEN_MODELS
 from softnce.inputs.prepared import Prepared
 from softnce.ragged import save_arrays
-from softnce.training.loop import device_of
 
 
 def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) -> None:

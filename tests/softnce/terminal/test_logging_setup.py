@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from rich.console import Console
 
-from softnce.training.logging_setup import also_show, log_to, logging_restored
+from softnce.terminal.logging_setup import also_show, log_to, logging_restored
 
 
 def state():
