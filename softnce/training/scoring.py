@@ -1,12 +1,38 @@
 """The retrieval metrics of an encoder on a prepared split."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from softnce.encoders.encoder import Encoder
 from softnce.evaluation.ranking import ranks, retrieval_metrics
 from softnce.inputs.prepared import Prepared
+from softnce.shapes import Ranks
 
 
 def evaluate(encoder: Encoder, prepared: Prepared, *, split: str) -> dict[str, float]:
     """Return the retrieval metrics of an encoder on the queries of valid or test."""
+    return retrieval_metrics(_ranks(encoder, prepared, split))
+
+
+def reciprocal_ranks(encoder: Encoder, prepared: Prepared, split: str) -> NDArray[np.float64]:
+    """Return (queries,) the reciprocal rank of each query's answer among all candidates.
+
+    Their mean is the MRR. Ranks are exact, ties averaged; rows stand in the order of the split.
+
+    Args:
+        encoder: on any device; it is put into evaluation mode and back.
+        prepared: inputs from ``prepare``.
+        split: valid or test.
+
+    Raises:
+        DataError: the split has no queries.
+        RunError: a vector holds NaN or infinity.
+    """
+    found: NDArray[np.float64] = _ranks(encoder, prepared, split).reciprocal().numpy()
+    return found
+
+
+def _ranks(encoder: Encoder, prepared: Prepared, split: str) -> Ranks:
     candidates = encoder.encode_all(prepared.table("candidates"))
     queries = encoder.encode_all(prepared.table(split))
-    return retrieval_metrics(ranks(queries, candidates, prepared.answers(split)))
+    return ranks(queries, candidates, prepared.answers(split))
