@@ -17,11 +17,11 @@ _QUERIES = ("query", "docstring_tokens", "func_documentation_tokens")
 _DOCSTRINGS = ("docstring", "func_documentation_string")
 _CODES = ("code", "func_code_string", "original_string", "whole_func_string")
 _CODE_TOKENS = ("code_tokens", "func_code_tokens")
-_IDS = ("url", "func_code_url", "id", "retrieval_idx")
+IDS = ("url", "func_code_url", "id", "retrieval_idx")
 KNOWN = {
     "query": (*_QUERIES, *_DOCSTRINGS),
     "code": (*_CODES, *_CODE_TOKENS),
-    "id": _IDS,
+    "id": IDS,
     "language": ("language",),
 }
 
@@ -94,7 +94,7 @@ def record(row: Row, columns: Mapping[str, str], *, with_negatives: bool = False
             line=row.line,
             query=" ".join(query.split()),
             code=_first(values, codes),
-            id=_first(values, (columns["id"],) if "id" in columns else _IDS),
+            id=_first(values, (columns["id"],) if "id" in columns else IDS),
             language=_first(values, (columns.get("language", "language"),)).lower(),
             negatives=_codes(values, columns.get("negatives", "negatives"))
             if with_negatives
