@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, final
 
-from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError, SetupError
+from softnce.errors import EXIT_OK, EXIT_STOPPED, RunError, SetupError, SoftnceError
 
 Write = Callable[[str], None]
 _LOOK_EVERY_S = 0.5
@@ -19,6 +19,18 @@ _CONNECT_S = 5.0
 _PATIENCE_S = 30.0
 _ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 _EXIT_SIGNALLED = 128
+_NO_START = SetupError(
+    "the cluster did not start it in time", "see whether resources.driver_cpus are free: ray status"
+)
+_WITHOUT_CODE = {  # what Ray calls the failure of a job whose command has no exit code
+    "JOB_SUPERVISOR_ACTOR_DIED": RunError(
+        "its node died, or was taken away", "the same command continues the study"
+    ),
+    "JOB_SUPERVISOR_ACTOR_START_TIMEOUT": _NO_START,
+    "JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE": _NO_START,
+    "RUNTIME_ENV_SETUP_FAILURE": SetupError("its environment could not be set up on the node"),
+    "JOB_ENTRYPOINT_COMMAND_START_ERROR": SetupError("its command could not be started"),
+}
 
 
 def connect(address: str | None) -> Any:  # noqa: ANN401  (Ray's JobSubmissionClient)
@@ -208,8 +220,10 @@ class SubmittedJob:
     def _tell_once_why_it_waits(self) -> None:
         if self._started is not None and time.monotonic() - self._started > _PATIENCE_S:
             self._started = None
-            message = self._client.get_job_info(self.name).message or "it has not started yet"
-            self._write(f"{message}\n")
+            self._write(
+                f"job {self.name} waits: until resources.driver_cpus are free, and its environment "
+                "is set up (ray status tells what is free)\n"
+            )
 
     def _exit_code(self) -> int:
         info = self._client.get_job_info(self.name)
@@ -219,9 +233,26 @@ class SubmittedJob:
         if status == "STOPPED":
             return EXIT_STOPPED
         if code is None:
-            self._write(f"{(info.message or 'the job failed').strip()}\n")
-            return RunError.exit_code
+            reason = failure_without_code(self.name, info)
+            self._write(f"{reason}\n")
+            return reason.exit_code
         return int(code) if code >= 0 else _EXIT_SIGNALLED - int(code)
+
+
+def failure_without_code(name: str, info: Any) -> SoftnceError:  # noqa: ANN401  (Ray's JobDetails)
+    """Return why a job failed whose command did not end by itself, in one line.
+
+    Ray's own text is a page about its actors; ``ray job status`` shows it to who wants it.
+
+    Args:
+        name: of the job.
+        info: what the job server says of it.
+    """
+    known = _WITHOUT_CODE.get(info.error_type or "")
+    found = "Ray gave it up" if known is None else known.found
+    cure = None if known is None else known.cure
+    kind = RunError if known is None else type(known)
+    return kind(f"job {name}: {found}", cure or f"ray job status {name} tells what Ray saw")
 
 
 def _use_token_at_hand() -> None:

@@ -20,9 +20,8 @@ from softnce.terminal.console import like, terminal
 from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
 from tune_spaces.finished import known_end
-from tune_spaces.ray_session import session
+from tune_spaces.ray_session import nodes, session
 from tune_spaces.ray_session.capacity import concurrency
-from tune_spaces.ray_session.nodes import require_kept, require_shared
 from tune_spaces.report.display import Display, headline, results_table
 from tune_spaces.report.notes import (
     tell_if_more_have_ended,
@@ -42,6 +41,7 @@ from tune_spaces.study.fingerprint import (
     withdrawn_unless_prepared,
 )
 from tune_spaces.study.folder import StudyFolder, require_own, study_folder
+from tune_spaces.study.holder import ClusterNodes
 from tune_spaces.study.optuna_storage import study_id
 from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.study_lock import Lease, held
@@ -130,7 +130,7 @@ def _study(context: StudyContext) -> SearchResult:
     """Check what must be so before data are read, and go on."""
     require_own(context.folder)
     require_cache(context.folder.cache(context.config), context.folder.root)
-    require_kept(context.folder.root)
+    nodes.require_kept(context.folder.root)
     session.require_reachable()
     with session.with_room(context.config):
         context.signals.renew()
@@ -148,14 +148,15 @@ def _with_room(context: StudyContext) -> SearchResult:
         require_same_if_known(context.folder, config, pairs.digest)
     study = context.folder.optuna_study()
     tell_wait = partial(console.print, soft_wrap=True) if context.is_patient else None
-    with held(study, tell_wait=tell_wait) as lease:  # before anything of the study is written
+    known = ClusterNodes(nodes.own_node(), nodes.is_declared_dead)
+    with held(study, tell_wait=tell_wait, nodes=known) as lease:  # before anything is written
         log_to(context.folder.log)
         trial_store = TrialStore(study, context.space)
         tracker = tracker_of(context, study_id(study))
-        known = known_end(context, trial_store, tracker)
-        if known is not None:
+        end = known_end(context, trial_store, tracker)
+        if end is not None:
             require_same(context.folder, config, (pairs or mined(context)).digest)
-            return _told_again(context, *known)
+            return _told_again(context, *end)
         tracker.connect()
         with withdrawn_unless_prepared(context.folder):
             prepared = _prepared(context, pairs or mined(context))
@@ -216,7 +217,7 @@ def _run(study: _HeldStudy) -> int:
     log.info(plan)
     with session.connected(context.folder.log) as capacity:
         at_once = concurrency(config, capacity)
-        require_shared(context.folder.root)
+        nodes.require_shared(context.folder.root)
         from tune_spaces.tune.searcher import StopSwitch
 
         switch = StopSwitch(config.search.time_budget_s)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,7 @@ class TwoNodes:
         token: file of its token.
         shared: folder that both nodes see.
         private: folder of which the second node sees another one under the same name.
+        processes: of the nodes, by their names.
     """
 
     address: str
@@ -42,6 +43,7 @@ class TwoNodes:
     token: Path
     shared: Path
     private: Path
+    processes: dict[str, subprocess.Popen] = field(default_factory=dict)
 
     @property
     def environment(self):
@@ -49,6 +51,18 @@ class TwoNodes:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
         closed = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(self.token)}
         return {**kept, **closed, "PATH": f"{BIN}:{kept['PATH']}"}
+
+    def add_node(self, name, *, hidden=None):
+        """Start a node with three CPUs; a folder may be hidden from it behind an empty one."""
+        folder = self.token.with_name(name)
+        node = [f"--address={self.gcs}", "--num-cpus=3", f"--temp-dir={folder}"]
+        _start(self, name, node, hidden=hidden)
+
+    def kill_node(self, name):
+        """Let a node go as if its power had failed."""
+        process = self.processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def softnce(self, *words, cwd, **environment):
         """Run the command as a person would, against this cluster."""
@@ -81,18 +95,15 @@ def two_nodes():
     cluster.token.chmod(0o600)
     cluster.shared.mkdir()
     cluster.private.mkdir()
-    nodes = []
     try:
         head = ["--head", f"--port={gcs}", f"--dashboard-port={dashboard}", "--num-cpus=0",
                 "--dashboard-host=127.0.0.1", f"--temp-dir={root / 'h'}"]  # fmt: skip
-        nodes.append(_start(cluster, "head", head))
-        node = [f"--address={cluster.gcs}", "--num-cpus=3", f"--temp-dir={root / 'n'}"]
-        nodes.append(_start(cluster, "node", node, hidden=cluster.private))
+        _start(cluster, "head", head)
+        cluster.add_node("n", hidden=cluster.private)
         yield cluster
     finally:
-        for node in nodes:
-            os.killpg(node.pid, signal.SIGKILL)
-            node.wait()
+        for name in list(cluster.processes):
+            cluster.kill_node(name)
         shutil.rmtree(root, ignore_errors=True)
 
 
@@ -128,7 +139,8 @@ def _start(cluster, name, options, hidden=None):
             )
         while process.poll() is None:
             if "Ray runtime started" in log.read_text():
-                return process
+                cluster.processes[name] = process
+                return None
             time.sleep(0.1)
     return pytest.fail(log.read_text())
 

@@ -1,6 +1,7 @@
 """The nodes of a cluster: what all of them must see before a trial may run on any of them."""
 
 import secrets
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,28 @@ def require_kept(folder: Path) -> None:
             f"{folder} is in the job's own copy of the code and would go with it",
             "set resources.storage_path (or --out) to a folder that all nodes share",
         )
+
+
+def own_node() -> str:
+    """Return the id of the node of a cluster that this process runs on; empty without one."""
+    ray = _connected_ray()
+    return "" if ray is None else str(ray.get_runtime_context().get_node_id())
+
+
+def is_declared_dead(node: str) -> bool:
+    """Tell whether the cluster that this process is connected to has declared a node dead.
+
+    Args:
+        node: its id; one that the cluster does not know is another cluster's, perhaps alive.
+    """
+    ray = _connected_ray()
+    known = [] if ray is None else ray.nodes()
+    return any(one["NodeID"] == node and not one["Alive"] for one in known)
+
+
+def _connected_ray() -> Any:  # noqa: ANN401  (the module)
+    ray = sys.modules.get("ray")
+    return ray if ray is not None and ray.is_initialized() else None
 
 
 def _ask(ray: Any, nodes: list[str], marker: Path) -> list[bool]:  # noqa: ANN401  (the module)

@@ -16,13 +16,15 @@ import psutil
 import pytest
 
 from softnce.errors import SetupError
-from tune_spaces.study.study_lock import Heartbeat, held, require_free
+from tune_spaces.study.holder import ClusterNodes, Heartbeat
+from tune_spaces.study.study_lock import held, require_free
 
 QUICK = Heartbeat(every_s=1.0, dead_after_s=3.0)
 ROUNDS = 60
 HOLDER = """
 import optuna, sys, time
-from tune_spaces.study.study_lock import Heartbeat, held
+from tune_spaces.study.holder import Heartbeat
+from tune_spaces.study.study_lock import held
 
 def press(reason, code):
     print(code, reason, flush=True)
@@ -142,6 +144,24 @@ def test_a_holder_that_cannot_be_seen_counts_while_its_heart_beats(
             pass
     else:
         with held(opened(storage)):
+            pass
+
+
+@pytest.mark.parametrize(("dead", "is_free"), [("its-node", True), ("another-node", False)])
+def test_a_search_whose_node_the_cluster_has_declared_dead_holds_nothing(storage, dead, is_free):
+    study = opened(storage)
+    with held(study, nodes=ClusterNodes("its-node", lambda _: False)):
+        left = {**entry(study), "host": "elsewhere", "at": time.time() + 1000}
+    study.set_user_attr("softnce.holder", left)
+    nodes = ClusterNodes("our-node", lambda node: node == dead)
+    if is_free:
+        with held(study, nodes=nodes):
+            assert entry(study)["node"] == "our-node"
+    else:
+        with (
+            pytest.raises(SetupError, match="or once the cluster has noticed, if it is dead"),
+            held(study, nodes=nodes),
+        ):
             pass
 
 
