@@ -1,0 +1,1 @@
+"""Whether a difference is real: paired gains, several candidates, racing, and the words."""
