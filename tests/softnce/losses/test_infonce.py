@@ -10,35 +10,30 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from softnce.losses.infonce import (
     info_nce,
-    similarity,
     soft_info_nce,
-    symmetric_info_nce,
-    symmetric_soft_info_nce,
 )
-from tests.worked import DIGITS, LOGITS, double, gradient
+from tests.softnce.losses.sums import WEIGHTS_A, draw, paper_info_nce, paper_soft_info_nce
+from tests.worked import DIGITS, double, gradient
 
-WEIGHTS_A = [  # Eq. 4 with temperature 1, alpha 1.3, beta 0.7
-    [1, 0.3070108427, 1.4739206501, 1.2190685072],
-    [0.4281948085, 1, 1.4193677487, 1.1524374429],
-    [1.3263478931, 1.1897674588, 1, 0.4838846481],
-    [1.2140135868, 1.0656188504, 0.7203675628, 1],
-]
 WEIGHTS_B = [  # temperature 0.1: three entries meet the floor
     [1, 0.1, 2.6205883240, 2.5924018784],
     [0.1, 1, 2.6131622421, 2.5375301428],
     [2.5929553420, 2.5378935884, 1, 0.1],
     [2.4202009276, 2.0682984030, 0.1, 1],
 ]
+
+
 GRADIENT_A = [
     [-0.0653247795, 0.0126508765, 0.0135518718, 0.0391220312],
     [0.0301899795, -0.1007403969, 0.0472710765, 0.0232793408],
     [0.0301851101, 0.0945073316, -0.1480054338, 0.0233129921],
     [0.0568193973, 0.0334316012, 0.0555871573, -0.1458381557],
 ]
+
+
 GRADIENT_B = [
     [-0.0940692996, 0.0034792842, 0.0203444983, 0.0702455171],
     [0.0059831729, -0.1233362286, 0.0738545177, 0.0434985380],
@@ -46,42 +41,8 @@ GRADIENT_B = [
     [0.0976354253, 0.0559308479, 0.0066512495, -0.1602175226],
 ]
 
+
 seeds = st.integers(0, 2**32 - 1)
-
-
-def draw(seed: int, queries: int = 5, extra: int = 3, scale: float = 3.0):
-    """Draw logits, weights and shuffled answers with more candidates than queries."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = (queries, queries + extra)
-    logits = torch.randn(shape, generator=generator, dtype=torch.float64) * scale
-    weights = torch.rand(shape, generator=generator, dtype=torch.float64) * 2 + 0.05
-    answers = torch.randperm(shape[1], generator=generator)[:queries]
-    return logits, weights.scatter(1, answers[:, None], 1.0), answers
-
-
-def paper_soft_info_nce(logits: Tensor, weights: Tensor, answers: Tensor) -> float:
-    """Eq. 3, summed as printed."""
-    total = 0.0
-    for row, factors, own in zip(logits.tolist(), weights.tolist(), answers.tolist(), strict=True):
-        pairs = enumerate(zip(row, factors, strict=True))
-        negatives = sum(w * math.exp(z) for j, (z, w) in pairs if j != own)
-        total -= math.log(math.exp(row[own]) / (math.exp(row[own]) + negatives))
-    return total / len(logits)
-
-
-def paper_info_nce(logits: Tensor, answers: Tensor) -> float:
-    """Eq. 1, summed as printed."""
-    return paper_soft_info_nce(logits, torch.ones_like(logits), answers)
-
-
-@pytest.fixture
-def logits() -> Tensor:
-    return double(LOGITS)
-
-
-@pytest.fixture
-def diagonal() -> Tensor:
-    return torch.arange(4)
 
 
 def test_info_nce_has_the_worked_value(logits, diagonal):
@@ -99,10 +60,6 @@ def test_info_nce_of_one_query_has_the_worked_value(logits, row, expected):
 
 def test_info_nce_of_sharp_logits_has_the_worked_value(logits, diagonal):
     assert info_nce(20 * logits, diagonal).item() == pytest.approx(0.0022979389, abs=DIGITS)
-
-
-def test_symmetric_info_nce_has_the_worked_value(logits, diagonal):
-    assert symmetric_info_nce(logits, diagonal).item() == pytest.approx(0.6908721597, abs=DIGITS)
 
 
 @pytest.mark.parametrize(
@@ -298,62 +255,3 @@ def test_negative_weights_are_subtracted():
 def test_a_partition_below_zero_is_not_finite():
     logits, weights = double([[0.0, 5.0]]), double([[1.0, -2.0]])
     assert soft_info_nce(logits, weights, torch.tensor([0])).isnan()
-
-
-def test_symmetric_soft_info_nce_with_unit_weights_is_symmetric_info_nce(logits, diagonal):
-    soft = symmetric_soft_info_nce(logits, torch.ones_like(logits), diagonal)
-    torch.testing.assert_close(soft, symmetric_info_nce(logits, diagonal))
-
-
-def test_symmetric_soft_info_nce_is_the_mean_of_both_directions(logits, diagonal):
-    weights = double(WEIGHTS_A)
-    forwards = paper_soft_info_nce(logits, weights, diagonal)
-    backwards = paper_soft_info_nce(logits.T, weights.T, diagonal)
-    loss = symmetric_soft_info_nce(logits, weights, diagonal)
-    assert loss.item() == pytest.approx((forwards + backwards) / 2)
-
-
-def test_symmetric_info_nce_leaves_other_candidates_out_of_the_second_direction():
-    logits, _, answers = draw(seed=1)
-    backwards = paper_info_nce(logits[:, answers].T, torch.arange(5))
-    expected = (paper_info_nce(logits, answers) + backwards) / 2
-    assert symmetric_info_nce(logits, answers).item() == pytest.approx(expected)
-
-
-def test_symmetric_losses_treat_both_directions_alike(logits, diagonal):
-    mirrored = symmetric_info_nce(logits.T, diagonal)
-    torch.testing.assert_close(symmetric_info_nce(logits, diagonal), mirrored)
-
-
-def test_dot_similarity_is_the_product():
-    queries, candidates = double([[3.0, 4.0]]), double([[1.0, 2.0], [0.0, -1.0], [3.0, 4.0]])
-    assert similarity(queries, candidates, kind="dot").tolist() == [[11.0, -4.0, 25.0]]
-
-
-def test_cosine_similarity_ignores_length():
-    queries, candidates = double([[3.0, 4.0]]), double([[6.0, 8.0], [-4.0, 3.0], [0.0, 5.0]])
-    found = similarity(queries, candidates, kind="cosine")
-    torch.testing.assert_close(found, double([[1.0, 0.0, 0.8]]))
-
-
-def test_cosine_of_a_zero_vector_is_zero():
-    found = similarity(double([[0.0, 0.0]]), double([[1.0, 2.0]]), kind="cosine")
-    assert found.tolist() == [[0.0]]
-
-
-def test_similarity_stays_in_float32_under_autocast():
-    generator = torch.Generator().manual_seed(0)
-    queries = torch.randn(4, 64, generator=generator)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = similarity(queries, queries, kind="dot")
-    assert found.tolist() == (queries @ queries.T).tolist()
-
-
-@pytest.mark.parametrize(  # SimCSE's loss is InfoNCE on cosines: a worked example
-    ("temperature", "expected"), [(0.07, 0.2766585633), (0.05, 0.2232941901)]
-)
-def test_cosine_info_nce_has_the_worked_value(temperature, expected):
-    left = double([[1, 2], [0, 1], [-1, 0.5]])
-    right = double([[0.9, 2.1], [0.2, 1], [-1, 0.4]])
-    logits = similarity(left, right, kind="cosine") / temperature
-    assert info_nce(logits, torch.arange(3)).item() == pytest.approx(expected, abs=DIGITS)

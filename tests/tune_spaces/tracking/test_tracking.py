@@ -1,46 +1,19 @@
-"""MLflow as it is: a real database, and a real server process that goes away and comes back."""
+"""MLflow as it is: runs, metrics, aliases and artifacts in a real database."""
 
 import json
-import resource
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
 from softnce.errors import SetupError
-from tests.servers import free_port, started_server, stop
+from tests.servers import free_port
+from tests.tune_spaces.tracking.stores import one_trial, opened, runs_of, wait_until
 from tune_spaces.tracking.event_log import EventLog
 from tune_spaces.tracking.store import Store, own_uri, relocate
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(own_uri(tmp_path), "softnce/made", tmp_path)
-
-
-def opened(store, study="made"):
-    tracker = Tracker(store, study)
-    tracker.connect()
-    tracker.open({"softnce.data": "abc"})
-    return tracker
-
-
-def runs_of(store, tag="softnce.trial"):
-    client = MlflowClient(store.uri, registry_uri=store.uri)
-    experiment = client.get_experiment_by_name(store.experiment)
-    found = client.search_runs([experiment.experiment_id])
-    return {run.data.tags[tag]: run for run in found if tag in run.data.tags}
-
-
-def one_trial(tracker, key="t0000", state=TrialState.COMPLETE, error=""):
-    tracker.begin(key, f"{key}-infonce", {"loss": "infonce"}, {"softnce.role": "infonce"})
-    tracker.report(key, 1, {"mrr": 0.25, "broken": float("nan")})
-    tracker.report(key, 2, {"mrr": 0.5})
-    tracker.end(key, state, error=error)
 
 
 @pytest.mark.parametrize(
@@ -107,13 +80,6 @@ def test_runs_that_a_dead_search_left_open_are_closed(store):
     assert runs_of(store)["t0000"].data.tags["trial.state"] == "INTERRUPTED"
 
 
-def wait_until(look):
-    until = time.monotonic() + 300
-    while not look():
-        assert time.monotonic() < until, "what was waited for has not come"
-        time.sleep(0.05)
-
-
 def test_the_former_champion_keeps_the_alias_previous(store, tmp_path):
     tracker = opened(store)
     for key in ("t0000", "t0001"):
@@ -163,52 +129,6 @@ def test_an_unreachable_server_is_named_without_its_password(tmp_path):
     assert "secret" not in str(error.value)
 
 
-@pytest.mark.slow
-def test_a_server_that_is_away_loses_no_metric(tmp_path, caplog):
-    port = free_port()
-    server = started_server(tmp_path, port)
-    store = Store(f"http://127.0.0.1:{port}", "softnce/made", tmp_path)
-    try:
-        tracker = opened(store)
-        one_trial(tracker, "t0000")
-        stop(server)
-        one_trial(tracker, "t0001")
-        assert tracker.waiting() >= 4  # who trains has not waited until they arrived
-        wait_until(lambda: "trying again" in caplog.text)
-        server = started_server(tmp_path, port)
-        assert tracker.close(TrialState.COMPLETE, "note", timeout_s=300.0) == 0
-        runs = runs_of(store)
-        assert {key: run.info.status for key, run in runs.items()} == {
-            "t0000": "FINISHED",
-            "t0001": "FINISHED",
-        }
-        assert runs["t0001"].data.metrics["mrr"] == 0.5
-    finally:
-        stop(server)
-
-
-@pytest.mark.long
-@pytest.mark.slow
-def test_events_for_a_server_that_never_returns_wait_in_the_folder(tmp_path):
-    port = free_port()
-    server = started_server(tmp_path, port)
-    store = Store(f"http://127.0.0.1:{port}", "softnce/made", tmp_path)
-    try:
-        tracker = opened(store)
-        stop(server)
-        one_trial(tracker)
-        left = tracker.close(TrialState.COMPLETE, "note", timeout_s=3.0)
-        assert left >= 4
-        lines = (tmp_path / "tracking.jsonl").read_text().splitlines()
-        assert [json.loads(line)["kind"] for line in lines][:2] == ["begin", "report"]
-        server = started_server(tmp_path, port)
-        again = opened(store)
-        assert again.close(TrialState.COMPLETE, "note", timeout_s=300.0) == 0
-        assert runs_of(store)["t0000"].data.metrics["mrr"] == 0.5
-    finally:
-        stop(server)
-
-
 def test_the_parent_tells_the_job_that_ran_last(store):
     for job in ("job-1", "job-2", ""):
         tracker = Tracker(store, "made")
@@ -216,74 +136,6 @@ def test_the_parent_tells_the_job_that_ran_last(store):
         tracker.open({"softnce.ray_job": job})
         tracker.close(TrialState.COMPLETE, "note")
     assert runs_of(store, "softnce.study")["made"].data.tags["softnce.ray_job"] == "job-2"
-
-
-def test_a_line_that_a_full_disk_cuts_short_costs_that_event_alone(tmp_path, caplog):
-    log, path = EventLog(tmp_path), tmp_path / "tracking.jsonl"
-    log.append({"kind": "report", "epoch": 1})
-    full = path.stat().st_size + 20
-    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (full, hard))
-    try:
-        with pytest.raises(OSError, match="too large"):
-            log.append({"kind": "report", "epoch": 2})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert path.stat().st_size == full
-    assert [event["epoch"] for event, _ in log.pending()] == [1]
-    assert not caplog.messages  # it might be in the writing
-    log.append({"kind": "report", "epoch": 3})
-    for _ in range(3):
-        assert [event["epoch"] for event, _ in log.pending()] == [1, 3]
-    assert caplog.messages == [f"{path}:2: torn, as by a full disk; left out"]
-
-
-@pytest.mark.parametrize(
-    "torn",
-    [b'{"time_ms": 1, "kind": "rep', b"\0" * 99, b"\xff\xfe", b'"text"', b"{}", b"[1]"],
-    ids=["half", "zeros", "no text", "a word", "no event", "a list"],
-)
-@pytest.mark.parametrize("end", [b"\n", b""], ids=["on its own line", "glued to the next"])
-def test_a_torn_line_holds_up_nothing_that_follows_it(tmp_path, caplog, torn, end):
-    log, path = EventLog(tmp_path), tmp_path / "tracking.jsonl"
-    log.append({"kind": "report", "epoch": 1})
-    path.write_bytes(torn + end + path.read_bytes())
-    log.append({"kind": "report", "epoch": 2})
-    for _ in range(2):
-        assert [event["epoch"] for event, _ in log.pending()] == [1, 2]
-    assert caplog.messages == [f"{path}:1: torn, as by a full disk; left out"]
-
-
-def test_a_study_with_a_torn_log_is_concluded(store, tmp_path):
-    (tmp_path / "tracking.jsonl").write_bytes(b'{"time_ms": 1, "kind": "rep')
-    tracker = opened(store)
-    one_trial(tracker)
-    assert tracker.close(TrialState.COMPLETE, "note") == 0
-    assert runs_of(store)["t0000"].data.metrics["mrr"] == 0.5
-    assert runs_of(store, "softnce.study")["made"].info.status == "FINISHED"
-
-
-def test_an_event_that_lacks_only_its_newline_is_not_lost(tmp_path):
-    log, path = EventLog(tmp_path), tmp_path / "tracking.jsonl"
-    log.append({"kind": "report", "epoch": 1})
-    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
-    ((event, cursor),) = log.pending()
-    assert event["epoch"] == 1
-    log.append({"kind": "report", "epoch": 2})
-    log.arrived(cursor)
-    assert [event["epoch"] for event, _ in log.pending()] == [2]
-    assert [event["epoch"] for event in log.all()] == [1, 2]
-
-
-@pytest.mark.parametrize("cursor", [b"abc", b"-5", b"99999999", b"\xff\0", b"1e3"])
-def test_a_damaged_cursor_counts_as_none(tmp_path, caplog, cursor):
-    log = EventLog(tmp_path)
-    log.append({"kind": "report", "epoch": 1})
-    (tmp_path / "tracking.cursor").write_bytes(cursor)
-    for _ in range(2):
-        assert len(log.pending()) == 1
-    (warning,) = caplog.messages
-    assert "tracking.cursor: damaged; all events are sent again" in warning
 
 
 def test_events_that_are_sent_again_change_nothing(store, tmp_path):

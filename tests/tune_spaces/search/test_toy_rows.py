@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 from tune_spaces.tracking.store import own_uri
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+README = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
 LOSS = README.split("```python\n# my_losses.py\n")[1].split("```")[0]
 ESTIMATOR = '''
 """An estimator in one place: its class, what builds it, and its row."""

@@ -1,4 +1,4 @@
-"""Hard negatives in training: candidates of every query, weighed by every estimator, made once."""
+"""Hard negatives in training: candidates of every query for every loss, made once."""
 
 from dataclasses import replace
 from typing import get_args
@@ -7,72 +7,24 @@ import numpy as np
 import pytest
 import torch
 
-from softnce.config.config import Config
-from softnce.config.file import validated, with_overrides
+from softnce.config.file import validated
 from softnce.config.sections.method import LossName
-from softnce.data.batching import negative_rows
-from softnce.data.pairs import read_pairs
 from softnce.encoders.encoder import Encoder
 from softnce.errors import ConfigError, DataError
 from softnce.inputs.estimators import build_estimator
-from softnce.inputs.frozen_models import FROZEN_MODELS, vectors_key
-from softnce.inputs.frozen_vectors import cache_vectors
+from softnce.inputs.frozen_models import vectors_key
 from softnce.inputs.prepare import prepare
 from softnce.training.gather import Workers
 from softnce.training.loop import Run, _objective, _started, epochs, loader_of, texts_of
 from softnce.weights.bm25 import BM25Estimator, terms
-
-EACH, BATCH = 2, 8
-ESTIMATORS = ("bm25", "teacher", "simcse", "self", "duplicates", "mixture")
-EVERYTHING = {"bm25": 1.0, "teacher": 1.0, "simcse": 1.0, "duplicates": 1.0, "self": 1.0}
-CPU = torch.device("cpu")
-
-
-def config_with(minilm, **changes):
-    simcse = {"model": str(minilm), "batch_size": 8, "epochs": 1, "max_steps": 1, "max_length": 16}
-    base = {
-        "data": {"path": "pairs.jsonl", "negatives": EACH},
-        "encoder": {"dimensions": 16, "vocabulary": 400, "max_length": 32},
-        "optim": {"epochs": 1, "batch_size": BATCH, "learning_rate": 0.02},
-        "weights": {"simcse": {**simcse, "learning_rate": 1e-5}, "mixture": EVERYTHING},
-    }
-    changes = {path.replace("__", "/"): value for path, value in changes.items()}
-    return with_overrides(Config.model_validate(base), changes)
-
-
-@pytest.fixture(scope="module")
-def pairs(made_pairs, tmp_path_factory):
-    """Pairs with two hard negatives: the next pair's function, and one of nobody's."""
-    path = tmp_path_factory.mktemp("hard") / "pairs.jsonl"
-    path.write_text("\n".join(made_pairs.read_text().splitlines()[:90]))
-    made = read_pairs(path)
-    codes = [pair.code for pair in made.train]
-    train = tuple(
-        replace(
-            pair, negatives=(codes[(row + 1) % len(codes)], f"def nobody_{row}(): return {row}")
-        )
-        for row, pair in enumerate(made.train)
-    )
-    return replace(made, train=train)
-
-
-@pytest.fixture(scope="module")
-def prepared(pairs, minilm, tmp_path_factory):
-    config, folder = config_with(minilm), tmp_path_factory.mktemp("models")
-    made = prepare(config, pairs, folder / "cache", tell=lambda _: None, models=ESTIMATORS)
-    for model in FROZEN_MODELS:
-        key = vectors_key(model, config, made)
-        made = replace(made, vectors={**made.vectors, model: key})
-        own, inputs = FROZEN_MODELS[model].configured(config), FROZEN_MODELS[model].inputs(made)
-        list(epochs(own, inputs, folder / model))
-        cache_vectors(model, own, inputs, folder / model)
-    return made
-
-
-def candidate_rows(prepared, rows):
-    hard = negative_rows(rows.numpy(), EACH) + prepared.train
-    return torch.cat([rows, torch.from_numpy(hard)])
-
+from tests.softnce.training.hard_negatives.small_runs import (
+    BATCH,
+    CPU,
+    EACH,
+    ESTIMATORS,
+    candidate_rows,
+    config_with,
+)
 
 # --- the loss
 
@@ -164,123 +116,6 @@ def test_identical_and_empty_ones_train_without_nan(minilm, pairs, tmp_path, los
     made = prepare(config, some, tmp_path / "cache", tell=lambda _: None)
     (report,) = epochs(config, made, tmp_path / "run")
     assert np.isfinite(report["loss"])
-
-
-# --- what an estimator says of them
-
-
-def scores_of(minilm, prepared, rows, **changes):
-    config = config_with(minilm, **changes)
-    estimator = build_estimator(config.weights, prepared, CPU)
-    return estimator.relevance(rows, candidate_rows(prepared, rows))
-
-
-@pytest.mark.parametrize("estimator", ["bm25", "simcse"])
-def test_docstrings_speak_for_the_functions_that_have_one(minilm, prepared, estimator):
-    rows = torch.tensor([4, 9, 20])
-    scores = scores_of(minilm, prepared, rows, weights__estimator=estimator)
-    docstrings = prepared.docstring_rows()[candidate_rows(prepared, rows)]
-    known = torch.nonzero(docstrings >= 0).flatten()
-    assert docstrings.tolist()[:3] == [4, 9, 20]
-    assert docstrings.tolist()[4::2] == [-1, -1, -1]  # each second one is nobody's
-    if estimator == "simcse":  # a vector says the same in every batch
-        table = prepared.frozen_vectors("simcse", "queries")
-        wanted = table[rows] @ table[docstrings[known]].T
-        torch.testing.assert_close(scores[:, known], torch.from_numpy(wanted), atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize("estimator", ["bm25", "simcse"])
-def test_without_a_docstring_a_hard_negative_scores_the_mean_of_the_others(
-    minilm, prepared, estimator
-):
-    rows = torch.tensor([4, 9, 20])
-    scores = scores_of(minilm, prepared, rows, weights__estimator=estimator)
-    unknown = prepared.docstring_rows()[candidate_rows(prepared, rows)] < 0
-    for place in range(3):
-        others = ~unknown
-        others[place] = False
-        for value in scores[place, unknown].tolist():
-            assert value == pytest.approx(float(scores[place, others].mean()), rel=1e-5)
-
-
-def first_batch(run):
-    (batch,) = loader_of(run).prefetched(loader_of(run).drawn(1)[:1])
-    return batch
-
-
-def spread(relevance, counted):
-    """Return the standard deviation of the counted columns, each query's own function left out."""
-    return float(
-        relevance[:, counted][~torch.eye(len(relevance), int(counted.sum())).bool()].std(
-            correction=0
-        )
-    )
-
-
-def real_ones(prepared, batch):
-    candidates = candidate_rows(prepared, torch.from_numpy(batch.rows))
-    return prepared.docstring_rows()[candidates] >= 0
-
-
-@pytest.mark.parametrize("estimator", ["bm25", "simcse"])
-def test_only_real_scores_count_in_the_spread(minilm, prepared, tmp_path, estimator):
-    config = config_with(minilm, weights__estimator=estimator)
-    batch = first_batch(_started(config, prepared, tmp_path, Workers(), CPU))
-    real = real_ones(prepared, batch)
-    assert int((~real).sum()) > 0
-    assert spread(batch.relevance, real) == pytest.approx(1, rel=1e-4)
-
-
-def test_parts_of_a_mixture_have_the_spread_of_their_real_scores(minilm, prepared, tmp_path):
-    shares = {name: float(name in ("bm25", "teacher")) for name in EVERYTHING}
-    config = config_with(
-        minilm, weights__estimator="mixture", weights__mixture=shares, weights__scale="raw"
-    )
-    batch = first_batch(_started(config, prepared, tmp_path, Workers(), CPU))
-    rows = torch.from_numpy(batch.rows)
-    bm25, teacher = (
-        scores_of(minilm, prepared, rows, weights__estimator=name) for name in ("bm25", "teacher")
-    )
-    real = real_ones(prepared, batch)
-    wanted = bm25 / spread(bm25, real) + teacher / spread(teacher, torch.ones_like(real))
-    torch.testing.assert_close(batch.relevance, wanted.float() / 2, atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize("others", [("bm25",), ("teacher",)])
-def test_a_mixture_with_the_encoder_has_the_spread_of_real_scores(
-    minilm, prepared, tmp_path, others
-):
-    shares = {name: float(name in ("self", *others)) for name in EVERYTHING}
-    config = config_with(minilm, weights__estimator="mixture", weights__mixture=shares)
-    run = _started(config, prepared, tmp_path, Workers(), CPU)
-    batch, objective = first_batch(run), _objective(run)
-    encoded = objective._encoded(run.encoder, texts_of(prepared), batch.rows)
-    relevance = objective._own_relevance(
-        encoded[0], torch.cat(encoded[1:]), torch.arange(BATCH), batch
-    )
-    real = real_ones(prepared, batch)
-    counted = real if others == ("bm25",) else torch.ones_like(real)
-    assert spread(relevance, counted) == pytest.approx(1, rel=1e-4)
-
-
-def test_the_teacher_scores_their_own_vectors(minilm, prepared):
-    rows = torch.tensor([4, 9, 20])
-    scores = scores_of(
-        minilm, prepared, rows, weights__estimator="teacher", weights__teacher__score="dot"
-    )
-    queries = prepared.frozen_vectors("teacher", "queries")[rows]
-    wrong = prepared.frozen_vectors("teacher", "negatives")[negative_rows(rows.numpy(), EACH)]
-    torch.testing.assert_close(scores[:, 3:], torch.from_numpy(queries @ wrong.T))
-
-
-def test_bm25_against_codes_reads_their_code(minilm, prepared, pairs):
-    rows = torch.tensor([4, 9, 20])
-    scores = scores_of(minilm, prepared, rows, weights__bm25__documents="codes")
-    codes = [pairs.train[row].negatives for row in rows.tolist()]
-    for place, row in enumerate(rows.tolist()):
-        words = set(terms(pairs.train[row].query))
-        for column, code in enumerate(code for own in codes for code in own):
-            assert bool(scores[place, 3 + column] != 0) is bool(words & set(terms(code)))
 
 
 def test_a_querys_own_hard_negative_is_no_duplicate_but_anothers_may_be(minilm, pairs, tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from softnce.errors import DataError
 from softnce.weights.bm25 import BM25Estimator
 from softnce.weights.plain_bm25 import PLAIN, PlainBM25Estimator
-from tests.softnce.weights.test_bm25 import TEXTS, all_rows
+from tests.softnce.weights.bm25.test_bm25 import TEXTS, all_rows
 from tests.softnce.weights.test_contract import TEXTS as SENTENCES
 from tests.softnce.weights.test_contract import contracts, terms
 
