@@ -2,14 +2,13 @@
 
 import os
 import secrets
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from softnce.errors import SetupError
+from tune_spaces.ray_session.folders import session_folder
 
 _MODES = ("token", "disabled")
 
@@ -42,18 +41,12 @@ def closed_to_strangers() -> Iterator[Path]:
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     former = {name: os.environ.get(name) for name in token}
     _let_ray_know(token)
-    place = os.environ.get("RAY_TMPDIR") or ("/tmp" if os.name == "posix" else None)  # noqa: S108
-    folder = Path(tempfile.mkdtemp(prefix="ray-", dir=place))  # for its owner alone
-    is_named = False
+    place = Path(os.environ.get("RAY_TMPDIR") or "/tmp")  # noqa: S108  (short, unlike TMPDIR)
     try:
-        yield folder / "r"  # Ray opens what it is given to all; paths of sockets must be short
-    except SetupError as error:
-        is_named = str(folder) in str(error)
-        raise
+        with session_folder(place) as folder:
+            yield folder / "r"  # Ray opens what it is given to all; paths of sockets must be short
     finally:
         _let_ray_know(former)
-        if not is_named:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _let_ray_know(variables: Mapping[str, str | None]) -> None:
