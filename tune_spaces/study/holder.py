@@ -91,16 +91,23 @@ class Holder:
         """Say when the heart beat and, where death would not be seen, when the lease ends."""
         age = time.time() - self._entry["at"]
         beat = f"heartbeat {age:.0f} s ago"
-        if self._is_seen_from_here():
+        if self._is_seen_to_live() is not None:
             return beat
         sooner = ", or once the cluster has noticed," if self._has_known_node() else ""
         rest = max(self._heartbeat.dead_after_s - age, 0)
         return f"{beat}; free in {rest:.0f} s{sooner} if it is dead"
 
     def _is_alive(self) -> bool:
+        seen = self._is_seen_to_live()
+        if seen is not None:
+            return seen
         beats = time.time() - float(self._entry["at"]) <= self._heartbeat.dead_after_s
+        return beats and not self._is_on_a_dead_node()
+
+    def _is_seen_to_live(self) -> bool | None:
+        """Look at the process; None where it cannot be seen or told from another of its number."""
         if not self._is_seen_from_here():
-            return beats and not self._is_on_a_dead_node()
+            return None
         try:
             process = psutil.Process(self._entry["pid"])
             if process.status() == psutil.STATUS_ZOMBIE:
@@ -108,7 +115,9 @@ class Holder:
             apart = abs(process.create_time() - self._entry.get("started", 0.0))
         except psutil.NoSuchProcess:
             return False
-        return apart < _CLOCKS_DIFFER_S or beats  # else the number was given again, or a clock set
+        return (
+            True if apart < _CLOCKS_DIFFER_S else None
+        )  # the number was given again, or a clock set
 
     def _is_seen_from_here(self) -> bool:
         own = namespace()

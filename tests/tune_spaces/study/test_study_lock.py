@@ -147,11 +147,16 @@ def test_a_holder_that_cannot_be_seen_counts_while_its_heart_beats(
             pass
 
 
+@pytest.mark.parametrize(
+    "place", [{"host": "elsewhere"}, {"started": 0}]
+)  # or a number given again
 @pytest.mark.parametrize(("dead", "is_free"), [("its-node", True), ("another-node", False)])
-def test_a_search_whose_node_the_cluster_has_declared_dead_holds_nothing(storage, dead, is_free):
+def test_a_search_whose_node_the_cluster_has_declared_dead_holds_nothing(
+    storage, place, dead, is_free
+):
     study = opened(storage)
     with held(study, nodes=ClusterNodes("its-node", lambda _: False)):
-        left = {**entry(study), "host": "elsewhere", "at": time.time() + 1000}
+        left = {**entry(study), **place, "at": time.time() + 1000}
     study.set_user_attr("softnce.holder", left)
     nodes = ClusterNodes("our-node", lambda node: node == dead)
     if is_free:
