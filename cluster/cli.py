@@ -21,7 +21,7 @@ def ui(
 
     uri = store_uri(study)
     require_free(port)
-    say(f"MLflow UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
+    say(f"MLflow starts, and answers in some seconds on http://127.0.0.1:{port} (Ctrl-C ends it)")
     serve(uri, port)
 
 

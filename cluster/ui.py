@@ -54,7 +54,7 @@ def serve(uri: str, port: int) -> None:
             f"open {without_userinfo(uri)} in a browser",
         )
     command = [sys.executable, "-m", "mlflow", "ui"]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]  # of 250 MB each
     os.environ["MLFLOW_BACKEND_STORE_URI"] = uri  # as a word of the command all could read it
     os.environ["MLFLOW_REGISTRY_STORE_URI"] = uri
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
+import psutil
 import pytest
 
 from softnce.errors import ConfigError
@@ -77,6 +78,8 @@ def test_the_ui_shows_the_trials_of_the_study(study):
             {"experiment_ids": [experiment["experiment_id"]], "max_results": 10},
         )["runs"]
         assert {run["info"]["run_name"] for run in runs} == {"made", "t0000-infonce"}
+        server = psutil.Process(process.pid).children(recursive=True)
+        assert len(server) == 1, "each worker takes 250 MB, and seconds to start"
         listening = subprocess.run(
             ["ss", "-ltnH", f"sport = :{port}"],
             capture_output=True,
