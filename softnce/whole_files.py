@@ -1,11 +1,13 @@
 """Small files that are whole, or as they were: written beside their place, then renamed into it."""
 
+import filecmp
 import json
 import os
 import re
 import secrets
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -71,6 +73,25 @@ def replace_folder(folder: Path, building: Path) -> None:
         raise
     finally:
         shutil.rmtree(former, ignore_errors=True)
+
+
+def share(folder: Path, copy: Path, pattern: str) -> None:
+    """Keep one file where a folder and its copy hold the same twice, if the disk has hard links.
+
+    Args:
+        folder: whose files stay as they are.
+        copy: whose equal files become links to them.
+        pattern: of the files that are large enough for it.
+    """
+    for file in folder.rglob(pattern):
+        twin = copy / file.relative_to(folder)
+        if not twin.is_file() or file.samefile(twin) or not filecmp.cmp(file, twin, shallow=False):
+            continue
+        link = twin.with_name(f".{twin.name}-{secrets.token_hex(4)}.building")
+        with suppress(OSError):  # another disk, or one without links: then both copies stay
+            link.hardlink_to(file)
+            link.replace(twin)
+        link.unlink(missing_ok=True)
 
 
 def torn_beside(folder: Path) -> list[Path]:

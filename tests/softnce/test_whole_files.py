@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from softnce.whole_files import write_json, write_text
+from softnce.whole_files import share, write_json, write_text
 
 WRITER = """
 import resource, sys
@@ -50,3 +50,18 @@ def test_what_is_no_text_replaces_nothing(tmp_path):
         write_text(path, "\udcff")
     assert path.read_text() == "{}\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_that_are_equal_in_two_folders_are_stored_once(tmp_path):
+    for folder, changed in (("model", "a"), ("copy", "b")):
+        (tmp_path / folder / "1").mkdir(parents=True)
+        for name, text in (("1/equal.bin", "same"), ("other.bin", changed), ("equal.txt", "same")):
+            (tmp_path / folder / name).write_text(text)
+    share(tmp_path / "model", tmp_path / "copy", "*.bin")
+    once = {
+        name: (tmp_path / "model" / name).samefile(tmp_path / "copy" / name)
+        for name in ("1/equal.bin", "other.bin", "equal.txt")
+    }
+    assert once == {"1/equal.bin": True, "other.bin": False, "equal.txt": False}
+    assert (tmp_path / "copy" / "other.bin").read_text() == "b"
+    assert len(list((tmp_path / "copy").rglob("*"))) == 4

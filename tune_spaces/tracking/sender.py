@@ -19,12 +19,14 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from softnce.secret import masked
+from softnce.whole_files import share
 from tune_spaces.tracking.event_log import Event
-from tune_spaces.tracking.store import Store, relocate
+from tune_spaces.tracking.store import Store, own_artifacts, relocate
 from tune_spaces.trial_state import TrialState
 
 UNREACHABLE = (MlflowException, OSError, sqlite3.Error)
 MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+_WEIGHTS = "*.safetensors"
 _END_OF_INTEGERS = 2**63  # in a database
 _REFUSED = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
 
@@ -124,7 +126,10 @@ class Sender:
 
     def _new_version(self, name: str, run: str, event: Event) -> str:
         self._client.log_text(run, event["config"], "config.yaml")
-        self._client.log_artifacts(run, str(self._store.folder / event["folder"]), "model")
+        folder = self._store.folder / event["folder"]
+        self._client.log_artifacts(run, str(folder), "model")
+        if self._store.is_own:
+            share(folder, own_artifacts(self._store.folder) / run / "artifacts/model", _WEIGHTS)
         source = f"{self._client.get_run(run).info.artifact_uri}/model"
         if self._registered(name) is None:
             self._client.create_registered_model(name, tags={"softnce.study.id": self._id})
@@ -163,7 +168,7 @@ class Sender:
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        own = (self._store.folder / "mlartifacts").resolve().as_uri()
+        own = own_artifacts(self._store.folder).as_uri()
         location = own if self._store.is_own else None
         return str(self._client.create_experiment(name, artifact_location=location))
 

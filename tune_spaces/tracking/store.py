@@ -31,12 +31,17 @@ def own_uri(folder: Path) -> str:
     return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
 
 
+def own_artifacts(folder: Path) -> Path:
+    """Return the folder of the artifacts inside a study folder; a run's lie under its id."""
+    return (folder / "mlartifacts").resolve()
+
+
 def relocate(folder: Path) -> None:
     """Let a study's own database find its artifacts after the folder was moved or renamed."""
     database = folder / "mlflow.db"
     if not database.exists():
         return
-    here = (folder / "mlartifacts").resolve().as_uri()
+    here = own_artifacts(folder).as_uri()
     columns = {
         "experiments": ("artifact_location",),
         "runs": ("artifact_uri",),

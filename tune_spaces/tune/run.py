@@ -65,6 +65,7 @@ def tune_study(
             num_samples=-1,
             max_concurrent_trials=at_once,
             reuse_actors=not is_under_train,
+            trial_dirname_creator=trial_folder,
         ),
         run_config=tune.RunConfig(
             name="tune",
@@ -81,6 +82,12 @@ def tune_study(
         searcher.interrupt_rest()
     if searcher.error is not None:
         context.console.print(searcher.error, style="yellow")
+
+
+def trial_folder(trial: Any) -> str:  # noqa: ANN401  (Tune's own)
+    """Name the folder of Tune's notes about a trial: t0007-1a2b3c4d, not all of its settings."""
+    assignment: Assignment = trial.config["assignment"]
+    return f"{assignment.folder.name}-{trial.trial_id}"
 
 
 def _waiting_room(context: StudyContext) -> WaitingRoom:

@@ -82,6 +82,20 @@ def test_infonce_its_repeat_and_the_papers_settings_come_first(finished):
     assert {row.config.weights.estimator for row in finished.table[2:4]} == {"bm25", "teacher"}
 
 
+def test_the_champion_shares_its_weights_with_its_artifact(finished):
+    weights = finished.folder.champion.rglob("*.safetensors")
+    copies = list((finished.folder.root / "mlartifacts").rglob("*.safetensors"))
+    assert copies
+    assert all(any(one.samefile(two) for two in copies) for one in weights)
+
+
+def test_tunes_own_folders_are_named_after_the_trials_and_nothing_else(finished):
+    folders = [one for one in (finished.folder.root / "ray" / "tune").iterdir() if one.is_dir()]
+    keys = {row.key for row in finished.table}
+    assert {one.name.split("-")[0] for one in folders} == keys
+    assert max(len(one.name) for one in folders) < 30
+
+
 def test_the_fitted_sampler_proposes_after_the_start(finished):
     assert [row.proposed_by for row in finished.table].count("tpe") >= 3
 
