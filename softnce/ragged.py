@@ -1,5 +1,7 @@
 """Rows of different lengths in two flat arrays: how token ids travel, on disk and in memory."""
 
+import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+DIGESTS = "digests.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,18 @@ def joined(first: Ragged, second: Ragged) -> Ragged:
 
 
 def save_arrays(folder: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """Write arrays as a folder of .npy files that appears whole or not at all."""
+    """Write arrays as a folder of .npy files, with their digests, that appears whole or not at all.
+
+    A damaged folder of that name is replaced; one that is whole has the same content, and stays.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         for name, array in arrays.items():
             np.save(building / f"{name}.npy", array, allow_pickle=False)
+        (building / DIGESTS).write_text(json.dumps(_digests(building)))
+        if folder.is_dir() and not is_whole(folder):
+            shutil.rmtree(folder)
         building.rename(folder)
     except OSError:  # a full disk; or another process finished first: its content is the same
         shutil.rmtree(building)
@@ -75,7 +85,23 @@ def save_arrays(folder: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
             raise
 
 
+def is_whole(folder: Path) -> bool:
+    """Tell whether a folder holds what save_arrays wrote there, byte for byte."""
+    try:
+        return bool(json.loads((folder / DIGESTS).read_bytes()) == _digests(folder))
+    except (OSError, ValueError, RecursionError):  # none, or no JSON
+        return False
+
+
 def open_array(folder: Path, name: str) -> NDArray[np.generic]:
     """Memory-map one array of a folder written by save_arrays."""
     array: NDArray[np.generic] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
     return array
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    digests = {}
+    for path in folder.glob("*.npy"):
+        with path.open("rb") as file:
+            digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests

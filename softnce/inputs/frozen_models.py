@@ -18,6 +18,7 @@ from softnce.formula import resolved
 from softnce.inputs.prepare import TokenKind, simcse_encoder
 from softnce.inputs.prepared import Prepared
 from softnce.losses.table import BASELINE
+from softnce.ragged import is_whole
 from softnce.weights.cache import cache_key
 from softnce.weights.table import ESTIMATORS
 
@@ -124,4 +125,4 @@ def vectors_key(model: str, config: Config, prepared: Prepared) -> str:
 def is_cached(model: str, prepared: Prepared) -> bool:
     """Tell whether a model's vectors and weights lie in the cache."""
     folder = Path(prepared.cache) / prepared.vectors[model]
-    return folder.is_dir() and folder.with_name(f"{folder.name}-weights").is_dir()
+    return is_whole(folder) and is_whole(folder.with_name(f"{folder.name}-weights"))

@@ -25,7 +25,7 @@ from softnce.inputs.tables import (
     named,
     term_tables,
 )
-from softnce.ragged import save_arrays
+from softnce.ragged import is_whole, save_arrays
 from softnce.weights.cache import cache_key
 from softnce.weights.table import ESTIMATORS
 from softnce.whole_files import write_text
@@ -138,7 +138,7 @@ def _is_whole(tokenizer: Path) -> bool:
 
 def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> str:
     name = token_tables_name(encoder, pairs.digest)
-    if not (cache / name).is_dir():
+    if not is_whole(cache / name):
         tell(f"tokenising {len(pairs.train) + len(pairs.candidates):,} functions")
         arrays = {
             **named("train_queries", encoder.tokenize([pair.query for pair in pairs.train])),
@@ -178,7 +178,7 @@ def _simcse_tokens(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> t
     except (SetupError, ConfigError) as error:
         raise error.at("weights.simcse.model") from error
     name = token_tables_name(encoder, pairs.digest, kind="simcse-tokens")
-    if not (cache / name).is_dir():
+    if not is_whole(cache / name):
         tell(f"tokenising {len(pairs.train):,} queries for SimCSE")
         tokens = encoder.tokenize([pair.query for pair in pairs.train])
         save_arrays(

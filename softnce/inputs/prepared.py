@@ -13,8 +13,8 @@ from softnce.config.sections.training import EncoderSection
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import static_encoder
 from softnce.errors import DataError
-from softnce.inputs.tables import TermKind, opened, without
-from softnce.ragged import Ragged, open_array
+from softnce.inputs.tables import TermKind, array, opened, without
+from softnce.ragged import Ragged
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class Prepared:
 
     def answers(self, split: str) -> torch.Tensor:
         """Return (q,) the candidate that answers each query of valid or test."""
-        array = open_array(Path(self.cache) / self.tokens, f"{split}_answers")
-        return torch.from_numpy(np.array(array, dtype=np.int64))
+        found = array(Path(self.cache) / self.tokens, f"{split}_answers")
+        return torch.from_numpy(np.array(found, dtype=np.int64))
 
     def term_table(self, name: str, tokens: TermKind = "words") -> Ragged:
         """Return the term ids of queries, codes or negatives of the training split.
@@ -72,7 +72,7 @@ class Prepared:
         """
         if tokens != "subwords":
             return opened(Path(self.cache) / self.terms, f"{tokens}_{name}")
-        special = open_array(Path(self.cache) / self.tokens, "special_ids")
+        special = array(Path(self.cache) / self.tokens, "special_ids")
         return without(self.table(f"train_{name}"), np.array(special))
 
     def docstring_rows(self) -> torch.Tensor:
@@ -84,7 +84,7 @@ class Prepared:
         rows = torch.arange(self.train)
         if not self.negatives:
             return rows
-        found = open_array(Path(self.cache) / self.terms, "docstrings")
+        found = array(Path(self.cache) / self.terms, "docstrings")
         return torch.cat([rows, torch.from_numpy(np.array(found, dtype=np.int64))])
 
     def frozen_vectors(self, model: str, table: str) -> NDArray[np.float32]:
@@ -98,7 +98,7 @@ class Prepared:
         folder = Path(self.cache) / name
         if not name or not (folder / f"{table}.npy").exists():
             raise DataError(f"{model}: its vectors of the training {table} have not been prepared")
-        vectors: NDArray[np.float32] = open_array(folder, table)  # type: ignore[assignment]
+        vectors: NDArray[np.float32] = array(folder, table)  # type: ignore[assignment]
         if len(vectors) != wanted:
             raise DataError(
                 f"{folder}: {len(vectors)} vectors for {self.train} training pairs: they belong "
@@ -122,8 +122,8 @@ class Prepared:
 
         The codes' groups go on with those of the hard negatives.
         """
-        array = open_array(Path(self.cache) / self.groups, table)
-        return torch.from_numpy(np.array(array, dtype=np.int64))
+        found = array(Path(self.cache) / self.groups, table)
+        return torch.from_numpy(np.array(found, dtype=np.int64))
 
     def encoder(self, section: EncoderSection, *, seed: int) -> Encoder:
         """Build the encoder as it is before training."""

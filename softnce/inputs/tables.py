@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from softnce.data.dedup import THRESHOLD, code_tokens
 from softnce.data.pairs import PairSet
-from softnce.ragged import Ragged, open_array, ragged, save_arrays
+from softnce.errors import DataError
+from softnce.ragged import Ragged, is_whole, open_array, ragged, save_arrays
 from softnce.weights.bm25 import terms
 from softnce.weights.cache import cache_key
 from softnce.weights.duplicates import duplicate_groups
@@ -28,7 +29,7 @@ CUTS: dict[TermKind, tuple[Cut, Cut]] = {
 def term_tables(pairs: PairSet, cache: Path) -> str:
     """Number the terms of all training texts, in every way but sub-words; return the name."""
     name = cache_key("term-tables", data=pairs.digest, kinds=list(CUTS))
-    if not (cache / name).is_dir():
+    if not is_whole(cache / name):
         arrays: dict[str, NDArray[np.generic]] = {"docstrings": _docstrings(pairs)}
         for kind, (of_query, of_code) in CUTS.items():
             vocabulary: dict[str, int] = {}
@@ -46,7 +47,7 @@ def term_tables(pairs: PairSet, cache: Path) -> str:
 def duplicate_tables(pairs: PairSet, cache: Path, tell: Callable[[str], None]) -> str:
     """Group the duplicates among queries, and among functions and hard negatives."""
     name = cache_key("duplicates", data=pairs.digest, threshold=THRESHOLD)
-    if not (cache / name).is_dir():
+    if not is_whole(cache / name):
         tell(f"looking for duplicates among {len(pairs.train):,} pairs")
         codes = [*(pair.code for pair in pairs.train), *hard_negatives(pairs)]
         arrays: dict[str, NDArray[np.generic]] = {
@@ -91,6 +92,24 @@ def named(name: str, table: Ragged) -> dict[str, NDArray[np.generic]]:
 
 
 def opened(folder: Path, name: str) -> Ragged:
-    """Memory-map a table."""
-    values, offsets = open_array(folder, f"{name}_values"), open_array(folder, f"{name}_offsets")
+    """Memory-map a table.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    values, offsets = array(folder, f"{name}_values"), array(folder, f"{name}_offsets")
     return Ragged(values, offsets)  # type: ignore[arg-type]
+
+
+def array(folder: Path, name: str) -> NDArray[np.generic]:
+    """Memory-map one array of the cache.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        return open_array(folder, name)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"{folder / name}.npy: missing or damaged", "the same search, started again, mends it"
+        ) from error

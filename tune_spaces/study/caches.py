@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from softnce.errors import ConfigError
+from softnce.ragged import DIGESTS
 from softnce.whole_files import write_json
 
 MARKER = "softnce-cache.json"
@@ -132,4 +133,5 @@ def _empty_tables(cache: Path) -> Iterator[Path]:
 
 
 def _is_array(path: Path) -> bool:
-    return path.suffix == ".npy" and path.is_file() and not path.is_symlink()
+    is_ours = path.suffix == ".npy" or path.name == DIGESTS
+    return is_ours and path.is_file() and not path.is_symlink()
