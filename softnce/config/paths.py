@@ -3,6 +3,7 @@
 Trials run in folders of their own, and on other machines: a relative path would lead elsewhere.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,9 @@ Location = tuple[str, ...]
 _MODELS: tuple[Location, ...] = (("encoder", "model"), ("weights", "simcse", "model"))
 _PATHS: tuple[Location, ...] = (("data", "path"), ("data", "mine"), *_MODELS)
 _CACHE: Location = ("resources", "cache")
+_STORE: Location = ("tracking", "uri")
+_MADE = (_CACHE, _STORE)  # what need not exist before the search
+_ADDRESS = re.compile(r"(sqlite:///|file:)?(?!/|:|[a-z][a-z0-9+.-]*:)(?=.)", re.I)  # of a local store
 
 
 def resolve_paths(
@@ -22,8 +26,8 @@ def resolve_paths(
 ) -> None:
     """Replace relative paths: by what lies in the configuration's folder, else in the working one.
 
-    A name that exists in neither stays as it is: a model may be an id of the hub. A cache that
-    does not exist yet will lie in the working folder.
+    A name that exists in neither stays as it is: a model may be an id of the hub. A cache or an
+    MLflow store that does not exist yet will lie in the working folder.
 
     Args:
         nested: a configuration as read, sound or not; it is changed.
@@ -33,7 +37,7 @@ def resolve_paths(
     Raises:
         ConfigError: a path starts with ~ and the name of no user.
     """
-    for location in (*_PATHS, _CACHE):
+    for location in (*_PATHS, *_MADE):
         section: Any = nested
         for part in location[:-1]:
             section = section.get(part) if isinstance(section, Mapping) else None
@@ -67,6 +71,8 @@ def _each(value: object, found: Callable[[str], str]) -> object:
 def _resolved(name: str, *, location: Location, bases: list[Path]) -> str:
     if not name or name.startswith("@"):  # @environment
         return name
+    if location == _STORE:
+        return _resolved_address(name, bases)
     try:
         path = Path(name).expanduser()
     except RuntimeError as error:
@@ -77,6 +83,17 @@ def _resolved(name: str, *, location: Location, bases: list[Path]) -> str:
         if _exists(candidate, is_folder=location in _MODELS):
             return str(candidate)
     return str(candidates[-1]) if location == _CACHE else name
+
+
+def _resolved_address(uri: str, bases: list[Path]) -> str:
+    """Make the path of a local MLflow store absolute; databases are told by sqlite:///relative."""
+    found = _ADDRESS.match(uri)
+    if found is None or uri in ("databricks", "uc"):  # names of MLflow's own
+        return uri
+    path = uri[found.end() :]
+    candidates = [base / path for base in bases]
+    chosen = next((one for one in candidates if _exists(one, is_folder=False)), candidates[-1])
+    return f"{found[1] or ''}{chosen}"
 
 
 def _exists(path: Path, *, is_folder: bool) -> bool:

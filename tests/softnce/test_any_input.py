@@ -3,11 +3,14 @@
 SOFTNCE_FUZZ sets the number of examples of each test.
 """
 
+import io
 import json
 import os
 import tempfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -206,3 +209,51 @@ def test_any_csv_is_pairs_or_refused(head, table, negatives):
 @given(content=st.binary(max_size=60))
 def test_any_bytes_are_pairs_or_refused(kind, content):
     check(read(f"a.{kind}", content, 0))
+
+
+CELLS_OF_PARQUET = st.sampled_from(["do it now", "def f(a):\n  return a", "", "\0", "é", None])
+
+
+@pytest.fixture(scope="module")
+def a_table():
+    """Return the bytes of a sound parquet file with columns of several kinds."""
+    many = 40
+    columns = {
+        "query": [f"do it now, {number} times" for number in range(many)],
+        "code": [f"def f{number}(a):\n  return a + {number}" for number in range(many)],
+        "negatives": [["def g(b):\n  return b"]] * many,
+        "day": pa.array(range(many), pa.date32()),
+        "kind": pa.array(["x", None] * (many // 2)).dictionary_encode(),
+    }
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+@FUZZ
+@given(data=st.data())
+def test_a_damaged_parquet_file_is_pairs_or_refused(a_table, data):
+    content = bytearray(a_table)
+    for _ in range(data.draw(st.integers(0, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    check(read("a.parquet", bytes(content[: data.draw(st.integers(0, len(content)))]), 0))
+    check(read("a.parquet", bytes(content), data.draw(st.sampled_from([0, 1]))))
+
+
+@FUZZ
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries(
+            {"query": CELLS_OF_PARQUET, "code": CELLS_OF_PARQUET},
+            optional={
+                "negatives": st.lists(CELLS_OF_PARQUET, max_size=2),
+                "id": st.binary(max_size=3),
+            },
+        ),
+        max_size=4,
+    )
+)
+def test_any_parquet_table_is_pairs_or_refused(rows):
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    check(read("a.parquet", sink.getvalue(), 0))

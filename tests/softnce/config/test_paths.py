@@ -122,3 +122,26 @@ def test_the_model_of_every_estimator_is_found(there, path):
     config = read(there, "data: {path: pairs}")
     (there / "b.yaml").write_text(to_yaml(with_overrides(config, {path: "start"})))
     assert value_at(load_config(there / "b.yaml"), path) == str(there / "start")
+
+
+@pytest.mark.parametrize(
+    ("uri", "resolved"),
+    [
+        ("sqlite:///runs/all.db", "sqlite:///{here}/runs/all.db"),
+        ("sqlite:///known.db", "sqlite:///{there}/known.db"),
+        ("sqlite:////abs/all.db", "sqlite:////abs/all.db"),
+        ("./mlruns", "{here}/mlruns"),
+        ("file:mlruns", "file:{here}/mlruns"),
+        ("file:///abs/mlruns", "file:///abs/mlruns"),
+        ("sqlite://", "sqlite://"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("postgresql://host/db", "postgresql://host/db"),
+        ("databricks", "databricks"),
+        ("", ""),
+    ],
+)
+def test_a_local_store_is_the_same_from_wherever_the_study_goes_on(here, there, uri, resolved):
+    (there / "known.db").touch()
+    config = read(there, f"{TEXT}tracking: {{uri: '{uri}'}}\n")
+    assert config.tracking.uri == resolved.format(here=here, there=there)
