@@ -18,7 +18,7 @@ _PATHS: tuple[Location, ...] = (("data", "path"), ("data", "mine"), *_MODELS)
 _CACHE: Location = ("resources", "cache")
 _STORE: Location = ("tracking", "uri")
 _MADE = (_CACHE, _STORE)  # what need not exist before the search
-_ADDRESS = re.compile(r"(sqlite:///|file:)?(?!/|:|[a-z][a-z0-9+.-]*:)(?=.)", re.I)  # of a local store
+_ADDRESS = re.compile(r"(sqlite:///|file:)?(?!/|:|[a-z][a-z0-9+.-]*:)(?=.)", re.I)
 
 
 def resolve_paths(
