@@ -4,6 +4,8 @@ A resolved configuration is itself a runnable YAML file. Fields are addressed by
 on the command line and by ``section/field`` in a search space.
 """
 
+from collections.abc import Collection
+
 from pydantic import model_validator
 
 from softnce.config.sections.method import LossSection, WeightsSection
@@ -34,7 +36,9 @@ class Config(Section):
         InfoNCE needs no estimator.
         """
         needed = self.weights.parts if self.loss.spec.has_estimator else ()
-        return frozenset(needed) | ({"teacher"} if self.optim.init_from_teacher else set())
+        known = {"teacher"} if self.optim.init_from_teacher else set()
+        known |= {"duplicates"} if self.loss.duplicates != "keep" else set()
+        return frozenset(needed) | known
 
     @property
     def negatives(self) -> int:
@@ -51,6 +55,13 @@ class Config(Section):
                 f"per query, the batch has {negatives}",
                 "raise optim.batch_size, or lower weights.alpha",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _shifts_have_what_they_read(self) -> "Config":
+        read = self.loss.spec.reads(settings_of(self))
+        if fault := _scores_fault(read, self.loss, self.weights, self.encoder.similarity):
+            raise InvalidSettingError(*fault)
         return self
 
     @model_validator(mode="after")
@@ -98,3 +109,39 @@ class Config(Section):
                 "give a multiple of resources.workers",
             )
         return self
+
+
+def _scores_fault(
+    read: Collection[str], loss: LossSection, weights: WeightsSection, similarity: str
+) -> tuple[str, str] | None:
+    """Find a loss that reads scores of which it cannot make sense.
+
+    Args:
+        read: the paths that the loss reads.
+        loss: its section.
+        weights: of the estimator.
+        similarity: of the encoder.
+
+    Returns:
+        What was found and its cure, or None.
+    """
+    if "loss/prior" in read and loss.prior > 0 and similarity == "dot":
+        return (
+            "loss.prior needs cosines, whose least value bounds the negatives' sum, and "
+            "encoder.similarity is dot",
+            "set loss.prior to 0, or encoder.similarity to cosine",
+        )
+    is_official = "bm25" in weights.parts and weights.bm25.variant == "official"
+    if "loss/margin" in read and loss.mask == "relative" and is_official:
+        return (
+            "loss.mask: relative needs scores with a true zero, and those of weights.bm25.variant: "
+            "official have none, since a common word counts below 0",
+            "set loss.mask to absolute, or weights.bm25.variant to lucene",
+        )
+    if loss.trust_rank is not None and not weights.compares_with_codes:
+        return (
+            f"loss.trust_rank: {weights.estimator} compares queries with queries, of which each is "
+            "the first by its own",
+            "set weights.estimator to teacher or self, or weights.bm25.documents to codes",
+        )
+    return None

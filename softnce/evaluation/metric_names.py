@@ -12,6 +12,7 @@ EPOCH_METRICS: tuple[str, ...] = (
     "objective",
     "loss",
     "weight_spread",
+    "relief",
     "seconds",
 )
 

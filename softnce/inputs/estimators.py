@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from softnce.config.sections.method import BM25Section, WeightsSection
+from softnce.errors import DataError
 from softnce.formula import resolved
 from softnce.inputs.prepared import Prepared
 from softnce.ragged import Ragged
@@ -83,6 +84,28 @@ def duplicates(section: WeightsSection, prepared: Prepared, device: torch.device
     """Look up the groups of duplicates."""
     del section, device  # group numbers stay on the CPU
     queries, codes = (prepared.duplicate_groups(table) for table in ("queries", "codes"))
+    return DuplicatesEstimator(queries, codes, prepared.negatives)
+
+
+def known_duplicates(prepared: Prepared, *, what: str) -> Estimator:
+    """Look up the groups of duplicates for any loss.
+
+    Args:
+        prepared: of the study.
+        what: the loss does with them, ``loss.duplicates``.
+
+    Raises:
+        DataError: there are none, so that nothing could be promoted.
+    """
+    queries, codes = (prepared.duplicate_groups(table) for table in ("queries", "codes"))
+    functions = codes[: len(queries)]
+    is_known = any(len(set(groups.tolist())) < len(groups) for groups in (queries, functions))
+    if what == "promote" and not is_known:
+        raise DataError(
+            f"no duplicates among {len(queries):,} training pairs, so that loss.duplicates: "
+            "promote promotes nothing",
+            "set loss.duplicates to keep or mask",
+        )
     return DuplicatesEstimator(queries, codes, prepared.negatives)
 
 

@@ -29,7 +29,19 @@ _READ_BY_NEEDS: Mapping[Need, tuple[str, ...]] = {
     Need.SHARES: _SHARES,
     Need.WEIGHTS: _EQ_4,
 }
-READ_BY_ALL = ("loss/name", "loss/temperature", "loss/clamp_logits_min")
+READ_BY_ALL = (
+    "loss/name",
+    "loss/temperature",
+    "loss/clamp_logits_min",
+    "loss/directions",
+    "loss/duplicates",
+)
+_READ_WHERE: Mapping[
+    str, tuple[str, object]
+] = {  # setting: another, and its value that silences it
+    "loss/partition": ("loss/directions", "qc"),
+    "loss/trust_least": ("loss/trust_rank", None),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,8 @@ class LossSpec:
         run_name: how a trial's run is called, a format of ``loss`` and ``weights``; empty: by the
             loss, and by the estimator where it has one.
         details: what a sentence adds to label and estimator, such a format too.
+        promotes: whether known duplicates can be promoted in it: it is -z_ii + log Z, or such terms
+            and others, and Z holds every negative.
     """
 
     name: str
@@ -61,6 +75,7 @@ class LossSpec:
     drops: str = ""
     run_name: str = ""
     details: str = ""
+    promotes: bool = True
 
     @property
     def has_estimator(self) -> bool:
@@ -78,11 +93,17 @@ class LossSpec:
         The estimator's own section is not among them.
         """
         needed = set(self.needs.reads) - set(self.ignores)
-        return {*READ_BY_ALL, *needed, *self.formula.reads(settings)}
+        read = {*READ_BY_ALL, *needed, *self.formula.reads(settings)}
+        read |= {path for path, (other, off) in _READ_WHERE.items() if settings(other) != off}
+        if settings("loss/duplicates") == "promote":
+            read.add("loss/duplicates_share")
+        return read | ({"loss/trust_rank"} if self.has_estimator else set())
 
     def every_setting(self) -> Iterator[str]:
         """Yield the paths that it may read under some settings."""
-        yield from READ_BY_ALL
+        yield from (*READ_BY_ALL, *_READ_WHERE, "loss/duplicates_share")
+        if self.has_estimator:
+            yield "loss/trust_rank"
         yield from self.needs.reads
         for formula in self.formula.every():
             yield from formula.own_settings

@@ -135,7 +135,7 @@ class SoftInfoNCELoss(nn.Module):
 
         Args:
             model: a SentenceTransformer.
-            alpha: strength of the correction, 0 or more; 0 leaves plain InfoNCE.
+            alpha: strength of the correction; 0 leaves plain InfoNCE, below 0 hardens.
             beta: mass shared by all negatives alike, above 0; only alpha / beta matters.
             temperature: the paper's t, by which the estimator's scores are divided.
             loss_temperature: logits = similarity / loss_temperature.
@@ -152,9 +152,9 @@ class SoftInfoNCELoss(nn.Module):
             ConfigError: a setting is out of range, or no estimator has this name.
         """
         super().__init__()
-        if not (0 <= alpha < math.inf and 0 < beta < math.inf and 0 < loss_temperature < math.inf):
+        if not (abs(alpha) < math.inf and 0 < beta < math.inf and 0 < loss_temperature < math.inf):
             raise ConfigError(
-                f"alpha={alpha} must be 0 or more, beta={beta} and "
+                f"alpha={alpha} must be a number, beta={beta} and "
                 f"loss_temperature={loss_temperature} above 0, and all finite",
                 "correct the one that is not",
             )

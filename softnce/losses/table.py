@@ -11,6 +11,10 @@ from softnce.losses.spec import LossSpec, Need
 from softnce.plugins import with_plugins
 
 BASELINE = "infonce"  # what all other losses are compared with
+_TILT = {"strength": "loss/tilt"}
+_PRIOR = {"prior": "loss/prior", "temperature": "loss/temperature"}
+_PROMOTION = {"share": "loss/promotion", "temperature": "loss/promotion_temperature"}
+_SHIFTED = "softnce.losses.shifted:shifted_info_nce"
 _ROWS = (
     LossSpec(
         name="infonce",
@@ -51,6 +55,7 @@ _ROWS = (
         label="BCE",
         source="section 4",
         needs=Need.SHARES,
+        promotes=False,
         formula=Formula(
             "softnce.losses.baselines:bce",
             variants=(
@@ -105,6 +110,7 @@ _ROWS = (
         source="false-negative cancellation by rank, section 4",
         needs=Need.RELEVANCE,
         formula=Formula("softnce.losses.baselines:top_k_info_nce", {"k": "loss/top_k"}),
+        promotes=False,  # a duplicate may be dropped
         ignores=("weights/scale",),  # which changes no rank
         drops="loss/top_k",
     ),
@@ -114,7 +120,87 @@ _ROWS = (
         source="false-negative cancellation by dynamic threshold, section 4",
         needs=Need.RELEVANCE,
         formula=Formula("softnce.losses.baselines:threshold_info_nce", {"ratio": "loss/ratio"}),
+        promotes=False,  # a duplicate may be dropped
         ignores=("weights/scale",),  # which changes no ratio
+    ),
+    LossSpec(
+        name="margin-mask",
+        label="InfoNCE below a margin",
+        source="Qwen3-Embedding, GISTEmbed, NV-Retriever",
+        needs=Need.RELEVANCE,
+        formula=Formula(
+            "softnce.losses.masks:margin_info_nce",
+            {"margin": "loss/margin"},
+            variants=(
+                Variant(
+                    setting="loss/mask",
+                    value="relative",
+                    formula=Formula(
+                        "softnce.losses.masks:margin_info_nce",
+                        {"margin": "loss/margin", "relative": True},
+                    ),
+                ),
+            ),
+        ),
+        promotes=False,  # a duplicate may be dropped
+        details="{loss.mask} margin {loss.margin:.2f}",
+    ),
+    LossSpec(
+        name="tilted",
+        label="tilted InfoNCE",
+        source="EmbeddingGemma, LLaVE; relieving, below 0",
+        needs=Need.RELEVANCE,
+        formula=Formula("softnce.losses.tilt:tilted_info_nce", _TILT),
+        details="tilt {loss.tilt:.2f}",
+    ),
+    LossSpec(
+        name="debiased",
+        label="debiased InfoNCE",
+        source="Chuang 2020",
+        formula=Formula("softnce.losses.debiased:debiased_info_nce", _PRIOR),
+        details="prior {loss.prior:.3f}",
+    ),
+    LossSpec(
+        name="promoted",
+        label="promoting InfoNCE",
+        source="RLHN",
+        needs=Need.RELEVANCE,
+        formula=Formula("softnce.losses.promotion:promoted_info_nce", _PROMOTION),
+        details="promotion {loss.promotion:.2f}",
+    ),
+    LossSpec(
+        name="shifted",
+        label="shifted InfoNCE",
+        source="mask, tilt, debiasing and promotion in one",
+        needs=Need.RELEVANCE,
+        formula=Formula(
+            _SHIFTED,
+            {**_TILT, **_PRIOR, "margin": "loss/margin"},
+            variants=(
+                Variant(
+                    setting="loss/mask",
+                    value="none",
+                    formula=Formula(
+                        _SHIFTED,
+                        {
+                            **_TILT,
+                            **_PRIOR,
+                            "share": "loss/promotion",
+                            "promotion_temperature": "loss/promotion_temperature",
+                        },
+                    ),
+                ),
+                Variant(
+                    setting="loss/mask",
+                    value="relative",
+                    formula=Formula(
+                        _SHIFTED,
+                        {**_TILT, **_PRIOR, "margin": "loss/margin", "relative": True},
+                    ),
+                ),
+            ),
+        ),
+        details="tilt {loss.tilt:.2f}",
     ),
 )
 LOSSES: dict[str, LossSpec] = with_plugins(

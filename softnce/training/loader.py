@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from softnce.config.config import Config
 from softnce.data.batching import epoch_batches, negative_rows
-from softnce.inputs.estimators import build_estimator
+from softnce.inputs.estimators import build_estimator, known_duplicates
 from softnce.inputs.prepared import Prepared
 from softnce.training.step import Batch, Objective
 from softnce.weights.weighting import Estimator, require_finite, standardised
@@ -29,6 +29,9 @@ class Loader:
         self._estimator: Estimator | None = None
         if config.loss.spec.has_estimator and config.weights.prepared_parts:
             self._estimator = build_estimator(config.weights, prepared, device)
+        self._duplicates: Estimator | None = None
+        if config.loss.duplicates != "keep":
+            self._duplicates = known_duplicates(prepared, what=config.loss.duplicates)
 
     def drawn(self, epoch: int) -> NDArray[Any]:
         """Return (steps, batch_size) rows of an epoch."""
@@ -40,7 +43,7 @@ class Loader:
 
     def prefetched(self, rows: NDArray[Any]) -> Iterator[Batch]:
         """Yield the batches, two of them made ahead while the caller trains."""
-        if self._estimator is None:
+        if self._estimator is None and self._duplicates is None:
             yield from (Batch(batch, None) for batch in rows)
             return
         ahead: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=2)
@@ -76,10 +79,24 @@ class Loader:
                 return
 
     def _estimated(self, rows: NDArray[Any]) -> Batch:
-        assert self._estimator is not None  # noqa: S101
         everyone, own = torch.from_numpy(rows), torch.from_numpy(self._objective.scored(rows))
         hard = negative_rows(rows, self._prepared.negatives) + self._prepared.train
         candidates = torch.cat([everyone, torch.from_numpy(hard)])
+        batch = Batch(rows, None)
+        if self._estimator is not None:
+            batch = self._judged(rows, everyone, own, candidates)
+        if self._duplicates is None:
+            return batch
+        return replace(batch, marked=self._duplicates.relevance(own, candidates) > 0)
+
+    def _judged(
+        self,
+        rows: NDArray[Any],
+        everyone: torch.Tensor,
+        own: torch.Tensor,
+        candidates: torch.Tensor,
+    ) -> Batch:
+        assert self._estimator is not None  # noqa: S101
         if self._objective.asks_encoder:  # the step adds the encoder's part, then takes its rows
             judged = self._estimator.judged(candidates)
             return Batch(rows, self._scores(everyone, candidates), judged)
@@ -94,11 +111,13 @@ class Loader:
 
     def _placed(self, batch: Batch) -> Batch:
         """Put the relevance where the loss is taken, so that the step need not wait for a copy."""
-        relevance = batch.relevance
-        if relevance is None or relevance.device == self._device or self._device.type == "cpu":
-            return batch
-        moved = relevance.pin_memory().to(self._device, non_blocking=True)
-        return replace(batch, relevance=moved)
+        relevance, marked = self._moved(batch.relevance), self._moved(batch.marked)
+        return replace(batch, relevance=relevance, marked=marked)
+
+    def _moved(self, one: torch.Tensor | None) -> torch.Tensor | None:
+        if one is None or one.device == self._device or self._device.type == "cpu":
+            return one
+        return one.pin_memory().to(self._device, non_blocking=True)
 
     def _scores(self, queries: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
         assert self._estimator is not None  # noqa: S101

@@ -84,10 +84,11 @@ def epochs(
 
     A report holds ``epoch``, the validation metrics, ``objective`` (best ``search.metric`` so far),
     ``best_epoch``, ``loss``, ``weight_spread`` (0: InfoNCE; absent for a loss without weights),
-    ``seconds`` and ``finished``. Without validation queries the objective is minus the loss, and
-    the last epoch is the best. The first report after a resume also holds ``before``, the reports
-    of the epochs that were done already, some of which may not have reached anyone. A run that was
-    complete already reports its last epoch again.
+    ``relief`` (above 0: the most relevant negatives are relieved, below 0: hardened), ``seconds``
+    and ``finished``. Without validation queries the objective is minus the loss, and the last epoch
+    is the best. The first report after a resume also holds ``before``, the reports of the epochs
+    that were done already, some of which may not have reached anyone. A run that was complete
+    already reports its last epoch again.
 
     Args:
         config: resolved.
@@ -188,7 +189,7 @@ def _snapshot(run: Run) -> Checkpoint:
 
 def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Report | None:
     objective, texts = _objective(run), texts_of(run.prepared)
-    losses, spreads = [], []
+    losses, spreads, reliefs = [], [], []
     steps = batches.drawn(run.epoch + 1)
     done = run.epoch * len(steps)
     for number, batch in enumerate(batches.prefetched(steps), start=1):
@@ -198,6 +199,8 @@ def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Re
         with _autocast(run):
             outcome = objective.outcome(run.encoder, texts, batch)
         _descend(run, outcome.loss)
+        if run.config.loss.name != BASELINE or run.config.loss.duplicates != "keep":
+            reliefs.append(outcome.relief())
         losses.append(outcome.loss.detach())
         if outcome.weight_spread is not None:
             spreads.append(outcome.weight_spread)
@@ -212,6 +215,7 @@ def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Re
         report["weight_spread"] = float(run.workers.mean(torch.stack(spreads)).mean())
     elif run.config.loss.name == BASELINE:
         report["weight_spread"] = 0.0
+    report["relief"] = float(run.workers.mean(torch.stack(reliefs)).mean()) if reliefs else 0.0
     return report
 
 

@@ -3,21 +3,64 @@
 Equation numbers: Li et al., "Rethinking Negative Pairs in Code Search", EMNLP 2023.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.formula import settings_of
+from softnce.losses.promotion import duplicate_targets, pull
+from softnce.losses.relief import relief
 from softnce.losses.spec import Need
-from softnce.shapes import Answers, Logits, Relevance, Shares, Weights
+from softnce.losses.table import BASELINE
+from softnce.losses.trust import pair_trust, trusted_mean
+from softnce.shapes import Answers, Logits, Loss, Relevance, Shares, Weights
 from softnce.weights.weighting import (
     negative_shares,
     negative_weights,
     renormalised,
     weight_spread,
 )
+
+Marks = Bool[Tensor, "q c"]  # known duplicates
+_LEAST = -1e30  # of a known duplicate's scores, where minus infinity would leave nothing to divide
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A batch between the encoder and the loss.
+
+    Attributes:
+        logits: (q, c) similarity over temperature.
+        relevance: (q, c) from the estimator; None where the loss does not read it.
+        answers: (q,) column of each query's own snippet.
+        loss: section ``loss``.
+        weights: section ``weights``.
+        marked: (q, c) known duplicates; None where they are kept like any other negative.
+    """
+
+    logits: Logits
+    relevance: Relevance | None
+    answers: Answers
+    loss: LossSection
+    weights: WeightsSection
+    marked: Marks | None = None
+
+    @property
+    def scores(self) -> Relevance:
+        """The estimator's scores where the loss is taken, known duplicates left out; 0 if none."""
+        if self.relevance is None:
+            return torch.zeros_like(self.logits)
+        scores = self.relevance.to(self.logits.device)
+        return scores if self.masked is None else scores.masked_fill(self.masked, -torch.inf)
+
+    @property
+    def masked(self) -> Marks | None:
+        """The pairs that are left out as known duplicates."""
+        return self.marked if self.loss.duplicates == "mask" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +70,28 @@ class Outcome:
     Attributes:
         loss: with gradient.
         weight_spread: how far the weights are from InfoNCE; None for a loss without weights.
+        scored: what the loss was taken of.
     """
 
-    loss: Tensor
+    loss: Loss
     weight_spread: Tensor | None
+    scored: Scored
 
+    def relief(self) -> Tensor:
+        """Tell, after the backward pass, how far the loss relieves the most relevant negatives.
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A batch between the encoder and the loss.
+        What is relevant an estimator tells, else the known duplicates, else the logits.
 
-    Attributes:
-        logits: (q, c) similarity over temperature.
-        relevance: (q, c) from the estimator; all 0 where the loss does not read it.
-        answers: (q,) column of each query's own snippet.
-        loss: section ``loss``.
-        weights: section ``weights``.
-    """
-
-    logits: Logits
-    relevance: Relevance
-    answers: Answers
-    loss: LossSection
-    weights: WeightsSection
+        Raises:
+            RuntimeError: there was no backward pass.
+        """
+        scored = self.scored
+        if scored.logits.grad is None:
+            raise RuntimeError("relief is known after the backward pass")
+        judge = scored.logits if scored.marked is None else scored.marked.float()
+        judge = judge if scored.relevance is None else scored.relevance.to(judge.device)
+        baseline = _baseline_gradient(scored)
+        return relief(scored.logits.grad, baseline, judge.detach(), scored.answers)
 
 
 def outcome(
@@ -59,6 +101,7 @@ def outcome(
     *,
     loss: LossSection,
     weights: WeightsSection,
+    marked: Marks | None = None,
 ) -> Outcome:
     """Take the loss that a configuration names.
 
@@ -68,21 +111,73 @@ def outcome(
         answers: (q,) column of each query's own snippet.
         loss: section ``loss``.
         weights: section ``weights``.
+        marked: (q, c) known duplicates, where ``loss.duplicates`` does not keep them.
     """
-    if loss.clamp_logits_min is not None:
-        logits = logits.clamp(min=loss.clamp_logits_min)
-    given = torch.zeros_like(logits) if relevance is None else relevance.to(logits.device)
-    scored = Scored(logits, given, answers, loss, weights)
+    if logits.requires_grad:
+        logits.retain_grad()
+    if marked is not None:
+        own = answers.unsqueeze(1) == torch.arange(logits.shape[1], device=logits.device)
+        marked = marked.to(logits.device) & ~own
+    scored = Scored(logits, relevance, answers, loss, weights, marked)
     needed = _needed(scored)
-    value = loss.spec.formula.called(logits, *needed, answers, settings=settings_of(scored))
-    return Outcome(value, weight_spread(needed[0], answers) if loss.spec.has_weights else None)
+    value = _promoting(scored, _taken(scored, needed))
+    spread = weight_spread(needed[0], answers) if loss.spec.has_weights else None
+    return Outcome(value, spread, scored)
+
+
+def averaged(outcomes: Sequence[Outcome]) -> Outcome:
+    """Average the losses of several softmaxes; what else is told is of the first."""
+    first = outcomes[0]
+    if len(outcomes) == 1:
+        return first
+    losses = torch.stack([one.loss for one in outcomes])
+    return Outcome(losses.mean(), first.weight_spread, first.scored)
+
+
+def _taken(scored: Scored, needed: Sequence[Tensor]) -> Loss:
+    """Call the loss's function, over the trusted rows alone where pairs are to be trusted."""
+    section, logits = scored.loss, scored.logits
+    if section.clamp_logits_min is not None:
+        logits = logits.clamp(min=section.clamp_logits_min)
+    if scored.masked is not None:
+        logits = logits.masked_fill(scored.masked, -torch.inf)
+    settings = settings_of(scored)
+
+    def called(*tensors: Tensor) -> Loss:
+        found: Loss = section.spec.formula.called(*tensors, settings=settings)
+        return found
+
+    if section.trust_rank is None:
+        return called(logits, *needed, scored.answers)
+    trust = pair_trust(
+        scored.scores, scored.answers, rank=section.trust_rank, least=section.trust_least
+    )
+    return trusted_mean(called, [logits, *needed], scored.answers, trust)
+
+
+def _promoting(scored: Scored, value: Loss) -> Loss:
+    """Give known duplicates their share of the target."""
+    if scored.marked is None or scored.loss.duplicates != "promote":
+        return value
+    targets = duplicate_targets(scored.marked, scored.answers, scored.logits)
+    return value + scored.loss.duplicates_share * pull(scored.logits, targets, scored.answers)
+
+
+@torch.enable_grad()
+def _baseline_gradient(scored: Scored) -> Tensor:
+    """Return the gradient that InfoNCE has by the same logits."""
+    logits = scored.logits.detach().requires_grad_()
+    changed = {"name": BASELINE, "duplicates": "keep", "trust_rank": None}
+    section = scored.loss.model_copy(update=changed)
+    plain = Scored(logits, None, scored.answers, section, scored.weights)
+    return torch.autograd.grad(_taken(plain, ()), logits)[0]
 
 
 def _needed(scored: Scored) -> list[Relevance | Shares | Weights]:
     """Return what the loss reads of the negatives, if anything."""
     match scored.loss.spec.needs:
         case Need.RELEVANCE:
-            return [scored.relevance]
+            return [scored.scores]
         case Need.SHARES:
             return [_shares(scored)]
         case Need.WEIGHTS:
@@ -93,18 +188,19 @@ def _needed(scored: Scored) -> list[Relevance | Shares | Weights]:
 
 def _shares(scored: Scored) -> Shares:
     """Split one unit of blame among each query's negatives (s of Eq. 4)."""
-    temperature = scored.weights.temperature
-    return negative_shares(scored.relevance, temperature=temperature, answers=scored.answers)
+    temperature, scores = scored.weights.temperature, scored.scores.clamp(min=_LEAST)
+    shares = negative_shares(scores, temperature=temperature, answers=scored.answers)
+    return shares if scored.masked is None else shares.masked_fill(scored.masked, 0.0)
 
 
 def _weights(scored: Scored) -> Weights:
     """Apply Eq. 4, or what the estimator has in its place: duplicates are known, not estimated."""
     section, own = scored.weights, scored.weights.spec.weights
     if own is not None:
-        found: Weights = own.called(scored.relevance, scored.answers, settings=settings_of(scored))
+        found: Weights = own.called(scored.scores, scored.answers, settings=settings_of(scored))
         return found
     weights = negative_weights(
-        scored.relevance,
+        scored.scores.clamp(min=_LEAST),
         alpha=section.alpha,
         beta=section.beta,
         temperature=section.temperature,

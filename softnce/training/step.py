@@ -6,15 +6,18 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.data.batching import negative_rows
 from softnce.encoders.encoder import Encoder
+from softnce.losses.denominators import sides
 from softnce.losses.infonce import similarity
 from softnce.ragged import Ragged, joined
 from softnce.shapes import Answers, Candidates, Judged, Queries, Relevance
 from softnce.training.gather import Workers
-from softnce.training.objectives import Outcome, outcome
+from softnce.training.objectives import Marks, Outcome, averaged, outcome
+from softnce.training.softmaxes import Compared, softmaxes
 from softnce.weights.mixture import with_own
 from softnce.weights.neural import SelfEstimator
 from softnce.weights.weighting import standardised
@@ -32,11 +35,13 @@ class Batch:
             the other parts' scores of all queries of the batch. Columns are the functions of the
             batch, then its hard negatives.
         judged: (c,) candidates whose scores count where the step standardises a mixture; None: all.
+        marked: (q, c) known duplicates of those queries; None where the loss keeps them.
     """
 
     rows: NDArray[np.int64]
     relevance: Relevance | None
     judged: Judged | None = None
+    marked: Marks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,12 @@ class Objective:
         return self.loss.spec.has_estimator and self.weights.own_share > 0
 
     def scored(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the rows whose queries this worker scores: its share, or all if symmetric.
+        """Return the rows whose queries this worker scores: its share, or all.
 
-        The second direction of a symmetric loss needs every query; each worker then takes the loss
-        of the whole batch, and the gathers share its gradient out.
+        A second direction needs every query, and so does a mean over trusted rows; each worker
+        then takes the loss of the whole batch, and the gathers share its gradient out.
         """
-        return rows if self.loss.symmetric else self.workers.share(rows)
+        return rows if self.loss.needs_everyone else self.workers.share(rows)
 
     def outcome(self, encoder: Encoder, texts: Texts, batch: Batch) -> Outcome:
         """Encode this worker's share, gather all candidates, and take the loss.
@@ -101,16 +106,38 @@ class Objective:
         candidates = self.workers.gather(codes)
         if len(negatives):
             candidates = torch.cat([candidates, self.workers.gather(negatives)])
-        if self.loss.symmetric:
+        if self.loss.needs_everyone:
             query_vectors = self.workers.gather(query_vectors)
         logits = similarity(query_vectors, candidates, kind=self.similarity) / self.loss.temperature
         answers = torch.arange(len(query_vectors), device=query_vectors.device)
-        if not self.loss.symmetric:
+        if not self.loss.needs_everyone:
             answers += self.workers.rank * len(own)
         relevance = batch.relevance
         if self.asks_encoder:
             relevance = self._own_relevance(query_vectors, candidates, answers, batch)
-        return outcome(logits, relevance, answers, loss=self.loss, weights=self.weights)
+        compared = Compared(logits, relevance, answers, batch.marked)
+        compared_all = softmaxes(
+            compared, self._others(query_vectors, candidates), joint=self.loss.partition == "joint"
+        )
+        return averaged([self._outcome(one) for one in compared_all])
+
+    def _others(self, queries: Queries, candidates: Candidates) -> dict[str, Tensor]:
+        """Score the other directions of the batch that stand in the denominator."""
+        scored = {}
+        for direction in self.loss.directions.split("+")[1:]:
+            left, right = sides(direction, queries, candidates)
+            scored[direction] = similarity(left, right, kind=self.similarity)
+        return {name: scores / self.loss.temperature for name, scores in scored.items()}
+
+    def _outcome(self, compared: Compared) -> Outcome:
+        return outcome(
+            compared.logits,
+            compared.relevance,
+            compared.answers,
+            loss=self.loss,
+            weights=self.weights,
+            marked=compared.marked,
+        )
 
     def _encoded(
         self, encoder: Encoder, texts: Texts, own: NDArray[np.int64]
@@ -131,7 +158,9 @@ class Objective:
         The queries may be a worker's share; the batch has the others' part for all of its queries.
         """
         everyone = (
-            query_vectors if self.loss.symmetric else self.workers.gather(query_vectors.detach())
+            query_vectors
+            if self.loss.needs_everyone
+            else self.workers.gather(query_vectors.detach())
         )
         estimator = SelfEstimator(everyone, candidates, kind=self.similarity)
         rows = torch.arange(len(candidates), device=candidates.device)

@@ -84,7 +84,8 @@ def negative_weights(
 
     Args:
         relevance: (q, c) any real scores, higher is more alike; never differentiated.
-        alpha: strength of the correction, 0 or more; 0 leaves plain InfoNCE.
+        alpha: strength of the correction; 0 leaves plain InfoNCE, below 0 the most similar
+            negatives weigh most.
         beta: mass shared by all negatives alike, above 0.
         temperature: scale of the scores, above 0; small makes one negative take all the blame.
         floor: smallest weight of a negative, 0 to 1; ``None`` lets weights turn negative.
@@ -234,7 +235,7 @@ def _spread(values: Float[Tensor, "q c"], counted: Bool[Tensor, "q c"]) -> Float
 
 
 def _require_domain(negatives: int, *, alpha: Number, beta: Number, floor: Number | None) -> None:
-    _require_within("weights.alpha", alpha, least=0.0)
+    _require_within("weights.alpha", alpha, least=-1e6)
     _require_within("weights.beta", beta, above=0.0)
     if floor is not None:
         _require_within("weights.floor", floor, least=0.0, most=1.0)

@@ -98,6 +98,8 @@ class SearchSpace:
         """
         base = self.base
         needed = {"teacher"} if base.optim.init_from_teacher else set()
+        if self.possible("loss/duplicates") != {"keep"}:
+            needed.add("duplicates")
         if not self._losses_with_estimator():
             return needed
         names = {str(name) for name in self.possible("weights/estimator")} & ESTIMATORS.keys()

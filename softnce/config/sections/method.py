@@ -7,6 +7,7 @@ from pydantic import Field, create_model, model_validator
 
 from softnce.config.sections.frozen_models import SimCSESection, TeacherSection
 from softnce.config.sections.section import Section
+from softnce.config.sections.shifts import ShiftsSection, shifts_fault
 from softnce.errors import InvalidSettingError
 from softnce.losses.spec import LossSpec
 from softnce.losses.table import LOSSES
@@ -25,7 +26,7 @@ def _listed(what: str, rows: Mapping[str, str]) -> str:
     return f"{what}: {'; '.join(f'{name}: {said}' for name, said in rows.items())}."
 
 
-class LossSection(Section):
+class LossSection(ShiftsSection):
     """The contrastive loss; all but infonce read what ``weights.estimator`` finds relevant."""
 
     name: LossName = Field(
@@ -80,6 +81,17 @@ class LossSection(Section):
     def spec(self) -> LossSpec:
         """The loss's row of the table."""
         return LOSSES[self.name]
+
+    @property
+    def needs_everyone(self) -> bool:
+        """Tell whether every worker takes the loss of the whole batch."""
+        return self.symmetric or self.is_of_the_whole_batch
+
+    @model_validator(mode="after")
+    def _shifts_fit(self) -> "LossSection":
+        if fault := shifts_fault(self.spec, self):
+            raise InvalidSettingError(*fault)
+        return self
 
     @model_validator(mode="after")
     def _symmetric_where_defined(self) -> "LossSection":
@@ -189,7 +201,11 @@ class WeightsSection(Section):
         ),
     )
     alpha: float = Field(
-        1.0, ge=0, le=100, description="Strength of the correction (alpha of Eq. 4); 0 is InfoNCE."
+        1.0,
+        ge=-100,
+        le=100,
+        description="Strength of the correction (alpha of Eq. 4); 0 is InfoNCE, below 0 the most "
+        "similar negatives weigh most.",
     )
     beta: float = Field(
         1.0,
@@ -238,6 +254,12 @@ class WeightsSection(Section):
     def prepared_parts(self) -> tuple[str, ...]:
         """Those parts that a batch can be judged by before the encoder has seen it."""
         return tuple(name for name in self.parts if name != OWN)
+
+    @property
+    def compares_with_codes(self) -> bool:
+        """Tell whether every part compares a query with codes, so that its own may rank low."""
+        named = {"teacher", OWN} | ({"bm25"} if self.bm25.documents == "codes" else set())
+        return set(self.parts) <= named
 
     @property
     def own_share(self) -> float:

@@ -63,7 +63,7 @@ def test_a_key_like_no_other_gets_no_suggestion(fault):
         ("weights: {floor: 1}\n", "weights.floor: input should be less than 1, found 1"),
         ("loss: {temperature: .nan}\n", "loss.temperature: input should be"),
         ("loss: {temperature: .inf}\n", "loss.temperature: input should be"),
-        ("loss: {name: triplet}\n", "'top-k' or 'dynamic-threshold', found 'triplet'"),
+        ("loss: {name: triplet}\n", "'promoted' or 'shifted', found 'triplet'"),
         ("search: {name: ../up}\n", "search.name: String should match"),
         (
             "search: {sampler: gp}\n",
@@ -261,7 +261,7 @@ def test_overrides_by_path_are_validated():
         with_overrides(config, {"weights/bm25/variant": "lucene"}).weights.bm25.variant == "lucene"
     )
     with pytest.raises(ConfigError, match=r"weights\.alpha"):
-        with_overrides(config, {"weights/alpha": -1})
+        with_overrides(config, {"weights/alpha": -101})
     assert config.weights.bm25.variant == "okapi"
 
 

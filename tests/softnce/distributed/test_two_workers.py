@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,19 @@ CASES = {
     "hard symmetric": {"symmetric": True},
     "hard mixture with self": {},
     "hard kl-infonce": {"name": "kl-infonce"},
+    "margin-mask": {"name": "margin-mask", "margin": 0.5},
+    "hard tilted": {"name": "tilted", "tilt": -2.0},
+    "tilted self": {"name": "tilted", "tilt": 3.0},
+    "debiased": {"name": "debiased", "prior": 0.05},
+    "promoted": {"name": "promoted", "promotion": 0.3},
+    "hard shifted": {"name": "shifted", "tilt": -1.0, "prior": 0.02},
+    "joint infonce": {"name": "infonce", "directions": "qc+qq+cq+cc"},
+    "hard joint": {"directions": "qc+qq+cc"},
+    "hard apart": {"directions": "qc+cq+cc", "partition": "per_direction"},
+    "trusted self": {"name": "shifted", "trust_rank": 2, "trust_least": -0.5},
+    "masked duplicates": {"duplicates": "mask"},
+    "hard joint masked": {"name": "infonce", "directions": "qc+qq", "duplicates": "mask"},
+    "promoted duplicates infonce": {"name": "infonce", "duplicates": "promote"},
 }
 
 
@@ -60,8 +74,18 @@ def built() -> tuple:
 
 
 def batch_for(workers: Workers, case: str, scored: np.ndarray) -> Batch:
-    """Estimate relevance as the loop does: raw for one's own rows, standardised over all."""
-    if CASES[case].get("name") == "infonce" or estimator_of(case) == "self":
+    """Estimate relevance as the loop does, and mark duplicates where the loss asks for them."""
+    batch = estimated(workers, case, scored)
+    if "duplicates" not in CASES[case]:
+        return batch
+    columns = np.concatenate([ROWS, negative_rows(ROWS, 2 if "hard" in case else 0) + PAIRS])
+    marked = torch.from_numpy(scored[:, None] % 11 == columns[None] % 11)
+    return replace(batch, marked=marked)
+
+
+def estimated(workers: Workers, case: str, scored: np.ndarray) -> Batch:
+    """Estimate relevance: raw for one's own rows, standardised over all."""
+    if CASES[case].get("name") in ("infonce", "debiased") or estimator_of(case) == "self":
         return Batch(ROWS, None)
     documents = [terms(text) for text in CODES + NEGATIVES] if "hard" in case else None
     estimator = BM25Estimator([terms(text) for text in QUERIES], documents=documents)
@@ -107,6 +131,7 @@ def stepped(workers: Workers, case: str) -> dict[str, torch.Tensor]:
     workers.average_gradients(parameters)
     found = {f"gradient{i}": one.grad for i, one in enumerate(parameters)}
     found["loss"] = workers.mean(outcome.loss.detach())
+    found["relief"] = workers.mean(outcome.relief())
     return found
 
 

@@ -61,7 +61,7 @@ def test_a_lone_pair_is_refused():
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("alpha", -0.1),
+        ("alpha", -math.inf),
         ("alpha", math.nan),
         ("alpha", math.inf),
         ("beta", 0.0),

@@ -229,6 +229,15 @@ def test_uniform_scores_weigh_one(settings_, size, score):
     torch.testing.assert_close(weights, torch.ones(size, size), rtol=0, atol=1e-4)
 
 
+def test_alpha_below_zero_weighs_similar_negatives_most():
+    scores = torch.tensor([[9.0, 1.0, 0.0], [1.0, 9.0, 0.0], [0.0, 0.0, 9.0]])
+    weights = negative_weights(scores, alpha=-3.0, beta=1.0, temperature=1.0)
+    share = math.e / (math.e + 1)
+    assert weights[0, 1].item() == pytest.approx((1 + 3 * share) / 2.5)
+    assert weights[0, 1] > 1 > weights[0, 2]
+    assert weights.sum(dim=1).tolist() == pytest.approx([3.0, 3.0, 3.0])
+
+
 def test_alpha_of_zero_leaves_info_nce(scores):
     weights = negative_weights(scores, alpha=0, beta=1, temperature=0.1)
     assert weights.tolist() == torch.ones(4, 4).tolist()

@@ -1,6 +1,8 @@
 """Each loss and each estimator by its configured name, in the real loop."""
 
+import json
 from dataclasses import replace
+from itertools import product
 from typing import get_args
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 
 from softnce.config.file import with_overrides
 from softnce.config.sections.method import EstimatorName, LossName
+from softnce.data.pairs import read_pairs
 from softnce.errors import DataError, RunError
 from softnce.inputs import estimators
 from softnce.inputs.estimators import build_estimator
@@ -32,6 +35,9 @@ OPTIONS = [
     {"loss__name": "soft-infonce", "loss__symmetric": True},
     {"loss__name": "bce", "loss__bce_negatives": "negatives"},
     {"loss__name": "weighted-infonce", "loss__normalize_target": True},
+    {"loss__name": "infonce", "loss__directions": "qc+qq+cc", "loss__duplicates": "mask"},
+    {"loss__name": "tilted", "loss__trust_rank": 30, "weights__estimator": "self"},
+    {"loss__name": "shifted", "loss__mask": "none", "loss__duplicates": "mask"},
 ]
 
 
@@ -44,6 +50,23 @@ def test_each_loss_trains(minilm, prepared, tmp_path, options):
         assert losses[-1] < losses[0]
     has_weights = options["loss__name"] in ("infonce", "soft-infonce")
     assert ("weight_spread" in reports[0]) is has_weights
+    assert np.isfinite(reports[0]["relief"])
+
+
+def test_promotion_without_duplicates_is_refused(minilm, tmp_path):
+    words = ["alpha", "beta", "gamma", "delta", "omega", "sigma", "kappa", "theta"]
+    rows = [
+        {"query": f"{one} {other} {number}", "code": f"def {one}_{other}({one}):\n return {number}"}
+        for number, (one, other) in enumerate(product(words, words))
+    ]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    config = config_with(minilm, loss__name="infonce", loss__duplicates="promote")
+    alone = prepare(config, read_pairs(path), tmp_path / "cache", tell=lambda _: None)
+    groups = alone.duplicate_groups("codes")
+    assert len(groups.unique()) == len(groups)
+    with pytest.raises(DataError, match=r"no duplicates among .* promotes nothing"):
+        trained(config, alone, tmp_path / "run")
 
 
 @pytest.mark.parametrize("scale", ["raw", "standardised"])

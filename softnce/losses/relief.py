@@ -1,0 +1,40 @@
+"""Relief: one axis on which losses that relieve and losses that harden can be compared."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from softnce.losses.columns import own_columns
+from softnce.shapes import Answers, Logits, Relevance
+
+_SUSPECTS = 20  # one negative of so many is among the most relevant, one at least
+
+
+def relief(
+    gradient: Logits, baseline: Logits, relevance: Relevance, answers: Answers
+) -> Float[Tensor, ""]:
+    """Tell what share of the gradient a loss takes from the negatives that look most relevant.
+
+    Args:
+        gradient: (q, c) of the loss by the logits.
+        baseline: (q, c) of InfoNCE by the same logits.
+        relevance: (q, c) scores, higher is more alike.
+        answers: (q,) column of each query's own snippet.
+
+    Returns:
+        The mean over the queries of InfoNCE's share of the push on the most relevant twentieth of
+        the negatives, minus the loss's: above 0 it relieves them, below 0 it hardens, 0 is InfoNCE.
+        Above 1 it pulls where InfoNCE pushes.
+    """
+    own = own_columns(gradient, answers)
+    most = max(1, (gradient.shape[1] - 1) // _SUSPECTS)
+    suspects = relevance.detach().masked_fill(own, -math.inf).topk(most, dim=1).indices
+
+    def share(pushes: Tensor) -> Tensor:
+        negatives = pushes.masked_fill(own, 0.0)
+        whole = negatives.abs().sum(dim=1).clamp(min=torch.finfo(pushes.dtype).tiny)
+        return negatives.gather(1, suspects).sum(dim=1) / whole
+
+    return (share(baseline) - share(gradient)).mean()

@@ -1,0 +1,52 @@
+"""Pair trust: pairs that a frozen guide does not confirm count for nothing."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from softnce.losses.columns import own_values
+from softnce.shapes import Answers, Loss, Number, Relevance
+
+Trust = Float[Tensor, " q"]
+
+
+def pair_trust(
+    relevance: Relevance, answers: Answers, *, rank: int, least: Number | None = None
+) -> Trust:
+    """Trust the pairs whose own code the guide ranks high enough and finds relevant enough.
+
+    Source: CoRNStack, with rank 2 and least 0.7, over its whole corpus; here over the batch.
+
+    Args:
+        relevance: (q, c) the guide's scores; candidates that tie with the own code rank below it.
+        answers: (q,) column of each query's own code.
+        rank: the lowest rank that is trusted, 1 or more.
+        least: the own score must exceed this; None: any will do.
+
+    Returns:
+        (q,) 1 where a pair is trusted, else 0.
+    """
+    own = own_values(relevance.detach(), answers)
+    trusted = (relevance.detach() > own).sum(dim=1) < rank
+    if least is not None:
+        trusted &= own.squeeze(1) > least
+    return trusted.float()
+
+
+def trusted_mean(
+    loss: Callable[..., Loss], tensors: Sequence[Tensor], answers: Answers, trust: Trust
+) -> Loss:
+    """Take the mean of a loss over the rows, each by its trust; 0 where no row is trusted.
+
+    Args:
+        loss: the mean over the rows of (q, c) tensors and (q,) answers, one row's value being
+            independent of the others'.
+        tensors: (q, c) logits, and what the loss needs besides.
+        answers: (q,) column of each query's own code.
+        trust: (q,) weight of each row in the mean.
+    """
+    rows = torch.vmap(lambda *row: loss(*(one.unsqueeze(0) for one in row)))(*tensors, answers)
+    weights = trust.to(rows.dtype)
+    return (rows * weights).sum() / weights.sum().clamp(min=1e-6)
