@@ -4,11 +4,11 @@ Kept always: the champion, the weights of the best trials, everything that a tri
 the Optuna and MLflow stores, logs and configurations.
 """
 
-import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from softnce.checkpoints import retention
 from softnce.checkpoints.manifest import complete_checkpoint
 from softnce.checkpoints.retention import needless_to_encode
 from softnce.config.file import load_config
@@ -149,10 +149,8 @@ def remove(items: Sequence[Needless]) -> None:
     for one in items:
         if one.files is not None:
             caches.clear(one.path, one.files)
-        elif one.path.is_dir():
-            shutil.rmtree(one.path, ignore_errors=True)
         else:
-            one.path.unlink(missing_ok=True)
+            retention.remove([one.path])
 
 
 def shown_size(size: int) -> str:

@@ -79,12 +79,13 @@ class Study:
         return pd.DataFrame.from_records([dict(record) for record in self._records])
 
 
-def search(
+def search(  # noqa: PLR0913  (what a caller may set)
     config: Source = "quick",
     *,
     out: str | os.PathLike[str] | None = None,
     trials: int | None = None,
     time_budget_s: float | None = None,
+    wait: bool = False,
     quiet: bool = False,
     console: Console | None = None,
 ) -> Study:
@@ -106,6 +107,7 @@ def search(
             ``search.name``, else the file's or preset's, else ``study``.
         trials: how many shall have ended, in place of ``search.trials``.
         time_budget_s: seconds after which to stop, in place of ``search.time_budget_s``.
+        wait: whether to wait while another search holds the study, instead of being refused.
         quiet: whether to show nothing.
         console: where to show progress and the result, instead of the terminal or notebook.
 
@@ -129,7 +131,7 @@ def search(
         from tune_spaces.search import search as run
 
         shown = console or terminal(quiet=quiet)
-        result = run(resolved, source=source, out=folder, console=shown)
+        result = run(resolved, source=source, out=folder, console=shown, wait=wait)
     return _study(result, resolved)
 
 

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from softnce.errors import ConfigError
+from softnce.weights.table import ESTIMATORS
 
 Location = tuple[str, ...]
 
-_MODELS: tuple[Location, ...] = (("encoder", "model"), ("weights", "simcse", "model"))
+_MODELS: tuple[Location, ...] = (
+    ("encoder", "model"),
+    *(tuple(spec.pretrained.split("/")) for spec in ESTIMATORS.values() if spec.pretrained),
+)
 _PATHS: tuple[Location, ...] = (("data", "path"), ("data", "mine"), *_MODELS)
 _CACHE: Location = ("resources", "cache")
 _STORE: Location = ("tracking", "uri")

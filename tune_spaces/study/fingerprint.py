@@ -14,6 +14,7 @@ from softnce.errors import ConfigError, SoftnceError
 from softnce.whole_files import write_json, write_text
 from tune_spaces.study.folder import StudyFolder
 
+FINGERPRINT = "study.json"
 _RESTORE = "restore it, or start another study with --out NEW_FOLDER"
 _FREE = {  # what may change when a study is continued
     "search": {"trials", "time_budget_s", "keep_top", "name"},
@@ -25,7 +26,7 @@ _FREE = {  # what may change when a study is continued
 
 def stored_folder(root: Path) -> StudyFolder:
     """Open the folder of a study under the name that the study has."""
-    return StudyFolder(root, str(_read(root / "study.json").get("name") or root.name))
+    return StudyFolder(root, str(stored_fingerprint(root).get("name") or root.name))
 
 
 def fingerprint(config: Config, data_digest: str) -> dict[str, Any]:
@@ -45,10 +46,10 @@ def require_same_if_known(folder: StudyFolder, config: Config, data_digest: str)
     Raises:
         ConfigError: the study exists with other data or settings; the difference is named.
     """
-    path = folder.root / "study.json"
-    if path.exists():
+    if (folder.root / FINGERPRINT).exists():
         now = {"name": folder.name, **fingerprint(config, data_digest)}
-        _require_equal(folder, {k: v for k, v in _read(path).items() if k != "weights"}, now)
+        stored = stored_fingerprint(folder.root)
+        _require_equal(folder, {k: v for k, v in stored.items() if k != "weights"}, now)
 
 
 @contextmanager
@@ -57,12 +58,12 @@ def withdrawn_unless_prepared(folder: StudyFolder) -> Iterator[None]:
 
     The setting at fault may then be changed: nothing was trained with it.
     """
-    is_new = not (folder.root / "study.json").exists()
+    is_new = not (folder.root / FINGERPRINT).exists()
     try:
         yield
     except SoftnceError:
         if is_new:
-            for name in ("study.json", "config.yaml"):
+            for name in (FINGERPRINT, "config.yaml"):
                 (folder.root / name).unlink(missing_ok=True)
             shutil.rmtree(folder.mined, ignore_errors=True)
         raise
@@ -75,7 +76,7 @@ def require_same(folder: StudyFolder, config: Config, data_digest: str) -> None:
         ConfigError: the study exists with other data or settings; the difference is named.
     """
     require_same_if_known(folder, config, data_digest)
-    path = folder.root / "study.json"
+    path = folder.root / FINGERPRINT
     if not path.exists():
         folder.root.mkdir(parents=True, exist_ok=True)
         write_json(path, {"name": folder.name, **fingerprint(config, data_digest)})
@@ -93,12 +94,11 @@ def require_same_weights(folder: StudyFolder, weights: Mapping[str, str]) -> Non
     Raises:
         ConfigError: the same folder or id now holds other weights.
     """
-    path = folder.root / "study.json"
-    stored = _read(path)
+    stored = stored_fingerprint(folder.root)
     if "weights" in stored:
         _require_equal(folder, {"weights": stored["weights"]}, {"weights": dict(weights)})
     else:
-        write_json(path, {**stored, "weights": dict(weights)})
+        write_json(folder.root / FINGERPRINT, {**stored, "weights": dict(weights)})
 
 
 def _require_equal(folder: StudyFolder, stored: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -136,10 +136,16 @@ def stored_size(root: Path) -> int:
     return valid
 
 
-def _read(path: Path) -> dict[str, Any]:
+def stored_fingerprint(root: Path) -> dict[str, Any]:
+    """Read the fingerprint that lies in a study's folder.
+
+    Raises:
+        ConfigError: the file is damaged.
+    """
+    path = root / FINGERPRINT
     try:
-        stored = json.loads(path.read_text())
-    except ValueError as error:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ConfigError(
             f"{path}: not valid JSON; the study cannot be continued", _RESTORE
         ) from error

@@ -7,9 +7,10 @@ is, or once its heart has stopped for long.
 
 import json
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -140,6 +141,19 @@ def namespace() -> str:
 def stored_entry(study: optuna.Study) -> dict[str, Any]:
     """Return what the holder of a study has written of itself; empty where there is none."""
     return dict(study.user_attrs.get(_HOLDER) or {})
+
+
+def named_past_the_lock(database: Path) -> str:
+    """Name the process that searches a study whose storage is locked: a hint, or nothing."""
+    read = "SELECT value_json FROM study_user_attributes WHERE key = ?"
+    address = f"{database.resolve().as_uri()}?immutable=1"
+    with (
+        suppress(sqlite3.Error, ValueError, KeyError, TypeError),
+        closing(sqlite3.connect(address, uri=True)) as connection,
+    ):
+        holder = json.loads(connection.execute(read, (_HOLDER,)).fetchone()[0])
+        return f"; process {holder['pid']} on {holder['host']} searches the study"
+    return ""
 
 
 @final

@@ -1,17 +1,16 @@
 """The database of a study's trials: opened with patience, its faults as errors of one sentence."""
 
-import json
 import os
 import secrets
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
 from softnce.errors import ConfigError
+from tune_spaces.study.holder import named_past_the_lock
 
 _PATIENCE_OF_A_SEARCH_S, _PATIENCE_OF_A_READER_S = 60.0, 8.0
 _ID = "softnce.id"
@@ -99,23 +98,11 @@ def _opening(path: Path, *, patience_s: float) -> Iterator[optuna.storages.RDBSt
     except _UNREADABLE as error:
         if "database is locked" in f"{error} {error.__cause__}":
             raise ConfigError(
-                f"{path}: locked by another process for more than {patience_s:g} s{_holder(path)}",
+                f"{path}: locked by another process for more than {patience_s:g} s"
+                f"{named_past_the_lock(path)}",
                 "wait for it, or end it",
             ) from error
         raise ConfigError(
             f"{path}: not a readable study storage",
             "restore it, or start another study with --out NEW_FOLDER",
         ) from error
-
-
-def _holder(database: Path) -> str:
-    """Name the process that searches a study, read past the lock on its storage: a hint."""
-    read = "SELECT value_json FROM study_user_attributes WHERE key = 'softnce.holder'"
-    address = f"{database.resolve().as_uri()}?immutable=1"
-    with (
-        suppress(sqlite3.Error, ValueError, KeyError, TypeError),
-        closing(sqlite3.connect(address, uri=True)) as connection,
-    ):
-        holder = json.loads(connection.execute(read).fetchone()[0])
-        return f"; process {holder['pid']} on {holder['host']} searches the study"
-    return ""

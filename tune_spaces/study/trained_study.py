@@ -1,11 +1,11 @@
 """What a study's folder tells of the frozen models that the study has trained."""
 
-import json
 from pathlib import Path
 
 from softnce.config.file import load_config
 from softnce.diagnostics.trained_models import TrainedStudy
 from softnce.errors import ConfigError
+from tune_spaces.study.fingerprint import FINGERPRINT, stored_fingerprint
 
 
 def trained_study(study: Path) -> TrainedStudy:
@@ -17,18 +17,19 @@ def trained_study(study: Path) -> TrainedStudy:
     Raises:
         ConfigError: it is not a study's folder, or its files are damaged.
     """
-    config, fingerprint = study / "config.yaml", study / "study.json"
-    if not (config.is_file() and fingerprint.is_file()):
+    config = study / "config.yaml"
+    if not (config.is_file() and (study / FINGERPRINT).is_file()):
         raise ConfigError(
             f"--study {study}: not a study's folder, config.yaml or study.json is not in it",
             "name the folder that softnce search wrote",
         )
+    stored = stored_fingerprint(study)
     try:
-        stored = json.loads(fingerprint.read_text(encoding="utf-8"))
         data, weights = str(stored["data"]), dict(stored.get("weights", {}))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"{fingerprint}: damaged, so the study's models cannot be found"
+            f"{study / FINGERPRINT}: damaged, so the study's models cannot be found",
+            "restore it, or leave --study out",
         ) from error
     settings = load_config(config)
     return TrainedStudy(settings, data, weights, settings.resources.cache_in(study))

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from rich.console import Console
 
+import softnce
 from softnce.config.file import validated
 from softnce.errors import DataError, SetupError
 from tune_spaces.search import search
@@ -38,14 +39,15 @@ def test_a_refused_second_search_changes_no_byte(made_pairs, tmp_path):
         assert contents(folder.root) == before
 
 
-def test_a_patient_search_begins_once_the_study_is_let_go(made_pairs, tmp_path):
+@pytest.mark.parametrize("run", [search, softnce.search], ids=["command", "front door"])
+def test_a_patient_search_begins_once_the_study_is_let_go(made_pairs, tmp_path, run):
     folder = StudyFolder(tmp_path / "out", "study")
     config = settings(made_pairs, optim={"batch_size": 4096})
     page = io.StringIO()
     with ThreadPoolExecutor() as pool:
         with held(folder.optuna_study()):
             console = Console(file=page, width=300)
-            second = pool.submit(search, config, out=folder.root, console=console, wait=True)
+            second = pool.submit(run, config, out=folder.root, console=console, wait=True)
             until = time.monotonic() + 300
             while "waiting: study study: process" not in page.getvalue():
                 assert time.monotonic() < until
