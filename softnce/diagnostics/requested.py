@@ -18,11 +18,6 @@ from softnce.weights.neural import VectorEstimator
 from softnce.weights.table import ESTIMATORS, MIXTURE
 from softnce.weights.weighting import Estimator
 
-VARIANTS: dict[str, VariantName] = {
-    "bm25": "okapi",
-    "bm25-official": "official",
-    "bm25-lucene": "lucene",
-}
 SHOWN = {word: spec for spec in ESTIMATORS.values() for word in spec.words}
 ALONE = tuple(SHOWN)
 WORDS = (*ALONE, MIXTURE)
@@ -100,7 +95,8 @@ def estimators(requested: RequestedEstimators, texts: ComparedTexts) -> Iterator
 def _alone(requested: RequestedEstimators, texts: ComparedTexts) -> Iterator[Estimator]:
     for word in requested.words:
         if word in SHOWN:
-            built: Estimator = resolved(SHOWN[word].from_texts)(word, texts)
+            spec = SHOWN[word]
+            built: Estimator = resolved(spec.from_texts)(word, spec.words[word], texts)
             yield built
     for model in requested.models:
         yield _pretrained(model, texts)
@@ -108,18 +104,18 @@ def _alone(requested: RequestedEstimators, texts: ComparedTexts) -> Iterator[Est
         yield _trained(one, texts)
 
 
-def bm25(word: str, texts: ComparedTexts) -> BM25Estimator:
-    """Score the texts by the variant of BM25 that a word of ``VARIANTS`` stands for."""
+def bm25(word: str, variant: VariantName, texts: ComparedTexts) -> BM25Estimator:
+    """Score the texts by the variant of BM25 that a word of the table stands for."""
     documents = None if texts.documents is None else [terms(text) for text in texts.documents]
     queries = [terms(text) for text in texts.queries]
-    built = BM25Estimator(queries, documents=documents, variant=VARIANTS[word])
+    built = BM25Estimator(queries, documents=documents, variant=variant)
     built.name = word
     return built
 
 
-def duplicates(word: str, texts: ComparedTexts) -> Estimator:
+def duplicates(word: str, variant: str, texts: ComparedTexts) -> Estimator:
     """Mark the duplicates among the texts."""
-    del word
+    del word, variant
     if texts.documents is None:
         queries, codes = (duplicate_groups(side) for side in (texts.queries, texts.codes))
         return DuplicatesEstimator(torch.tensor(queries), torch.tensor(codes))

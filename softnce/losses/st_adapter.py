@@ -19,11 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from softnce.errors import ConfigError
+from softnce.formula import resolved
 from softnce.losses.infonce import similarity, soft_info_nce
 from softnce.shapes import Loss, Number, Relevance
 from softnce.weight_domain import has_domain
 from softnce.weights.bm25 import BM25Estimator, VariantName
 from softnce.weights.docstrings import mean_of_others
+from softnce.weights.table import ESTIMATORS
 from softnce.weights.weighting import negative_weights, require_finite, standardised
 
 Features = Mapping[str, Any]  # of one column: input_ids, attention_mask, modality, ...
@@ -245,14 +247,24 @@ def _require_word(name: str, word: str, known: Collection[str]) -> None:
 def _chosen(estimator: str | AnchorEstimator, model: nn.Module) -> AnchorEstimator:
     if not isinstance(estimator, str):
         return estimator
-    if estimator == "self":
-        return own_similarities
-    if estimator == "bm25":
-        return AnchorBM25(_special_ids(cast(Any, model).tokenizer))
-    raise ConfigError(
-        f"estimator={estimator!r}: unknown",
-        "give bm25, self, or a function",
-    )
+    known = {name: spec.from_columns for name, spec in ESTIMATORS.items() if spec.from_columns}
+    if estimator not in known:
+        raise ConfigError(
+            f"estimator={estimator!r}: unknown", f"give {', '.join(known)}, or a function"
+        )
+    made: AnchorEstimator = resolved(known[estimator])(model)
+    return made
+
+
+def anchor_bm25(model: nn.Module) -> AnchorEstimator:
+    """Compare anchors by BM25 over the token ids of a model's tokenizer."""
+    return AnchorBM25(_special_ids(cast(Any, model).tokenizer))
+
+
+def model_itself(model: nn.Module) -> AnchorEstimator:
+    """Take the similarities of the model in training."""
+    del model
+    return own_similarities
 
 
 def _special_ids(tokenizer: Any) -> Collection[int]:  # noqa: ANN401  (of either library)

@@ -1,6 +1,7 @@
 """What one row of the table of estimators says."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from softnce.formula import Formula
@@ -34,9 +35,12 @@ class EstimatorSpec:
         share: in a mixture, unless the configuration says otherwise; 0: it may be mixed, and has a
             setting ``weights/mixture/<name>``; None: it cannot be.
         combines: whether it mixes the others.
-        words: what ``softnce weights`` calls it and its variants, where texts are all it takes.
+        words: what ``softnce weights`` calls it and its variants, where texts are all it takes, and
+            the variant that each word stands for; empty: it has but one.
         from_texts: address of the function that makes it for ``softnce weights``, from one of the
-            words and the ``ComparedTexts`` there; empty: it takes more than texts.
+            words, its variant and the ``ComparedTexts`` there; empty: it takes more than texts.
+        from_columns: address of the function that makes it for ``SoftInfoNCELoss`` from the model
+            in training; empty: it takes more than the columns of a batch.
         cost: of a training step.
     """
 
@@ -52,6 +56,7 @@ class EstimatorSpec:
     weights: Formula | None = None
     share: float | None = None
     combines: bool = False
-    words: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
     from_texts: str = ""
+    from_columns: str = ""
     cost: Cost = "none"

@@ -19,8 +19,9 @@ _ROWS = (
         section="bm25",
         inputs=("terms",),
         share=1.0,
-        words=("bm25", "bm25-official", "bm25-lucene"),
+        words={"bm25": "okapi", "bm25-official": "official", "bm25-lucene": "lucene"},
         from_texts="softnce.diagnostics.requested:bm25",
+        from_columns="softnce.losses.st_adapter:anchor_bm25",
         cost="a sparse product",
     ),
     EstimatorSpec(
@@ -68,7 +69,7 @@ _ROWS = (
             ),
         ),
         share=0.0,
-        words=("duplicates",),
+        words={"duplicates": ""},
         from_texts="softnce.diagnostics.requested:duplicates",
         cost="a comparison of numbers",
     ),
@@ -77,6 +78,7 @@ _ROWS = (
         label="the trained encoder's own similarities",
         summary="the encoder in training itself: the paper's trained model as its code does it",
         share=0.0,
+        from_columns="softnce.losses.st_adapter:model_itself",
     ),
     EstimatorSpec(
         name=MIXTURE,

@@ -24,7 +24,12 @@ def test_what_a_row_names_exists(name):
     assert spec.label
     assert spec.summary
     assert bool(spec.build) is (name != OWN)
-    addresses = [spec.build, spec.from_texts, *(one.function for one in _weights(spec))]
+    addresses = [
+        spec.build,
+        spec.from_texts,
+        spec.from_columns,
+        *(one.function for one in _weights(spec)),
+    ]
     assert all(callable(resolved(address)) for address in addresses if address)
     assert not spec.training or isinstance(resolved(spec.training), FrozenModel)
     assert bool(spec.words) is bool(spec.from_texts)
