@@ -4,14 +4,20 @@ from softnce.cli import phase_progress
 from softnce.data.mining.mine import mine
 from softnce.data.mining.sources import named_paths
 from softnce.data.pairs import PairSet, read_pairs
-from softnce.inputs.pairs import pairs_of
+from softnce.inputs.pairs import pairs_of, require_enough
 from tune_spaces.study.context import StudyContext
 
 
 def read(context: StudyContext) -> PairSet:
-    """Read the pairs that ``data.path`` names."""
+    """Read the pairs that ``data.path`` names.
+
+    Raises:
+        DataError: they cannot be read, or are too few to train on and to compare by.
+    """
     context.console.print(f"reading {context.config.data.path}", soft_wrap=True)
-    return pairs_of(context.config.data)
+    pairs = pairs_of(context.config.data)
+    require_enough(context.config, pairs)
+    return pairs
 
 
 def mined(context: StudyContext) -> PairSet:

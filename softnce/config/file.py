@@ -199,7 +199,7 @@ def _mapping(text: str, path: Path) -> Nested:
 
 def _split_setting(setting: str) -> tuple[list[str], Any]:
     key, equals, text = setting.partition("=")
-    if not equals or not key.strip():
+    if not equals or not key.strip(" ./"):
         raise ConfigError(
             f"--set {_short(setting)}: not of the form section.field=value",
             "write, for example, --set optim.epochs=2",
@@ -240,6 +240,12 @@ def found_and_cure(error: ErrorDetails) -> tuple[str, str | None]:
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, InvalidSettingError):
         return raised.found, raised.cure
+    if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return "a mapping of names to values should be here", None
+    if error["type"] == "too_short":
+        return f"at least {error['ctx']['min_length']} should be here", None
+    if error["type"] == "missing":
+        return "missing", None
     message = error["msg"].removeprefix("Value error, ")
     return message[0].lower() + message[1:] if message.startswith("Input") else message, None
 

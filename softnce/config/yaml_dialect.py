@@ -31,6 +31,17 @@ class YamlLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _whole_number(loader: YamlLoader, node: yaml.ScalarNode) -> int:
+    try:
+        return int(loader.construct_yaml_int(node))
+    except ValueError as error:  # !!int '', or more digits than Python reads
+        problem = "no whole number, or one of too many digits"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
+
+
+YamlLoader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
+
 class Dumper(yaml.SafeDumper):
     """Quotes the text 1e-3, which the loader would read as a number."""
 

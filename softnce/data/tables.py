@@ -115,6 +115,11 @@ def _delimited(path: Path) -> Iterator[Row]:
         header = next(csv.reader([head], delimiter=delimiter))
         if _is_broken(header):
             raise DataError(f"{path}:1: the header is not UTF-8", "save the table in UTF-8")
+        twice = next((name for name in header if name.strip() and header.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(
+                f"{path}:1: the header names {twice} twice", "rename one of the columns"
+            )
         yield from _csv_rows(csv.reader(text, delimiter=delimiter), header)
 
 

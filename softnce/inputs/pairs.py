@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from softnce.config.config import Config
 from softnce.config.sections.training import DataSection
 from softnce.data.pairs import PairSet, read_pairs
+from softnce.errors import DataError
 
 
 def pairs_of(section: DataSection) -> PairSet:
@@ -20,3 +22,38 @@ def pairs_of(section: DataSection) -> PairSet:
         negatives=section.negatives,
         seed=section.seed,
     )
+
+
+def require_enough(config: Config, pairs: PairSet) -> None:
+    """Check that there are pairs to train on and to compare by; nothing is written.
+
+    Raises:
+        DataError: too few training pairs, hard negatives or validation queries.
+    """
+    source = config.data.path or "the mined data"
+    if len(pairs.train) < config.optim.batch_size:
+        raise DataError(
+            f"{source}: {len(pairs.train)} training pairs do not fill one batch of "
+            f"{config.optim.batch_size}",
+            "lower optim.batch_size or add pairs",
+        )
+    _require_negatives(pairs, source, config.data.negatives)
+    if not pairs.valid.texts:
+        is_split_by_itself = config.data.path is None or Path(config.data.path).is_file()
+        raise DataError(
+            f"{source}: no validation queries, so nothing can be compared",
+            "add pairs that differ: those of one function stay together, and these are all alike"
+            if is_split_by_itself
+            else "add a valid.jsonl (with its codebase.jsonl), or give one file of pairs, which "
+            "is split by itself",
+        )
+
+
+def _require_negatives(pairs: PairSet, source: str, wanted: int) -> None:
+    for pair in pairs.train:
+        if len(pair.negatives) != wanted:
+            raise DataError(
+                f"{source}: {pair.id} has {len(pair.negatives)} hard negatives, data.negatives "
+                f"is {wanted}",
+                f"read the pairs with negatives={wanted}",
+            )

@@ -18,6 +18,7 @@ from softnce.data.pairs import PairSet, SplitQueries
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import train_tokenizer
 from softnce.errors import ConfigError, DataError, SetupError
+from softnce.inputs.pairs import require_enough
 from softnce.inputs.prepared import Prepared, build_encoder, open_tokenizer
 from softnce.inputs.tables import (
     duplicate_tables,
@@ -50,7 +51,7 @@ def prepare(
         DataError: too few training pairs or no validation queries.
         SetupError: the model that SimCSE starts at is out of reach.
     """
-    _require_enough(config, pairs)
+    require_enough(config, pairs)
     estimators_needed = {*models, *config.models}
     wanted = {kind for name in estimators_needed for kind in ESTIMATORS[name].inputs}
     cache.mkdir(parents=True, exist_ok=True)
@@ -74,33 +75,6 @@ def prepare(
         groups=duplicate_tables(pairs, cache, tell) if "groups" in wanted else "",
         weights=weights,
     )
-
-
-def _require_enough(config: Config, pairs: PairSet) -> None:
-    source = config.data.path or "the mined data"
-    if len(pairs.train) < config.optim.batch_size:
-        raise DataError(
-            f"{source}: {len(pairs.train)} training pairs do not fill one batch of "
-            f"{config.optim.batch_size}",
-            "lower optim.batch_size or add pairs",
-        )
-    _require_negatives(pairs, source, config.data.negatives)
-    if not pairs.valid.texts:
-        raise DataError(
-            f"{source}: no validation queries, so nothing can be compared",
-            "add a valid.jsonl (with its codebase.jsonl), or give one file of pairs, which "
-            "is split by itself",
-        )
-
-
-def _require_negatives(pairs: PairSet, source: str, wanted: int) -> None:
-    for pair in pairs.train:
-        if len(pair.negatives) != wanted:
-            raise DataError(
-                f"{source}: {pair.id} has {len(pair.negatives)} hard negatives, data.negatives "
-                f"is {wanted}",
-                f"read the pairs with negatives={wanted}",
-            )
 
 
 def tokenizer_name(section: EncoderSection, data: str) -> str:

@@ -59,7 +59,7 @@ def test_a_key_like_no_other_gets_no_suggestion(fault):
     [
         ("optim:\n  epochs: 0\n", "c.yaml:3: optim.epochs: input should be greater than or equal"),
         ("optim:\n  epochs: many\n", "found 'many'"),
-        ("optim: 3\n", "c.yaml:2: optim: input should be a valid dictionary"),
+        ("optim: 3\n", "c.yaml:2: optim: a mapping of names to values should be here, found 3"),
         ("weights: {floor: 1}\n", "weights.floor: input should be less than 1, found 1"),
         ("loss: {temperature: .nan}\n", "loss.temperature: input should be"),
         ("loss: {temperature: .inf}\n", "loss.temperature: input should be"),
@@ -194,7 +194,10 @@ def test_the_last_setting_counts(load):
         ("optim/wd=1", "--set optim.wd: unknown key; did you mean optim.weight_decay?"),
         ("optimm.epochs=1", "--set optimm: unknown key"),
         ("floor=0.2", "--set floor: unknown key; did you mean weights.floor?"),
-        ("search.space=loss/name", "--set search.space: input should be a valid dictionary"),
+        (
+            "search.space=loss/name",
+            "--set search.space: a mapping of names to values should be here",
+        ),
     ],
 )
 def test_a_bad_setting_is_refused_and_named(fault, setting, message):

@@ -76,6 +76,12 @@ def test_a_date_beyond_all_calendars_spoils_no_other_column(tmp_path):
     assert found[0]["day"].year == 1970
 
 
+def test_a_header_that_names_a_column_twice_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("query,code,query\na,b,c\n")
+    with pytest.raises(DataError, match=r"a\.csv:1: the header names query twice; rename one"):
+        list(rows(tmp_path / "a.csv"))
+
+
 def test_a_header_that_is_not_utf_8_is_refused(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"a,\xff\nb,c\n")
     with pytest.raises(DataError, match=r"a\.csv:1: the header is not UTF-8"):

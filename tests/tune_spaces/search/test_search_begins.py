@@ -14,6 +14,11 @@ from tune_spaces.search import search
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.study_lock import held
 
+TOO_LARGE = {  # it shows only once the study is held and its inputs are made
+    "loss": {"name": "soft-infonce"},
+    "weights": {"estimator": "simcse", "simcse": {"batch_size": 4096}},
+}
+
 
 def settings(pairs, **sections):
     given = {
@@ -39,10 +44,25 @@ def test_a_refused_second_search_changes_no_byte(made_pairs, tmp_path):
         assert contents(folder.root) == before
 
 
+def test_too_few_pairs_are_refused_before_anything_is_written(made_pairs, tmp_path):
+    config = settings(made_pairs, optim={"batch_size": 4096})
+    with pytest.raises(DataError, match="do not fill one batch of 4096; lower"):
+        search(config, out=tmp_path / "out", console=Console(quiet=True))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_pairs_that_are_all_alike_is_told_so(made_pairs, tmp_path):
+    path = tmp_path / "alike.jsonl"
+    path.write_text(f"{made_pairs.read_text().splitlines()[0]}\n" * 200)
+    config = settings(path)
+    with pytest.raises(DataError, match=r"no validation queries, .*; add pairs that differ"):
+        search(config, out=tmp_path / "out", console=Console(quiet=True))
+
+
 @pytest.mark.parametrize("run", [search, softnce.search], ids=["command", "front door"])
 def test_a_patient_search_begins_once_the_study_is_let_go(made_pairs, tmp_path, run):
     folder = StudyFolder(tmp_path / "out", "study")
-    config = settings(made_pairs, optim={"batch_size": 4096})
+    config = settings(made_pairs, **TOO_LARGE)
     page = io.StringIO()
     with ThreadPoolExecutor() as pool:
         with held(folder.optuna_study()):
@@ -57,7 +77,7 @@ def test_a_patient_search_begins_once_the_study_is_let_go(made_pairs, tmp_path, 
 
 
 def test_a_start_that_fails_leaves_its_setting_free_to_be_changed(made_pairs, tmp_path):
-    config = settings(made_pairs, optim={"batch_size": 4096})
+    config = settings(made_pairs, **TOO_LARGE)
     with pytest.raises(DataError, match="do not fill one batch"):
         search(config, out=tmp_path / "out", console=Console(quiet=True))
     left = {path.name for path in (tmp_path / "out").iterdir()}
