@@ -132,13 +132,13 @@ def _scores_fault(
             "set loss.prior to 0, or encoder.similarity to cosine",
         )
     is_official = "bm25" in weights.parts and weights.bm25.variant == "official"
-    if "loss/margin" in read and loss.mask == "relative" and is_official:
+    if "loss/relative_margin" in read and is_official:
         return (
             "loss.mask: relative needs scores with a true zero, and those of weights.bm25.variant: "
             "official have none, since a common word counts below 0",
             "set loss.mask to absolute, or weights.bm25.variant to lucene",
         )
-    if loss.trust_rank is not None and not weights.compares_with_codes:
+    if loss.trusts_few and not weights.compares_with_codes:
         return (
             f"loss.trust_rank: {weights.estimator} compares queries with queries, of which each is "
             "the first by its own",

@@ -36,12 +36,6 @@ READ_BY_ALL = (
     "loss/directions",
     "loss/duplicates",
 )
-_READ_WHERE: Mapping[
-    str, tuple[str, object]
-] = {  # setting: another, and its value that silences it
-    "loss/partition": ("loss/directions", "qc"),
-    "loss/trust_least": ("loss/trust_rank", None),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +88,22 @@ class LossSpec:
         """
         needed = set(self.needs.reads) - set(self.ignores)
         read = {*READ_BY_ALL, *needed, *self.formula.reads(settings)}
-        read |= {path for path, (other, off) in _READ_WHERE.items() if settings(other) != off}
+        if settings("loss/directions") != "qc":
+            read.add("loss/partition")
         if settings("loss/duplicates") == "promote":
             read.add("loss/duplicates_share")
-        return read | ({"loss/trust_rank"} if self.has_estimator else set())
+        return read | (self._trust(settings) if self.has_estimator else set())
+
+    @staticmethod
+    def _trust(settings: Settings) -> set[str]:
+        is_read = settings("loss/trust_rank") is not None
+        return {"loss/trust_rank"} | ({"loss/trust_least"} if is_read else set())
 
     def every_setting(self) -> Iterator[str]:
         """Yield the paths that it may read under some settings."""
-        yield from (*READ_BY_ALL, *_READ_WHERE, "loss/duplicates_share")
+        yield from (*READ_BY_ALL, "loss/partition", "loss/duplicates_share")
         if self.has_estimator:
-            yield "loss/trust_rank"
+            yield from ("loss/trust_rank", "loss/trust_least")
         yield from self.needs.reads
         for formula in self.formula.every():
             yield from formula.own_settings

@@ -137,13 +137,13 @@ _ROWS = (
                     value="relative",
                     formula=Formula(
                         "softnce.losses.masks:margin_info_nce",
-                        {"margin": "loss/margin", "relative": True},
+                        {"margin": "loss/relative_margin", "relative": True},
                     ),
                 ),
             ),
         ),
         promotes=False,  # a duplicate may be dropped
-        details="{loss.mask} margin {loss.margin:.2f}",
+        details="{loss.mask} mask",
     ),
     LossSpec(
         name="tilted",
@@ -195,7 +195,7 @@ _ROWS = (
                     value="relative",
                     formula=Formula(
                         _SHIFTED,
-                        {**_TILT, **_PRIOR, "margin": "loss/margin", "relative": True},
+                        {**_TILT, **_PRIOR, "margin": "loss/relative_margin", "relative": True},
                     ),
                 ),
             ),

@@ -147,7 +147,7 @@ def _taken(scored: Scored, needed: Sequence[Tensor]) -> Loss:
         found: Loss = section.spec.formula.called(*tensors, settings=settings)
         return found
 
-    if section.trust_rank is None:
+    if section.trust_rank is None or not section.trusts_few:
         return called(logits, *needed, scored.answers)
     trust = pair_trust(
         scored.scores, scored.answers, rank=section.trust_rank, least=section.trust_least

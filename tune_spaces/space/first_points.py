@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from softnce.config.file import value_at
 from softnce.errors import ConfigError
 from softnce.losses.table import BASELINE
+from softnce.weights.table import OWN
 from tune_spaces.space.dimension import Value
+from tune_spaces.space.recipes import RECIPES, recipe
 from tune_spaces.space.space import SearchSpace
 
 INFONCE = {"loss/name": BASELINE}
@@ -36,7 +38,7 @@ class Point:
     """A configuration that is tried before the sampler proposes any.
 
     Attributes:
-        role: what it is in the table: infonce, noise, paper.
+        role: what it is in the table: infonce, noise, paper, or a recipe by its name.
         drawn: values given to Optuna as if drawn, so that the sampler learns from them.
         fixed: values that mean something else than the space's, or lie outside it.
     """
@@ -47,7 +49,7 @@ class Point:
 
 
 def first_points(space: SearchSpace, always_try: str, noise_seed: int) -> list[Point]:
-    """List the points to try first: InfoNCE twice (two seeds), then the paper's settings.
+    """List the points to try first: InfoNCE twice (two seeds), then the paper's or all recipes.
 
     Everything that is searched besides the loss keeps the configuration's own value in all of
     them, so that they can be compared with each other.
@@ -66,6 +68,8 @@ def first_points(space: SearchSpace, always_try: str, noise_seed: int) -> list[P
 def _points(space: SearchSpace, always_try: str, noise_seed: int) -> list[Point]:
     seed: dict[str, Value] = {"optim/seed": noise_seed}
     points = [_point("infonce", space, INFONCE, {}), _point("noise", space, INFONCE, seed)]
+    if always_try == "recipes":
+        return points + _recipes(space)
     if always_try != "paper":
         return points
     for estimator in _searched_estimators(space):
@@ -78,6 +82,18 @@ def _points(space: SearchSpace, always_try: str, noise_seed: int) -> list[Point]
         fixed = {**settings, "weights/scale": "raw"}
         points.append(_point("paper", space, drawn, fixed))
     return points
+
+
+def _recipes(space: SearchSpace) -> list[Point]:
+    """List the shipped recipes whose loss and estimator the space has."""
+    losses, models = space.possible("loss/name"), space.models()
+    found = []
+    for name in RECIPES:
+        settings = recipe(name)
+        estimator = settings["weights/estimator"]
+        if settings["loss/name"] in losses and (estimator in models or estimator == OWN):
+            found.append(_point(f"recipe {name}", space, {}, settings))
+    return found
 
 
 def _point(

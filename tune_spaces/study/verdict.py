@@ -170,5 +170,6 @@ def _note(one: FrozenTrial, config: Config) -> str:
     spread = one.user_attrs.get("weight_spread")
     if config.loss.name != BASELINE and spread is not None and spread < _DISGUISED:
         return IN_DISGUISE
+    role = str(one.user_attrs["role"])
     names = {"infonce": "baseline", "noise": "other seed", "paper": "paper"}
-    return names.get(one.user_attrs["role"], "")
+    return role if role.startswith("recipe ") else names.get(role, "")

@@ -7,7 +7,7 @@ from pydantic import Field, create_model, model_validator
 
 from softnce.config.sections.frozen_models import SimCSESection, TeacherSection
 from softnce.config.sections.section import Section
-from softnce.config.sections.shifts import ShiftsSection, shifts_fault
+from softnce.config.sections.shifts import DIRECTIONS, ShiftsSection, shifts_fault
 from softnce.errors import InvalidSettingError
 from softnce.losses.spec import LossSpec
 from softnce.losses.table import LOSSES
@@ -83,9 +83,14 @@ class LossSection(ShiftsSection):
         return LOSSES[self.name]
 
     @property
+    def trusts_few(self) -> bool:
+        """Tell whether only the pairs that the estimator confirms count."""
+        return self.trust_rank is not None and self.spec.has_estimator
+
+    @property
     def needs_everyone(self) -> bool:
         """Tell whether every worker takes the loss of the whole batch."""
-        return self.symmetric or self.is_of_the_whole_batch
+        return self.symmetric or self.directions != DIRECTIONS[0] or self.trusts_few
 
     @model_validator(mode="after")
     def _shifts_fit(self) -> "LossSection":

@@ -19,14 +19,17 @@ class ShiftsSection(Section):
     mask: Literal["none", "absolute", "relative"] = Field(
         "absolute",
         description="Which negatives margin-mask and shifted drop: absolute: those more relevant "
-        "than the query's own function plus loss.margin; relative: than the own one minus that "
-        "share of it, which needs scores with a true zero; none: none.",
+        "than the query's own function plus loss.margin; relative: than the own one minus "
+        "loss.relative_margin of it, which needs scores with a true zero; none: none.",
     )
     margin: float = Field(
         0.0,
         ge=-100,
         le=100,
-        description="Margin of loss.mask, in units of the estimator's scores where absolute.",
+        description="Margin of an absolute mask, in units of the estimator's scores.",
+    )
+    relative_margin: float = Field(
+        0.05, ge=0, le=1, description="Share of the own score that a relative mask subtracts."
     )
     tilt: float = Field(
         1.0,
@@ -76,7 +79,7 @@ class ShiftsSection(Section):
         ge=1,
         le=999_999,
         description="Lowest rank in the batch that weights.estimator may give a query's own "
-        "function, or the pair counts for nothing; null: all pairs count.",
+        "function, or the pair counts for nothing, in a loss that reads it; null: all pairs count.",
     )
     trust_least: float | None = Field(
         None,
@@ -85,11 +88,6 @@ class ShiftsSection(Section):
         description="Relevance that the own function of a trusted pair exceeds, where there is a "
         "loss.trust_rank; null: any.",
     )
-
-    @property
-    def is_of_the_whole_batch(self) -> bool:
-        """Tell whether the loss of a query needs more than the query's own row of scores."""
-        return self.directions != DIRECTIONS[0] or self.trust_rank is not None
 
 
 def shifts_fault(spec: LossSpec, section: "ShiftsSection") -> tuple[str, str] | None:
@@ -100,17 +98,6 @@ def shifts_fault(spec: LossSpec, section: "ShiftsSection") -> tuple[str, str] | 
     """
     if spec.name == "margin-mask" and section.mask == "none":
         return "loss.mask: none leaves margin-mask nothing to do", "set loss.name to infonce"
-    if section.mask == "relative" and not 0 <= section.margin <= 1 and _masks(spec):
-        return (
-            f"loss.margin={section.margin:g} is no share of the own score, which loss.mask: "
-            "relative takes it for",
-            "give a number from 0 to 1",
-        )
-    if section.trust_rank is not None and not spec.has_estimator:
-        return (
-            f"loss.trust_rank needs an estimator's scores, and {spec.name} reads none",
-            "set loss.name to shifted, with what is not wanted set to 0",
-        )
     return _promotion_fault(spec, section)
 
 
@@ -131,7 +118,3 @@ def _promotion_fault(spec: LossSpec, section: "ShiftsSection") -> tuple[str, str
             "give shares that sum to less than 1",
         )
     return None
-
-
-def _masks(spec: LossSpec) -> bool:
-    return "loss/margin" in spec.every_setting()

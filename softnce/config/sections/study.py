@@ -58,10 +58,10 @@ class SearchSection(Section):
         description="Dimensions of the search space by the path of their setting, as in the "
         "README.",
     )
-    always_try: Literal["paper", "infonce"] = Field(
+    always_try: Literal["paper", "infonce", "recipes"] = Field(
         "paper",
         description="Points that are tried first: infonce: InfoNCE alone; paper: InfoNCE and the "
-        "settings of the paper's Table 7.",
+        "settings of the paper's Table 7; recipes: InfoNCE and each shipped recipe.",
     )
     n_startup_trials: int = Field(
         10,

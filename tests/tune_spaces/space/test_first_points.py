@@ -1,8 +1,12 @@
+from importlib.resources import files
+
 import pytest
+import yaml
 
 from softnce.config.file import validated
 from softnce.errors import ConfigError
 from tune_spaces.space.first_points import first_points
+from tune_spaces.space.recipes import RECIPES, recipe
 from tune_spaces.space.space import search_space
 
 BOTH = {"loss/name": {"choice": ["infonce", "soft-infonce"]}}
@@ -136,3 +140,37 @@ def test_simcse_has_its_row_of_table_7():
 @pytest.mark.parametrize("estimator", ["self", "mixture", "duplicates"])
 def test_what_the_paper_does_not_know_has_no_settings_of_it(estimator):
     assert len(configs(BOTH, weights={"estimator": estimator})) == 2
+
+
+WIDE = yaml.safe_load((files("tune_spaces.space") / "presets" / "wide.yaml").read_text())
+
+
+def test_the_wide_space_tries_each_shipped_recipe_once():
+    base = validated(WIDE)
+    made = search_space(base)
+    found = first_points(made, base.search.always_try, 4321)
+    assert [one.role for one in found] == [
+        "infonce",
+        "noise",
+        *(f"recipe {one}" for one in RECIPES),
+    ]
+    tried = {one.role: made.config({**one.drawn, **one.fixed}) for one in found}
+    assert tried["recipe qwen3"].loss.directions == "qc+qq+cc"
+    assert tried["recipe qwen3"].loss.margin == 0.1
+    assert tried["recipe nv-retriever"].loss.mask == "relative"
+    assert tried["recipe cornstack"].loss.trust_least == 0.7
+    assert tried["recipe embeddinggemma"].loss.tilt == 5
+    assert tried["recipe soft-infonce"].weights.bm25.variant == "official"
+    assert len({one.loss.temperature for one in tried.values()}) == 1
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_recipe_is_a_preset_that_is_compared_with_infonce(name):
+    preset = files("tune_spaces.space") / "presets" / f"{name}.yaml"
+    base = validated(yaml.safe_load(preset.read_text()))
+    made = search_space(base)
+    assert made.possible("loss/name") == {"infonce", recipe(name)["loss/name"]}
+    assert [one.role for one in first_points(made, base.search.always_try, 1)] == [
+        "infonce",
+        "noise",
+    ]
