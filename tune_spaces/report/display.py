@@ -130,8 +130,9 @@ def sparkline(values: Sequence[float]) -> str:
 def results_table(table: Sequence[ResultRow], best: ResultRow | None, metric: str) -> Table:
     """Return the table of a study, the champion marked."""
     shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    numbers = {"alpha", "beta", "temperature", metric}
-    names = ["trial", "loss", "estimator", "alpha", "beta", "temperature", metric, "state", ""]
+    numbers = {"alpha", "beta", "t", "relief", metric}
+    settings = ["alpha", "beta", "t"]  # Eq. 4
+    names = ["trial", "loss", "estimator", *settings, "relief", metric, "state", ""]
     for name in names:
         shown.add_column(name, justify="right" if name in numbers else "left", no_wrap=name != "")
     for row in table:
@@ -150,7 +151,8 @@ def _cells(row: ResultRow) -> list[str]:
         for name, form in {"alpha": "{:.2f}", "beta": "{:.2f}", "temperature": "{:.3g}"}.items()
     ]
     estimator = weights.estimator if loss.spec.has_estimator else "-"
-    return [row.key, loss.name, estimator, *numbers, score]
+    relief = "-" if row.relief is None else f"{row.relief:+.2f}"
+    return [row.key, loss.name, estimator, *numbers, relief, score]
 
 
 def headline(config: Config, name: str) -> str:

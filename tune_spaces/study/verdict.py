@@ -29,6 +29,8 @@ class ResultRow:
         role: infonce, noise, paper, search.
         proposed_by: first, random, tpe, gp.
         note: what a reader should know.
+        relief: of the last epoch: above 0 the most relevant negatives were relieved, below 0
+            hardened; None before the first.
     """
 
     key: str
@@ -38,6 +40,7 @@ class ResultRow:
     role: str
     proposed_by: str
     note: str
+    relief: float | None = None
 
 
 def rows(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[ResultRow]:
@@ -142,6 +145,7 @@ def _row(one: FrozenTrial, space: SearchSpace) -> ResultRow:
         role=attributes["role"],
         proposed_by=attributes["proposed_by"],
         note=_note(one, config),
+        relief=attributes.get("relief"),
     )
 
 

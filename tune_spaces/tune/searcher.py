@@ -197,7 +197,8 @@ class StudySearcher(_OfThisProcess, Searcher):
             self._trial_store.note(proposal.key, "error", reason)
         if state != TrialState.INTERRUPTED:
             if last is not None:
-                self._trial_store.note(proposal.key, "weight_spread", last.get("weight_spread"))
+                for name in ("weight_spread", "relief"):
+                    self._trial_store.note(proposal.key, name, last.get(name))
                 self._trial_store.note(proposal.key, "epochs", last.get("epoch", 0))
             self._trial_store.tell(proposal.key, state, value)
         for watcher in self._watchers:

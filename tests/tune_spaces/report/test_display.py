@@ -90,15 +90,17 @@ def test_a_table_keeps_one_line_a_trial_in_80_columns(console):
     fault = "the loss is not finite at step 3 of epoch 1: lower optim.learning_rate (0.1)"
     table = [
         ResultRow("t0000", PLAIN, 0.4, TrialState.COMPLETE, "infonce", "first", "baseline"),
-        ResultRow("t0001", SOFT, 0.5, TrialState.COMPLETE, "search", "tpe", ""),
+        ResultRow("t0001", SOFT, 0.5, TrialState.COMPLETE, "search", "tpe", "", -0.031),
         ResultRow("t0002", SOFT, None, TrialState.FAILED, "search", "tpe", fault),
     ]
     console.print(results_table(table, table[1], "mrr"))
     header, *lines = shown(console).splitlines()
-    wanted = "trial loss estimator alpha beta temperature mrr state"
+    wanted = "trial loss estimator alpha beta t relief mrr state"
     assert " ".join(header.split()) == wanted
     assert [line.split()[0] for line in lines] == ["t0000", "t0001", "t0002"]
-    assert lines[0].split()[1:] == ["infonce", "-", "-", "-", "-", "0.4000", "complete", "baseline"]
+    assert lines[0].split()[1:6] == ["infonce", "-", "-", "-", "-"]
+    assert lines[0].split()[6:] == ["-", "0.4000", "complete", "baseline"]
+    assert lines[1].split()[6:8] == ["-0.03", "0.5000"]
     assert lines[1].split()[-1] == "champion"
     assert "the loss is" in lines[2]
 
