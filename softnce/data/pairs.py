@@ -139,7 +139,7 @@ def read_pairs(
     if path.is_dir():
         return _read_folder(path, columns or {}, tally, negatives)
     found = tally.read(path, columns or {}, complete, negatives=negatives)
-    chosen = splits(_families(found), seed=seed)
+    chosen = splits(families(found), seed=seed)
     parts = {
         split: [item for item, own in zip(found, chosen, strict=True) if own == split]
         for split in ("train", "valid", "test")
@@ -168,12 +168,12 @@ def _read_folder(folder: Path, columns: Mapping[str, str], tally: Tally, negativ
         parts[part] = []
         for path in files.get(part, []):
             if not known:
-                _check_has_code(path, columns)
+                check_has_code(path, columns)
             parts[part] += tally.read(path, columns, placed if known else complete)
     return _assembled(folder.resolve().name, parts, tally)
 
 
-def _check_has_code(path: Path, columns: Mapping[str, str]) -> None:
+def check_has_code(path: Path, columns: Mapping[str, str]) -> None:
     """Tell a query file of the GraphCodeBERT set, whose code is elsewhere, from a bad one."""
     first = [record(row, columns) for row in itertools.islice(rows(path), 20)]
     if first and not any(item.code or item.fault for item in first):
@@ -184,7 +184,7 @@ def _check_has_code(path: Path, columns: Mapping[str, str]) -> None:
         )
 
 
-def _families(found: Sequence[Record]) -> list[str]:
+def families(found: Sequence[Record]) -> list[str]:
     """Name the group of each record: near-same codes and equal ids are one, in any row order."""
     tokens = [code_tokens(item.code) for item in found]
     groups = Groups(near_duplicates([shingles(item) for item in tokens]))
@@ -202,16 +202,16 @@ def _families(found: Sequence[Record]) -> list[str]:
 
 def _assembled(name: str, parts: Mapping[str, Sequence[Record]], tally: Tally) -> PairSet:
     queries = [*parts["valid"], *parts["test"]]
-    codebase = {_key(item): item for item in reversed(parts.get("codebase") or queries)}
+    codebase = {key_of(item): item for item in reversed(parts.get("codebase") or queries)}
     codebase = dict(reversed(codebase.items()))
     queries_of: dict[str, list[str]] = {key: [] for key in codebase}
     for item in queries:
-        queries_of[_key(item)].append(item.query)
+        queries_of[key_of(item)].append(item.query)
     codes = [
         without_query(item.code, queries_of[key], item.language) for key, item in codebase.items()
     ]
     places = {key: place for place, key in enumerate(codebase)}
-    train = tuple(Pair(i.query, i.code, _key(i), i.language, i.negatives) for i in parts["train"])
+    train = tuple(Pair(i.query, i.code, key_of(i), i.language, i.negatives) for i in parts["train"])
     return PairSet(
         name=name,
         train=train,
@@ -235,10 +235,10 @@ def _assembled(name: str, parts: Mapping[str, Sequence[Record]], tally: Tally) -
 
 def _queries(found: Sequence[Record], places: Mapping[str, int]) -> SplitQueries:
     return SplitQueries(
-        tuple(item.query for item in found), tuple(places[_key(item)] for item in found)
+        tuple(item.query for item in found), tuple(places[key_of(item)] for item in found)
     )
 
 
-def _key(item: Record) -> str:
+def key_of(item: Record) -> str:
     """Name a code by its id, or, without one, by its text."""
     return item.id or "code:" + hashlib.sha256(item.code.encode()).hexdigest()[:16]

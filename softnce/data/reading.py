@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -60,10 +60,15 @@ class Tally:
             if negatives and not found.fault:
                 found = opposed(found, negatives)
             (bad if found.fault else kept).append(found)
-        self._account(path, len(kept), bad)
+        self.account(path, len(kept), bad)
         return kept
 
-    def _account(self, path: Path, kept: int, bad: list[Record]) -> None:
+    def account(self, path: Path, kept: int, bad: Sequence[Record]) -> None:
+        """Enter the rows of a file, of which some are bad.
+
+        Raises:
+            DataError: there is none, or too many are bad.
+        """
         count = kept + len(bad)
         if not count:
             raise DataError(

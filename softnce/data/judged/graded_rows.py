@@ -16,15 +16,25 @@ GRADE = ("relevance", "grade", "score")
 
 
 def sound_rows(
-    path: Path, columns: Mapping[str, str], bad: list[Record]
+    path: Path,
+    columns: Mapping[str, str],
+    bad: list[Record],
+    *,
+    rename: Callable[[Row], Row] = lambda row: row,
 ) -> Iterator[tuple[Row, Record]]:
     """Read the rows of a file of queries or codes; those with a fault are put aside.
+
+    Args:
+        path: of the file.
+        columns: the column of a field where it has a name of the user's own.
+        bad: takes the rows with a fault.
+        rename: gives the values of a row the names that are known here.
 
     Raises:
         DataError: the file lacks a column that is needed.
     """
     is_first = True
-    for row in rows(path):
+    for row in map(rename, rows(path)):
         if is_first and not row.fault and (lack := missing_column(row, columns)):
             raise DataError(f"{path}:{row.line}: {lack}")
         is_first = is_first and bool(row.fault)
@@ -73,15 +83,6 @@ def keyed(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:  # noqa: AN
     """Return the first filled value among columns whose names differ in case only."""
     lowered = {str(name).lower(): value for name, value in values.items()}
     return next((lowered[name] for name in names if lowered.get(name) not in (None, "")), None)
-
-
-def checked(found: Record, refine: Callable[[Record], Record], bad: list[Record]) -> Record | None:
-    """Complete a record; put it aside where something is wrong with it."""
-    found = refine(found)
-    if found.fault:
-        bad.append(found)
-        return None
-    return found
 
 
 def _listed(value: object) -> Grades:

@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
-
-from softnce.data.reading import Tally
 
 Docstrings = Literal["auto", "keep", "strip"]
 SplitName = Literal["test", "valid", "all"]
@@ -51,12 +48,12 @@ class SearchedCode:
     Attributes:
         text: the code.
         language: its name; empty where no row says.
-        docstring: its own query, which ``strip`` looks for besides those that ask for it.
+        queries: that ask for it in any split, after its own docstring: ``strip`` looks for them.
     """
 
     text: str
     language: str = ""
-    docstring: str = ""
+    queries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +100,3 @@ class EvaluationSet:
     def candidates(self) -> int:
         """The number of codes, over all codebases."""
         return sum(len(one.codes) for one in self.codebases)
-
-
-@dataclass(slots=True)
-class Source:
-    """Where a set is read from, and the account of its rows."""
-
-    path: Path
-    options: SetOptions
-    tally: Tally
