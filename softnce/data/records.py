@@ -53,13 +53,15 @@ def check_columns(columns: Mapping[str, str]) -> None:
             )
 
 
-def missing_column(row: Row, columns: Mapping[str, str]) -> str | None:
+def missing_column(
+    row: Row, columns: Mapping[str, str], needs: Iterable[str] = ("query", "code")
+) -> str | None:
     """Tell which column a table lacks, and what to do, or None; one row shows it."""
     present = _listing(row.values)
     for name, column in columns.items():
         if column not in row.values:
             return f"no column {column!r} for {name!r}; the columns are: {present}"
-    for name in ("query", "code"):
+    for name in needs:
         if name not in columns and not any(known in row.values for known in KNOWN[name]):
             return f"no column for {name!r}; say which of {present} it is with data.columns.{name}"
     return None

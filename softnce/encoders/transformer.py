@@ -147,7 +147,16 @@ def transformer_encoder(
     return TransformerEncoder(joined, packing=packing)
 
 
-def _loaded(model: str) -> SentenceTransformer:
+def load_model(model: str) -> SentenceTransformer:
+    """Load a sentence-transformers model as it is, on the CPU; none of its files may run code.
+
+    Args:
+        model: folder or hub id, in sentence-transformers' or Hugging Face's layout.
+
+    Raises:
+        SetupError: there is no such folder, it holds no model, its weights are no numbers, or the
+            hub cannot be reached.
+    """
     looks_like_a_path = model.startswith((".", "/", "~")) or model.count("/") > 1
     folder = Path(model).expanduser()
     if looks_like_a_path and not folder.is_dir():
@@ -167,18 +176,23 @@ def _loaded(model: str) -> SentenceTransformer:
             f"{model}: neither a folder with a model nor a model that the hub gave: {reason}",
             setting="encoder.model",
         ) from error
+    _require_finite_weights(loaded, model)
+    return loaded
+
+
+def _loaded(model: str) -> SentenceTransformer:
+    loaded = load_model(model)
     if not isinstance(loaded[0], Transformer):
         raise ConfigError(
             f"{model}: holds a {type(loaded[0]).__name__}, not a transformer",
             "name a transformer model",
             setting="encoder.model",
         )
-    _require_tokenizer(loaded, model)
-    _require_finite_weights(loaded, model)
+    require_tokenizer(loaded, model)
     return loaded
 
 
-def _require_tokenizer(loaded: SentenceTransformer, model: str) -> None:
+def require_tokenizer(loaded: SentenceTransformer, model: str) -> None:
     """Refuse the empty tokenizer that transformers makes up where a folder has none."""
     tokenizer = loaded.tokenizer
     special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab(), _SPACE}

@@ -48,7 +48,7 @@ def ranks(
     precision = torch.promote_types(
         torch.promote_types(queries.dtype, candidates.dtype), torch.float32
     )
-    candidates, copies = candidates.to(precision), _copies(candidates)
+    candidates, copies = candidates.to(precision), repeated_vectors(candidates)
     rows = min(len(queries), max(1, BLOCK_BYTES // (len(candidates) * precision.itemsize)))
     scores = candidates.new_empty(rows, len(candidates))  # one for all blocks: the heap stays whole
     found = torch.empty(len(queries), dtype=torch.float64, device=queries.device)
@@ -141,8 +141,8 @@ def _block_ranks(
     return 1.0 + ahead.double() + TIES[ties] * equal.double()
 
 
-def _copies(candidates: Candidates) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
-    """Pair each repeated vector with its first appearance.
+def repeated_vectors(candidates: Candidates) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
+    """Pair each repeated vector with its first appearance: (n,) later rows, (n,) first ones.
 
     A matrix product may round equal columns differently, depending on where they stand.
     """

@@ -33,7 +33,7 @@ def read_codes(
     for path in files:
         bad: list[Record] = []
         kept = 0
-        for _, found in sound_rows(path, columns, bad, rename=_of_corpus):
+        for _, found in sound_rows(path, columns, bad, needs=("code",), rename=_of_corpus):
             if not found.code.strip():
                 bad.append(replace(found, fault="empty code"))
                 continue

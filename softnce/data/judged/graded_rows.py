@@ -1,7 +1,7 @@
 """Rows that name answers: one or several, with grades or without."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ def sound_rows(
     columns: Mapping[str, str],
     bad: list[Record],
     *,
+    needs: Sequence[str] = ("query", "code"),
     rename: Callable[[Row], Row] = lambda row: row,
 ) -> Iterator[tuple[Row, Record]]:
     """Read the rows of a file of queries or codes; those with a fault are put aside.
@@ -28,6 +29,7 @@ def sound_rows(
         path: of the file.
         columns: the column of a field where it has a name of the user's own.
         bad: takes the rows with a fault.
+        needs: the fields that each row must have.
         rename: gives the values of a row the names that are known here.
 
     Raises:
@@ -35,7 +37,7 @@ def sound_rows(
     """
     is_first = True
     for row in map(rename, rows(path)):
-        if is_first and not row.fault and (lack := missing_column(row, columns)):
+        if is_first and not row.fault and (lack := missing_column(row, columns, needs)):
             raise DataError(f"{path}:{row.line}: {lack}")
         is_first = is_first and bool(row.fault)
         found = record(_plain_id(row, columns), columns)

@@ -37,7 +37,8 @@ class _Reader:
     def queries_of(self, path: Path, part: str, *, has_codebase: bool) -> None:
         """Read the queries of a file; without a codebase their own codes are searched."""
         columns, bad, kept = self.options.columns, list[Record](), 0
-        for row, found in sound_rows(path, columns, bad):
+        needs = ("query",) if has_codebase else ("query", "code")
+        for row, found in sound_rows(path, columns, bad, needs=needs):
             fault = self._fault(row, found, part, has_codebase=has_codebase)
             if fault:
                 bad.append(replace(found, fault=fault))

@@ -1,0 +1,1 @@
+"""Models searched with: how well they find, beside BM25 and fused with it."""

@@ -1,0 +1,144 @@
+"""Shows an evaluation in a terminal, and writes its per-query table."""
+
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from softnce.evaluation.metric_names import EVALUATION_METRICS
+from softnce.retrieval.evaluation import Comparison, Evaluation, RankerResult, Summary
+from softnce.whole_files import write_bytes
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_SHOWN = [name for name in EVALUATION_METRICS if not name.startswith("mrr")]
+_LONGEST_QUERY, _LONGEST_CODE, _LINES = 200, 240, 6  # characters, and lines of a code
+
+
+def show(found: Evaluation, draw: Callable[[Any], None]) -> None:
+    """Draw tables of all rankers, by language where there are several, and the sentences.
+
+    Args:
+        found: the evaluation.
+        draw: prints a table or a text; it makes texts safe for a terminal.
+    """
+    draw(facts(found))
+    draw(_rankers(found))
+    languages = found.results[found.model].languages
+    if len(languages) > 1:
+        draw(_by_language(found))
+    for note in found.notes:
+        draw(note)
+    if found.comparison is not None:
+        for line in compared(found.comparison):
+            draw(line)
+
+
+def facts(found: Evaluation) -> str:
+    """Say what was ranked: the counts, the sample, what was taken out of codes, what is missing."""
+    judged = found.judged
+    queries, candidates = judged.whole
+    sample = (
+        f" (a sample, seed {found.seed}, of {queries:,} queries and {candidates:,} candidates: "
+        "the whole set gives a lower MRR)"
+        if judged.candidates < candidates
+        else ""
+    )
+    lines = [
+        f"{judged.name}: {judged.queries:,} queries of the split {found.split}, "
+        f"{judged.candidates:,} candidates{sample}",
+        _docstrings(found),
+    ]
+    lines += [f"Left out: {count:,} x {reason}" for reason, count in judged.dropped.items()]
+    return "\n".join(lines)
+
+
+def _docstrings(found: Evaluation) -> str:
+    judged = found.judged
+    if judged.stripped is not None:
+        return (
+            f"Docstrings and comments that hold queries: stripped from {judged.stripped:,} of "
+            f"{judged.whole[1]:,} codes (--docstrings keep leaves them)"
+        )
+    told = "Codes: as they stand (--docstrings strip takes docstrings out)"
+    if judged.leaks:
+        told += f"; {judged.leaks:,} queries stand word for word in their own answer"
+    return told
+
+
+def _table(*columns: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    for place, name in enumerate(columns):
+        table.add_column(name, justify="right" if place else "left", no_wrap=place > 0)
+    return table
+
+
+def _rankers(found: Evaluation) -> "Table":
+    table = _table("", "mrr", "95 % interval", *(name.replace("_at_", "@") for name in _SHOWN))
+    for result in found.results.values():
+        metrics = [f"{result.whole.metrics[name]:.4f}" for name in _SHOWN]
+        table.add_row(result.name, *_mrr(result.whole), *metrics)
+    return table
+
+
+def _by_language(found: Evaluation) -> "Table":
+    result = found.results[found.model]
+    beside = [one for one in (found.bm25, found.fused) if one is not None and one is not result]
+    table = _table(
+        found.model, "mrr", "95 % interval", *(f"mrr of {_role(one, found)}" for one in beside),
+        "queries", "candidates",
+    )  # fmt: skip
+    for language, own in result.languages.items():
+        others = [f"{one.languages[language].mrr.mean:.4f}" for one in beside]
+        table.add_row(language, *_mrr(own), *others, f"{own.queries:,}", f"{own.candidates:,}")
+    if result.macro is not None:
+        others = [f"{one.macro.mrr.mean:.4f}" for one in beside if one.macro is not None]
+        table.add_row("macro average", *_mrr(result.macro), *others, "", "")
+    return table
+
+
+def _role(result: RankerResult, found: Evaluation) -> str:
+    return "both fused" if result is found.fused else result.name
+
+
+def _mrr(one: Summary) -> list[str]:
+    return [f"{one.mrr.mean:.4f}", f"{one.mrr.low:.4f} to {one.mrr.high:.4f}"]
+
+
+def compared(found: Comparison) -> Iterable[str]:
+    """Tell on which queries each of two models wins, with their texts."""
+    (first, second), (wins, losses) = found.names, found.wins
+    yield (
+        f"{first} answers {wins:,} queries better, {second} {losses:,}; {found.ties:,} alike. "
+        "The largest differences:"
+    )
+    for one in found.top:
+        yield f"\n{one.winner} wins: {_cut(' '.join(one.query.split()), _LONGEST_QUERY)}"
+        for name, value, hit in zip(found.names, one.reciprocal_ranks, one.first_hits, strict=True):
+            yield f"  {name} (right answer at {1 / value:g}) finds first:"
+            yield _indented(hit)
+
+
+def _indented(code: str) -> str:
+    lines = _cut(code.strip("\n"), _LONGEST_CODE).splitlines()
+    kept = lines[:_LINES] + (["..."] if len(lines) > _LINES else [])
+    return "\n".join(f"    {line}" for line in kept)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest].rstrip() + " ..."
+
+
+def write_out(found: Evaluation, path: Path) -> None:
+    """Write the per-query table; the file appears whole or not at all.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    content = io.BytesIO()
+    found.per_query().to_parquet(content, index=False)
+    write_bytes(path, content.getvalue())

@@ -1,0 +1,91 @@
+"""``softnce.evaluate``: a model on a set, beside BM25 and fused with it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from softnce.config.file import data_config
+from softnce.data.judged.judged_set import Docstrings, SetOptions, SplitName
+from softnce.data.judged.read import read_evaluation_set
+from softnce.errors import ConfigError
+from tune_spaces.model_source import distinct, model_source
+
+if TYPE_CHECKING:
+    from softnce.retrieval.evaluation import Evaluation
+    from softnce.retrieval.rankers import Progress
+
+Model = str | os.PathLike[str]
+
+
+def evaluate(  # noqa: PLR0913  (what a user may set)
+    model: Model,
+    data: str | os.PathLike[str],
+    *,
+    compare: Model | None = None,
+    split: SplitName = "test",
+    max_candidates: int | None = None,
+    docstrings: Docstrings = "auto",
+    seed: int = 0,
+    settings: Sequence[str] = (),
+    progress: "Progress | None" = None,
+) -> "Evaluation":
+    """Rank all codes of a set for each of its queries, by a model, by BM25, and by their fusion.
+
+    Example::
+
+        found = softnce.evaluate("softnce-studies/quick", "pairs", compare="bm25")
+        print(found.mrr, found.bm25.whole.mrr, found.notes)
+
+    Args:
+        model: a folder or hub id of a sentence-transformers model, a study (its champion), or
+            ``bm25``.
+        data: a folder or file as ``data.path`` takes it; a folder of such folders, one for each
+            language; or a folder with judgements (``annotationStore``, ``qrels``) and a codebase.
+        compare: another model, named likewise.
+        split: test, valid, or all: the queries of both, or every row of one file.
+        max_candidates: number of codes to search, a seeded sample; None searches all.
+        docstrings: keep leaves codes as they stand; strip takes docstrings out, as a search does;
+            auto strips where codes hold their own queries, or a model comes from a search.
+        seed: of the sample and of the bootstrap.
+        settings: further settings of ``data``, each ``data.field=value``.
+        progress: is told of long work: the phase, how much is done, and of how much.
+
+    Returns:
+        Means with 95 % bootstrap intervals over queries, overall and by language; the differences
+        in sentences; ``per_query()`` for a table.
+
+    Raises:
+        ConfigError: an option or a model's name is wrong.
+        DataError: the set cannot be read, or has no such queries.
+        SetupError: a model cannot be loaded, or gives no usable vectors.
+    """
+    if max_candidates is not None and max_candidates < 2:
+        raise ConfigError(f"max_candidates {max_candidates}: too few to rank", "allow 2 or more")
+    sources = distinct([model_source(one) for one in (model, compare) if one is not None])
+    if len({one.place for one in sources}) < len(sources):
+        raise ConfigError(f"--compare: {sources[0].name} twice", "name another model")
+    section = data_config(Path(data), settings).data
+    if docstrings == "auto" and any(one.is_ours for one in sources):
+        docstrings = "strip"
+    options = SetOptions(
+        split=split,
+        docstrings=docstrings,
+        max_candidates=max_candidates,
+        columns={str(name): column for name, column in (section.columns or {}).items()},
+        language=section.language or "",
+        max_bad_share=section.max_bad_share,
+        seed=seed,
+    )
+    tell = progress or _silent
+    tell("reading the set", 0, 1)
+    judged = read_evaluation_set(Path(str(section.path)), options)
+    tell("loading models", 0, 1)
+    from softnce.retrieval.evaluate import evaluated  # seconds to import
+    from softnce.retrieval.rankers import model_ranker
+
+    return evaluated([model_ranker(o.place, o.name) for o in sources], judged, options, tell)
+
+
+def _silent(phase: str, done: int, total: int) -> None:
+    """Tell nobody."""
