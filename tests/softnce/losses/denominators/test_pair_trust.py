@@ -1,0 +1,138 @@
+"""Trusted pairs, masked and promoted duplicates, and settings that do not fit."""
+
+import pytest
+import torch
+
+from softnce.config.sections.method import WeightsSection
+from softnce.errors import ConfigError
+from softnce.losses.infonce import info_nce
+from softnce.losses.table import LOSSES
+from softnce.losses.trust import pair_trust, trusted_mean
+from softnce.training.objectives import outcome
+from tests.softnce.losses.denominators.drawn import MARKED, section
+
+
+def drawn(seed=1):
+    draw = torch.Generator().manual_seed(seed)
+    logits = torch.randn(5, 8, generator=draw, dtype=torch.float64)
+    relevance = torch.rand(5, 8, generator=draw, dtype=torch.float64)
+    return logits, relevance, torch.tensor([3, 0, 4, 1, 7])
+
+
+@pytest.mark.parametrize("name", [name for name, spec in LOSSES.items() if spec.has_estimator])
+def test_trust_takes_the_mean_over_the_trusted_rows(name):
+    """Every loss: as if the others were not in the batch's mean, though in its denominators."""
+    logits, relevance, answers = drawn()
+    trust = pair_trust(relevance, answers, rank=4)
+    assert 0 < trust.sum() < 5
+    plain = {"loss": section(name), "weights": WeightsSection()}
+    rows = [
+        outcome(logits[[i]], relevance[[i]], answers[[i]], **plain).loss
+        for i in range(5)
+        if trust[i]
+    ]
+    leaf = logits.clone().requires_grad_()
+    found = outcome(
+        leaf, relevance, answers, loss=section(name, trust_rank=4), weights=WeightsSection()
+    )
+    assert found.loss.item() == pytest.approx(torch.stack(rows).mean().item(), abs=1e-12)
+    found.loss.backward()
+    assert leaf.grad[trust == 0].abs().sum() == 0
+    assert leaf.grad[trust == 1].abs().sum() > 0
+
+
+def test_a_pair_is_trusted_by_rank_and_by_score():
+    relevance = torch.tensor([[0.9, 0.1, 0.2], [0.8, 0.7, 0.1], [0.3, 0.2, 0.1]])
+    answers = torch.arange(3)
+    assert pair_trust(relevance, answers, rank=1).tolist() == [1, 0, 0]
+    assert pair_trust(relevance, answers, rank=2).tolist() == [1, 1, 0]
+    assert pair_trust(relevance, answers, rank=2, least=0.7).tolist() == [1, 0, 0]
+    assert pair_trust(relevance, answers, rank=3).tolist() == [1, 1, 1]
+
+
+def test_where_no_pair_is_trusted_the_loss_is_nothing():
+    logits, _, answers = drawn()
+    none = torch.zeros(5)
+    assert trusted_mean(info_nce, [logits], answers, none) == 0
+
+
+MARKED[0, [1, 3]] = MARKED[2, 6] = MARKED[1, 0] = True  # some are the own column, which stays
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_masked_duplicates_have_no_part_in_any_loss(name):
+    logits, relevance, answers = drawn()
+    leaf = logits.clone().requires_grad_()
+    options = {"loss": section(name, duplicates="mask"), "weights": WeightsSection()}
+    found = outcome(leaf, relevance, answers, **options, marked=MARKED).loss
+    found.backward()
+    assert found.isfinite()
+    assert leaf.grad.isfinite().all()
+    assert leaf.grad[0, 1] == leaf.grad[2, 6] == 0
+    other = logits.clone()
+    other[0, 1] = other[2, 6] = 9.0
+    judged = relevance.clone()
+    judged[0, 1] = judged[2, 6] = 5.0
+    again = outcome(other, judged, answers, **options, marked=MARKED).loss
+    assert again.item() == pytest.approx(found.item(), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name, spec in LOSSES.items() if spec.promotes])
+def test_promoted_duplicates_are_pulled_by_their_share(name):
+    logits, relevance, answers = drawn()
+    options = {"loss": section(name, duplicates="promote"), "weights": WeightsSection()}
+    plain = outcome(logits, relevance, answers, loss=section(name), weights=WeightsSection()).loss
+    lead = (logits[0, 3] - logits[0, 1] + logits[2, 4] - logits[2, 6]) / 5
+    found = outcome(logits, relevance, answers, **options, marked=MARKED).loss
+    assert found.item() == pytest.approx((plain + 0.3 * lead).item(), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": "bce", "duplicates": "promote"}, "may leave out what is promoted"),
+        ({"name": "top-k", "duplicates": "promote"}, "may leave out what is promoted"),
+        ({"name": "shifted", "duplicates": "promote"}, "loss.mask to none"),
+        (
+            {"name": "promoted", "duplicates": "promote", "promotion": 0.8},
+            "leave nothing for the query's own",
+        ),
+        ({"name": "margin-mask", "mask": "none"}, "nothing to do"),
+        ({"name": "margin-mask", "mask": "relative", "relative_margin": -0.1}, "relative_margin"),
+        ({"name": "promoted", "promotion": 1.0}, "promotion"),
+        ({"name": "debiased", "prior": 1.0}, "prior"),
+        ({"name": "tilted", "tilt": 1e39}, "tilt"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(changes, said):
+    from softnce.config.file import validated
+
+    with pytest.raises(ConfigError) as caught:
+        validated({"data": {"path": "pairs"}, "loss": changes})
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        (
+            {"loss": {"name": "debiased"}, "encoder": {"similarity": "dot"}},
+            "loss.prior needs cosines",
+        ),
+        (
+            {
+                "loss": {"name": "margin-mask", "mask": "relative"},
+                "weights": {"bm25": {"variant": "official"}},
+            },
+            "a true zero",
+        ),
+        ({"loss": {"name": "tilted", "trust_rank": 2}}, "compares queries with queries"),
+    ],
+)
+def test_scores_that_do_not_fit_are_refused(sections, said):
+    from softnce.config.file import validated
+
+    with pytest.raises(ConfigError) as caught:
+        validated({"data": {"path": "pairs"}, **sections})
+    assert said in str(caught.value)
