@@ -91,3 +91,26 @@ class Variant:
     value: Any
     formula: Formula
     fewest_negatives: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting that a loss or an estimator brings along, for the configuration and the search.
+
+    Attributes:
+        name: in the section of the loss or of the estimator.
+        kind: float, int, bool or str.
+        default: its value unless the configuration says otherwise.
+        description: a phrase for the reference.
+        least: smallest value of a number; None: no bound.
+        most: largest value of a number; None: no bound.
+        choices: the words that it may be; empty: any value of its kind.
+    """
+
+    name: str
+    kind: type
+    default: float | int | bool | str
+    description: str
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from softnce.formula import Formula, Settings
+from softnce.formula import Formula, Setting, Settings
 
 
 class Need(Enum):
@@ -55,6 +55,7 @@ class LossSpec:
         drops: setting that tells how many negatives of each query it leaves out; empty: none.
         run_name: how a trial's run is called, a format of ``loss`` and ``weights``; empty: by the
             loss, and by the estimator where it has one.
+        settings: of its own, which the configuration has as ``loss/<name>``.
         details: what a sentence adds to label and estimator, such a format too.
         promotes: whether known duplicates can be promoted in it: it is -z_ii + log Z, or such terms
             and others, and Z holds every negative.
@@ -69,6 +70,7 @@ class LossSpec:
     drops: str = ""
     run_name: str = ""
     details: str = ""
+    settings: tuple[Setting, ...] = ()
     promotes: bool = True
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from softnce.formula import Formula
+from softnce.formula import Formula, Setting
 
 InputKind = Literal["terms", "groups", "simcse-tokens"]
 Cost = Literal[
@@ -24,6 +24,8 @@ class EstimatorSpec:
             ``weights``, the prepared inputs and a device; empty where the encoder in training is
             the estimator.
         section: its own settings, ``weights/<section>``; empty: it has none.
+        settings: of its own, from which the configuration makes this section; a row of softnce
+            itself has it in the configuration.
         inputs: what is prepared for it, once for all trials, besides tokens.
         training: address of the ``FrozenModel`` that is trained for it, once for all trials; empty:
             it has none.
@@ -60,3 +62,4 @@ class EstimatorSpec:
     from_texts: str = ""
     from_columns: str = ""
     cost: Cost = "none"
+    settings: tuple[Setting, ...] = ()

@@ -156,6 +156,10 @@ def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
     params: dict[str, Any] = {"loss": config.loss.name}
     if config.loss.spec.has_estimator:
         params["estimator"] = weights.estimator
+        if weights.spec.settings:  # its section holds nothing else
+            section = weights.spec.section
+            own = getattr(weights, section).model_dump()
+            params |= {f"weights/{section}/{name}": value for name, value in own.items()}
     for name in ("temperature", "scale", "alpha", "beta"):
         if f"weights/{name}" in read:
             params[name] = getattr(weights, name)
@@ -168,6 +172,9 @@ def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
         "epochs": config.optim.epochs,
         "seed": config.optim.seed,
         "encoder": config.encoder.model or config.encoder.kind,
+    }
+    params |= {
+        f"loss/{one.name}": getattr(config.loss, one.name) for one in config.loss.spec.settings
     }
     if config.data.negatives:
         params["negatives"] = config.data.negatives

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, create_model, model_validator
 
 from softnce.config.sections.frozen_models import SimCSESection, TeacherSection
+from softnce.config.sections.own_settings import (
+    with_settings_of_estimators,
+    with_settings_of_losses,
+)
 from softnce.config.sections.section import Section
 from softnce.config.sections.shifts import DIRECTIONS, ShiftsSection, shifts_fault
 from softnce.errors import InvalidSettingError
@@ -26,6 +30,7 @@ def _listed(what: str, rows: Mapping[str, str]) -> str:
     return f"{what}: {'; '.join(f'{name}: {said}' for name, said in rows.items())}."
 
 
+@with_settings_of_losses
 class LossSection(ShiftsSection):
     """The contrastive loss; all but infonce read what ``weights.estimator`` finds relevant."""
 
@@ -195,6 +200,7 @@ else:  # the table tells who can be mixed
     )
 
 
+@with_settings_of_estimators
 class WeightsSection(Section):
     """The weight of each negative (Eq. 4)."""
 

@@ -20,6 +20,7 @@ ESTIMATOR = '''
 """An estimator in one place: its class, what builds it, and its row."""
 import torch
 
+from softnce.formula import Setting
 from softnce.weights.spec import EstimatorSpec
 from softnce.weights.weighting import Estimator
 
@@ -29,19 +30,19 @@ class ToyEstimator(Estimator):
 
     name = "toy"
 
-    def __init__(self, lengths):
-        self._lengths = lengths
+    def __init__(self, lengths, power):
+        self._lengths, self._power = lengths, power
 
     def relevance(self, queries, candidates):
         """Compare lengths."""
-        return -(self._lengths[queries].unsqueeze(1) - self._lengths[candidates]).abs()
+        apart = self._lengths[queries].unsqueeze(1) - self._lengths[candidates]
+        return -(apart.abs() ** self._power)
 
 
 def build(section, prepared, device):
     """Read the lengths of the training queries."""
-    del section
     lengths = torch.tensor(prepared.table("train_queries").lengths, dtype=torch.float32)
-    return ToyEstimator(lengths.to(device))
+    return ToyEstimator(lengths.to(device), section.toy.power)
 
 
 ROW = EstimatorSpec(
@@ -49,6 +50,8 @@ ROW = EstimatorSpec(
     label="the toy",
     summary="queries of one length",
     build="toy_estimator:build",
+    section="toy",
+    settings=(Setting("power", float, 1.0, "Power of the difference.", least=0.1, most=4),),
     share=0.0,
 )
 '''
@@ -78,6 +81,8 @@ def searched(package, made_pairs, tmp_path_factory):
         "loss/name": {"choice": ["margin"]},
         "loss/temperature": {"real": [0.05, 0.2]},
         "weights/estimator": {"choice": ["toy"]},
+        "loss/width": {"real": [0.1, 2]},
+        "weights/toy/power": {"real": [0.5, 2]},
     }
     config = {
         "data": {"path": str(made_pairs)},
@@ -114,11 +119,20 @@ from tune_spaces.space.space import search_space
 
 toy = {"loss": {"name": "margin"}, "weights": {"estimator": "toy"}}
 space = search_space(validated({"data": {"path": "pairs"}, **toy}))
-changes = {"loss/ratio": 0.7, "weights/scale": "raw", "weights/alpha": 0.7, "loss/top_k": 2}
+own = {"loss/width": 0.7, "weights/toy/power": 2.0}
+changes = {**own, "loss/ratio": 0.7, "weights/scale": "raw", "weights/alpha": 0.7, "loss/top_k": 2}
 for path, value in changes.items():
     if space.trained({path: value}) != space.trained({}):
         print(path)
 print(*space.models())
+"""
+PARAMS = """
+from softnce.config.file import validated
+from tune_spaces.tune.callbacks import trial_params
+
+toy = {"loss": {"name": "margin", "width": 0.7}, "weights": {"estimator": "toy"}}
+params = trial_params(validated({"data": {"path": "pairs"}, **toy}), {})
+print(params["loss/width"], params["weights/toy/power"])
 """
 MIXED = """
 from softnce.config.file import validated
@@ -130,7 +144,35 @@ print(*validated({"data": {"path": "pairs"}, **mixed}).weights.parts)
 
 
 def test_the_space_knows_what_the_toys_read_and_need(package):
-    assert printed_by(READ, package) == ["loss/ratio", "weights/scale", "toy"]
+    assert printed_by(READ, package) == [
+        *("loss/width", "weights/toy/power", "weights/scale"),
+        "toy",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "said"),
+    [
+        ("loss", {"width": 11}, "loss.width"),
+        ("weights", {"toy": {"power": 0}}, "weights.toy.power"),
+    ],
+)
+def test_a_setting_of_their_own_has_its_bounds(package, section, value, said):
+    script = f"""
+from softnce.config.file import validated
+from softnce.errors import ConfigError
+import pickle
+assert pickle.loads(pickle.dumps(validated({{"data": {{"path": "pairs"}}}}))).weights.toy.power == 1
+try:
+    validated({{"data": {{"path": "pairs"}}, {section!r}: {value!r}}})
+except ConfigError as error:
+    print(str(error).split(": ")[0])
+"""
+    assert printed_by(script, package) == [said]
+
+
+def test_their_settings_are_columns_of_a_run(package):
+    assert printed_by(PARAMS, package) == ["0.7", "1.0"]
 
 
 def test_the_toy_estimator_can_be_mixed(package):
@@ -167,4 +209,6 @@ def test_both_are_searched_to_mlflow(searched):
         assert run.info.status == "FINISHED"
         assert (run.data.params["loss"], run.data.params["estimator"]) == ("margin", "toy")
         assert "alpha" not in run.data.params
+        assert 0.1 <= float(run.data.params["loss/width"]) <= 2
+        assert 0.5 <= float(run.data.params["weights/toy/power"]) <= 2
         assert 0 < run.data.metrics["mrr"] <= 1
