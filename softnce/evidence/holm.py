@@ -22,6 +22,7 @@ class _Levels:
 
     error: float
     family: int
+    opponents: int
 
     def step(self, left: int) -> float:
         return self.error * ((1 - KEPT) / left + KEPT / self.family)
@@ -30,12 +31,20 @@ class _Levels:
     def each(self) -> float:
         return self.error / self.family
 
+    @property
+    def upper(self) -> float:
+        return self.each / self.opponents
+
     def shown(self, left: int) -> float:
         return self.each * KEPT if left else self.each
 
 
 def holm(
-    gains: Mapping[str, PairedGain], *, dropped: Collection[str] = (), level: float = 0.95
+    gains: Mapping[str, PairedGain],
+    *,
+    dropped: Collection[str] = (),
+    level: float = 0.95,
+    opponents: int = 1,
 ) -> dict[str, PairedGain]:
     """Widen intervals and p-values so that all candidates' statements hold at once.
 
@@ -43,14 +52,16 @@ def holm(
     Holm's step-down procedure, one-sided. Its simultaneous lower limits are those of Strassburger
     and Bretz (2008) and Guilbaud (2008), with a fifth of the error kept back after the first step;
     without that, every gain shown beside one that is not would have the lower limit 0. Upper
-    limits are Bonferroni's. A lower limit is above 0 if and only if Holm's steps reject. One
-    candidate keeps its interval as it is.
+    limits are Bonferroni's, over candidates and over their opponents. A lower limit is above 0 if
+    and only if Holm's steps reject. One candidate with one opponent keeps its interval as it is.
 
     Args:
         gains: one a candidate, all that entered the race.
         dropped: names of those that left the race early; they count in the family, but are never
             called better.
         level: of all intervals together, between 0 and 1.
+        opponents: how many each candidate was compared with, of which the one that it did worst
+            against is given; this costs the lower limits nothing, but the upper ones.
 
     Returns:
         The same gains, in the same order, with simultaneous ``low``, ``high``, ``p_value`` and
@@ -61,7 +72,7 @@ def holm(
     """
     if not 0 < level < 1:
         raise ConfigError(f"intervals of level {level} say nothing", "choose one between 0 and 1")
-    levels = _Levels((1 - level) / 2, len(gains))
+    levels = _Levels((1 - level) / 2, len(gains), opponents)
     chances = {
         name: 1.0 if name in dropped else chance_of_none(gain) for name, gain in gains.items()
     }
@@ -117,11 +128,12 @@ def _simultaneous(gain: PairedGain, adjusted: float, left: int, levels: _Levels)
         low = max(above_zero, lower_limit(gain, levels.shown(left)))
     else:
         low = min(0.0, lower_limit(gain, levels.step(left)))
-    worse = levels.family * chance(-gain.mean, gain.standard_error, gain.degrees_of_freedom)
+    of_worse = chance(-gain.mean, gain.standard_error, gain.degrees_of_freedom)
+    worse = of_worse * levels.error / levels.upper
     return replace(
         gain,
         low=low,
-        high=upper_limit(gain, levels.each),
+        high=upper_limit(gain, levels.upper),
         p_value=min(1.0, 2 * min(adjusted, worse)),
         smallest_shown=showable(levels.each, gain.standard_error, gain.degrees_of_freedom),
     )

@@ -33,9 +33,10 @@ def judge(
     """Judge every candidate that entered, the one that the verdict is about first.
 
     A candidate is better only if it beats each of its opponents, so the opponent against which the
-    evidence is weakest decides, and comparing with two costs no error. Candidates are adjusted for
-    each other by Holm. Those shown better come first, the largest lower limit leading; the others
-    keep their order, so that without a gain the verdict is about the champion.
+    evidence is weakest decides, and comparing with two costs no error of that kind; upper limits
+    pay for it. Candidates are adjusted for each other by Holm. Those shown better come first, the
+    largest lower limit leading; the others keep their order, so that without a gain the verdict is
+    about the champion.
 
     Args:
         scores: (s, q) reciprocal ranks of every configuration, rows and columns the same seeds and
@@ -48,7 +49,12 @@ def judge(
         DataError: a configuration has no scores, or scores of other queries.
     """
     found = {name: _against_stronger(scores, name, rivals) for name, rivals in opponents.items()}
-    gains = holm({name: gain for name, (_, gain) in found.items()}, dropped=dropped, level=level)
+    gains = holm(
+        {name: gain for name, (_, gain) in found.items()},
+        dropped=dropped,
+        level=level,
+        opponents=max((len(rivals) for rivals in opponents.values()), default=1),
+    )
     judged = [Judgement(name, found[name][0], gain) for name, gain in gains.items()]
     return sorted(judged, key=lambda one: min(0.0, -one.gain.low))
 

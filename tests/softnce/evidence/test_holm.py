@@ -119,3 +119,11 @@ def test_all_intervals_hold_together(truth):
     slack = 2 * math.sqrt(0.05 * 0.95 / repeats)
     assert missed / repeats < 0.05 + slack
     assert wrong / repeats < 0.025 + slack
+
+
+def test_a_choice_among_opponents_is_paid_by_upper_limits_only():
+    gains = {"a": gain(-2.1)}
+    one, two = holm(gains)["a"], holm(gains, opponents=2)["a"]
+    assert one.high < 0 < two.high
+    assert one.low == two.low
+    assert one.p_value < 0.05 < two.p_value
