@@ -1,4 +1,4 @@
-"""What a person sees while a search runs: a live table in a terminal, plain lines elsewhere."""
+"""What a person sees while a search runs: a live picture in a terminal, plain lines elsewhere."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, final
@@ -6,17 +6,14 @@ from typing import Any, final
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from softnce.config.config import Config
-from tune_spaces.space.settings_read import paths_read
 from tune_spaces.study.trial_store import Proposal
-from tune_spaces.study.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import Watcher, run_name
 
-_COLOURS = {
+COLOURS = {
     TrialState.COMPLETE: "green",
     TrialState.PRUNED: "yellow",
     TrialState.FAILED: "red",
@@ -92,11 +89,10 @@ class Display(Watcher):
         if state != TrialState.INTERRUPTED:
             self._progress.advance(self._task)
         crown = ""
-        is_candidate = state == TrialState.COMPLETE and proposal.role != "noise"
-        if is_candidate and value is not None and value > self._best:
+        if state == TrialState.COMPLETE and value is not None and value > self._best:
             self._best, self._leader, crown = value, name, "  best so far"
         line = Text(f"{name:<38} {score:>7}  {epochs} epochs  ")
-        line.append(state, _COLOURS.get(state, ""))
+        line.append(state, COLOURS.get(state, ""))
         line.append(crown, "bold")
         self._console.print(line)
         if reason:
@@ -125,34 +121,6 @@ def sparkline(values: Sequence[float]) -> str:
     width = (high - low) or 1.0
     steps = len(_BLOCKS) - 1
     return "".join(_BLOCKS[int((value - low) / width * steps + 0.5)] for value in values)
-
-
-def results_table(table: Sequence[ResultRow], best: ResultRow | None, metric: str) -> Table:
-    """Return the table of a study, the champion marked."""
-    shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    numbers = {"alpha", "beta", "t", "relief", metric}
-    settings = ["alpha", "beta", "t"]  # Eq. 4
-    names = ["trial", "loss", "estimator", *settings, "relief", metric, "state", ""]
-    for name in names:
-        shown.add_column(name, justify="right" if name in numbers else "left", no_wrap=name != "")
-    for row in table:
-        style = "bold" if best is not None and row.key == best.key else ""
-        state = Text(row.state, _COLOURS.get(row.state, ""))
-        note = Text("champion" if style else row.note, no_wrap=True, overflow="ellipsis")
-        shown.add_row(*_cells(row), state, note, style=style)
-    return shown
-
-
-def _cells(row: ResultRow) -> list[str]:
-    score = "-" if row.value is None else f"{row.value:.4f}"
-    loss, weights, read = row.config.loss, row.config.weights, paths_read(row.config)
-    numbers = [
-        form.format(getattr(weights, name)) if f"weights/{name}" in read else "-"
-        for name, form in {"alpha": "{:.2f}", "beta": "{:.2f}", "temperature": "{:.3g}"}.items()
-    ]
-    estimator = weights.estimator if loss.spec.has_estimator else "-"
-    relief = "-" if row.relief is None else f"{row.relief:+.2f}"
-    return [row.key, loss.name, estimator, *numbers, relief, score]
 
 
 def headline(config: Config, name: str) -> str:

@@ -19,10 +19,11 @@ from softnce.config.config import Config
 from softnce.config.file import can_be, value_at, with_overrides
 from softnce.errors import ConfigError
 from softnce.formula import Formula
-from softnce.losses.table import LOSSES
+from softnce.losses.table import BASELINE, LOSSES
 from softnce.weights.table import ESTIMATORS, MIXTURE_SHARES
 from tune_spaces.space.dimension import Dimension, Value, dimension_of
 from tune_spaces.space.expressions import Expression, parse_expression
+from tune_spaces.space.fair_opponent import unread_by_infonce, with_infonce
 from tune_spaces.space.settings_read import in_effect
 
 _DRAWS = 200
@@ -43,11 +44,13 @@ class SearchSpace:
         dimensions: path to dimension.
         ties: path to parsed tie, for the tied dimensions.
         base: the configuration that the draws change.
+        unread_by_infonce: paths that are not drawn for InfoNCE, which does not read them.
     """
 
     dimensions: Mapping[str, Dimension]
     ties: Mapping[str, Expression]
     base: Config
+    unread_by_infonce: frozenset[str] = frozenset()
     _validated: dict[str, Config] = field(default_factory=dict, repr=False, compare=False)
 
     def suggest(
@@ -64,7 +67,7 @@ class SearchSpace:
         """
         values: dict[str, Value] = dict(fixed or {})
         for path, dimension in self.dimensions.items():
-            if path in values or not self._is_active(dimension, values):
+            if path in values or not self._is_active(path, values):
                 continue
             tie = self.ties.get(path)
             if tie is not None:
@@ -140,7 +143,7 @@ class SearchSpace:
 
     def active(self, values: Mapping[str, Value]) -> set[str]:
         """Return the paths whose conditions hold under these values."""
-        return {path for path, one in self.dimensions.items() if self._is_active(one, values)}
+        return {path for path in self.dimensions if self._is_active(path, values)}
 
     def free_dimensions(self, values: Mapping[str, Value]) -> set[str]:
         """Return the active paths that these values leave to the sampler; ties are not free."""
@@ -148,10 +151,12 @@ class SearchSpace:
             path for path in self.active(values) if path not in self.ties and path not in values
         }
 
-    def _is_active(self, dimension: Dimension, values: Mapping[str, Value]) -> bool:
+    def _is_active(self, path: str, values: Mapping[str, Value]) -> bool:
+        if path in self.unread_by_infonce and self._current("loss/name", values) == BASELINE:
+            return False
         return all(
-            self._current(path, values) in (wanted if isinstance(wanted, list) else [wanted])
-            for path, wanted in dimension.when.items()
+            self._current(other, values) in (wanted if isinstance(wanted, list) else [wanted])
+            for other, wanted in self.dimensions[path].when.items()
         )
 
     def _current(self, path: str, values: Mapping[str, Value]) -> Any:  # noqa: ANN401
@@ -170,11 +175,14 @@ class SearchSpace:
 def search_space(base: Config) -> SearchSpace:
     """Read the space of a configuration and prove that it can be drawn from.
 
+    Where something besides the loss is searched, InfoNCE is among the losses, named or not.
+
     Raises:
         ConfigError: an unknown path, a malformed dimension, a circle of conditions, or draws that
             no configuration allows.
     """
-    dimensions = {path: dimension_of(path, raw) for path, raw in base.search.space.items()}
+    named = {path: dimension_of(path, raw) for path, raw in base.search.space.items()}
+    dimensions = with_infonce(base, named)
     ties = {
         path: parse_expression(one.tie, path)
         for path, one in dimensions.items()
@@ -188,7 +196,8 @@ def search_space(base: Config) -> SearchSpace:
         _require_possible(dimension, path)
         _require_seen_by_the_sampler(base, path, dimension)
     ordered = _in_order(dimensions, ties)
-    space = SearchSpace({path: dimensions[path] for path in ordered}, ties, base)
+    unread = unread_by_infonce(base, ordered)
+    space = SearchSpace({path: dimensions[path] for path in ordered}, ties, base, unread)
     _require_valid_draws(space)
     return space
 

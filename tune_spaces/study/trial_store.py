@@ -22,6 +22,7 @@ from tune_spaces.space.space import SearchSpace
 from tune_spaces.trial_state import TrialState
 
 _MOST_REPEATS = 50
+_MOST_IN_VAIN = 10  # known points drawn for a loss, after which no more trials are reserved for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,30 +174,33 @@ class TrialStore:
         trials = self._study.get_trials(deepcopy=False)
         if dimension is None or any(one.state == TrialState.WAITING.in_optuna for one in trials):
             return
-        names = [one.user_attrs["values"].get("loss/name") for one in self._searched()]
-        plain = names.count(BASELINE)
-        weighted = [name for name in dimension.choice or () if name != BASELINE]
-        is_searched = dimension.holds(BASELINE)
-        if is_searched and self._falls_short(
-            plain, len(names), self._search.infonce_share, BASELINE
-        ):
-            self._fix_loss(BASELINE)
-        elif weighted:
-            rarest = min(weighted, key=names.count)
-            count, share = len(names) - plain, self._search.weighted_share
-            if self._falls_short(count, len(names), share, str(rarest)):
-                self._fix_loss(str(rarest))
+        tries = [one for one in self.trials() if one.user_attrs["role"] != "noise"]
+        names = [self._loss_of(one) for one in tries]
+        others = [name for name in dimension.choice or () if name != BASELINE]
+        shares = {}
+        if dimension.holds(BASELINE):
+            shares[BASELINE] = (names.count(BASELINE), self._search.infonce_share)
+        if others:
+            rarest = str(min(others, key=names.count))
+            shares[rarest] = (len(names) - names.count(BASELINE), self._search.weighted_share)
+        for loss, (count, share) in shares.items():
+            if count < math.floor(share * (len(names) + 1)) and self._has_more_to_try(loss):
+                self._fix_loss(loss)
+                return
 
-    def _falls_short(self, count: int, of: int, share: float, loss: str) -> bool:
-        """Tell whether a loss with settings of its own to search has too few of the trials."""
-        has_more_to_search = self._space.free_dimensions({"loss/name": loss}) - {"loss/name"}
-        return bool(has_more_to_search) and count < math.floor(share * (of + 1))
+    def _loss_of(self, one: FrozenTrial) -> str:
+        return str(one.user_attrs["values"].get("loss/name", self._space.base.loss.name))
+
+    def _has_more_to_try(self, loss: str) -> bool:
+        """Tell whether a loss has settings of its own to search that are not used up."""
+        known = self._study.get_trials(deepcopy=False)
+        in_vain = [one for one in known if _is_repeat(one) and "reserved" in one.user_attrs]
+        if sum(self._loss_of(one) == loss for one in in_vain) >= _MOST_IN_VAIN:
+            return False
+        return bool(self._space.free_dimensions({"loss/name": loss}) - {"loss/name"})
 
     def _fix_loss(self, loss: str) -> None:
         self._study.enqueue_trial({"loss/name": loss}, user_attrs={"reserved": True})
-
-    def _searched(self) -> list[FrozenTrial]:
-        return [one for one in self.trials() if one.user_attrs["role"] == "search"]
 
     def _twin(self, proposal: Proposal) -> FrozenTrial | None:
         trained = self._space.trained(proposal.values)

