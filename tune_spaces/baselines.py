@@ -75,9 +75,10 @@ def _bm25(pairs: PairSet) -> Metrics:
     padding: list[list[str]] = [[]] * max(0, len(queries) - len(documents))
     estimator = BM25Estimator(queries, documents=documents + padding, variant="lucene")
     candidates, answers = torch.arange(len(documents)), torch.tensor(pairs.valid.answers)
-    blocks = torch.arange(len(queries)).split(max(1, _SCORES_AT_ONCE // len(documents)))
+    size = max(1, _SCORES_AT_ONCE // len(documents))
     ranks = []
-    for rows in blocks:
+    for start in range(0, len(queries), size):
+        rows = torch.arange(start, min(start + size, len(queries)))
         scores = estimator.relevance(rows, candidates)
         own = scores.gather(1, answers[rows].unsqueeze(1))
         ahead, equal = (scores > own).sum(dim=1), (scores == own).sum(dim=1) - 1

@@ -15,7 +15,7 @@ from tune_spaces.config_source import config_path, source_name
 
 if TYPE_CHECKING:
     from softnce.config.config import Config
-    from tune_spaces.search import SearchResult
+    from tune_spaces.conclusion import SearchResult
 
 _STUDY = "A study's folder or name; the newest without it."
 
@@ -71,15 +71,15 @@ def _searched(
 ) -> "SearchResult":
     from softnce.terminal.console import terminal
     from softnce.terminal.logging_setup import also_show
+    from tune_spaces.conclusion import tell_result
     from tune_spaces.search import search as run
-    from tune_spaces.search import tell_result
 
     console = terminal(quiet=bool(quiet))
     if quiet is False:
         also_show(console)
     study = run(config, source=source, out=out, console=console, wait=wait)
     if quiet:
-        tell_result(terminal(), study, config.search.metric)
+        tell_result(terminal(), study, config)
     return study
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tune_spaces.study.context import StudyContext
-from tune_spaces.study.fingerprint import stored_size
+from tune_spaces.study.sizes import stored_sizes
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdict import ResultRow, champion, rows, verdict
 from tune_spaces.tracking.event_log import EventLog
@@ -21,7 +21,10 @@ def known_end(
     if trial_store.ended() < context.config.search.trials:
         return None
     table = rows(trial_store.trials(), context.space)
-    sentence = verdict(table, context.config.search.metric, stored_size(context.folder.root))
+    sizes = stored_sizes(context.folder.root)
+    if sizes is None:
+        return None
+    sentence = verdict(table, context.config.search.metric, sizes.valid)
     if not _is_exported(context, champion(table)) or tracker.waiting():
         return None
     return (table, sentence) if _is_told(context, sentence) else None

@@ -21,7 +21,7 @@ from tune_spaces.ray_session import session
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tune_spaces.search import SearchResult
+    from tune_spaces.conclusion import SearchResult
 
 Source = Config | Mapping[str, Any] | str | os.PathLike[str]
 

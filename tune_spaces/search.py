@@ -5,7 +5,6 @@ Called again on the same folder it continues: nothing that has ended is trained 
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +13,16 @@ from rich.console import Console
 
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
-from softnce.data.pairs import PairSet
 from softnce.errors import EXIT_OK, RunError
 from softnce.terminal.console import like, terminal
 from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
+from tune_spaces.conclusion import SearchResult, concluded, tell_result
 from tune_spaces.finished import known_end
+from tune_spaces.held_study import HeldStudy, prepared_inputs
 from tune_spaces.ray_session import nodes, session
 from tune_spaces.ray_session.capacity import concurrency
-from tune_spaces.report.display import Display, headline, results_table
+from tune_spaces.report.display import Display, headline
 from tune_spaces.report.notes import (
     tell_if_more_have_ended,
     tell_if_there_is_nothing_to_search,
@@ -31,70 +31,27 @@ from tune_spaces.report.notes import (
 from tune_spaces.signals import Signals
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import both_alpha_and_beta_are_free, search_space
-from tune_spaces.study.caches import open_cache, require_cache
+from tune_spaces.study.caches import require_cache
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import (
     require_same,
     require_same_if_known,
-    require_same_weights,
-    store_size,
     withdrawn_unless_prepared,
 )
-from tune_spaces.study.folder import StudyFolder, require_own, study_folder
+from tune_spaces.study.folder import require_own, study_folder
 from tune_spaces.study.holder import ClusterNodes
 from tune_spaces.study.optuna_storage import study_id
 from tune_spaces.study.retention import apply_retention
-from tune_spaces.study.study_lock import Lease, held
+from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import ResultRow, all_failed, champion, rows, verdict
+from tune_spaces.study.verdict import ResultRow, all_failed, champion, rows
 from tune_spaces.study_pairs import mined, read
-from tune_spaces.tracking.tracker import Tracker
-from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import tracker_of, unseen_watchers
 
 if TYPE_CHECKING:
-    from softnce.inputs.prepared import Prepared
     from tune_spaces.tune.searcher import StopSwitch
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """A study after its search.
-
-    Attributes:
-        folder: where everything of it lies.
-        table: one row per trial.
-        champion: the best complete trial, if any.
-        verdict: whether it beats InfoNCE, in a sentence.
-        exit_code: 0 complete, 1 complete but every trial failed, 4 stopped early and resumable.
-    """
-
-    folder: StudyFolder
-    table: Sequence[ResultRow]
-    champion: ResultRow | None
-    verdict: str
-    exit_code: int
-
-
-@dataclass(frozen=True)
-class _HeldStudy:
-    """A study in the hands of this process, from its prepared inputs to its champion.
-
-    Attributes:
-        context: configuration, folder, space and console.
-        prepared: the trials' shared inputs.
-        trial_store: the study's memory.
-        tracker: tells MLflow.
-        lease: shows that no other search holds the study.
-    """
-
-    context: StudyContext
-    prepared: "Prepared"
-    trial_store: TrialStore
-    tracker: Tracker
-    lease: Lease
 
 
 def search(
@@ -159,8 +116,8 @@ def _with_room(context: StudyContext) -> SearchResult:
             return _told_again(context, *end)
         tracker.connect()
         with withdrawn_unless_prepared(context.folder):
-            prepared = _prepared(context, pairs or mined(context))
-        return _searched(_HeldStudy(context, prepared, trial_store, tracker, lease))
+            prepared = prepared_inputs(context, pairs or mined(context))
+        return _searched(HeldStudy(context, prepared, trial_store, tracker, lease))
 
 
 def _told_again(context: StudyContext, table: Sequence[ResultRow], sentence: str) -> SearchResult:
@@ -169,26 +126,11 @@ def _told_again(context: StudyContext, table: Sequence[ResultRow], sentence: str
     apply_retention(context, table)
     code = RunError.exit_code if all_failed(table) else EXIT_OK
     result = SearchResult(context.folder, table, champion(table), sentence, code)
-    tell_result(context.console, result, context.config.search.metric)
+    tell_result(context.console, result, context.config)
     return result
 
 
-def _prepared(context: StudyContext, pairs: PairSet) -> "Prepared":
-    """Fill the cache, and check that the study is about the same data, settings and weights."""
-    from softnce.inputs.prepare import prepare
-
-    config, cache = context.config, context.folder.cache(context.config)
-    require_same(context.folder, config, pairs.digest)
-    open_cache(cache, context.folder.root)
-    prepared = prepare(
-        config, pairs, cache, tell=context.console.print, models=context.space.models()
-    )
-    require_same_weights(context.folder, prepared.weights)
-    store_size(context.folder.root, valid=prepared.valid)
-    return prepared
-
-
-def _searched(held_study: _HeldStudy) -> SearchResult:
+def _searched(held_study: HeldStudy) -> SearchResult:
     """Run what is left of a study that this process holds, and conclude."""
     context, trial_store = held_study.context, held_study.trial_store
     settings = context.config.search
@@ -206,10 +148,10 @@ def _searched(held_study: _HeldStudy) -> SearchResult:
     else:
         tell_if_more_have_ended(context, trial_store.ended())
     held_study.lease.require()
-    return _concluded(held_study, code)
+    return concluded(held_study, code)
 
 
-def _run(study: _HeldStudy) -> int:
+def _run(study: HeldStudy) -> int:
     """Train trials until enough have ended or the search is stopped."""
     context, config = study.context, study.context.config
     plan = headline(config, context.folder.name)
@@ -231,7 +173,7 @@ def _run(study: _HeldStudy) -> int:
         return EXIT_OK
 
 
-def _run_trials(study: _HeldStudy, switch: "StopSwitch", at_once: int) -> None:
+def _run_trials(study: HeldStudy, switch: "StopSwitch", at_once: int) -> None:
     """Train the frozen models that are missing, then the trials."""
     from tune_spaces.tune.run import Participants, tune_study
     from tune_spaces.tune.train_frozen import frozen_models, with_model
@@ -256,41 +198,3 @@ def _run_trials(study: _HeldStudy, switch: "StopSwitch", at_once: int) -> None:
 def _best_so_far(context: StudyContext, trial_store: TrialStore) -> float:
     best = champion(rows(trial_store.trials(), context.space))
     return 0.0 if best is None or best.value is None else best.value
-
-
-def _concluded(study: _HeldStudy, code: int) -> SearchResult:
-    """Export the champion, close the log, and show the table."""
-    context, tracker = study.context, study.tracker
-    table = rows(study.trial_store.trials(), context.space)
-    best = champion(table)
-    metric = context.config.search.metric
-    sentence = verdict(table, metric, study.prepared.valid)
-    if code != EXIT_OK:
-        sentence = f"So far: {sentence}"
-    log.info(sentence)
-    apply_retention(context, table)
-    if best is not None:
-        from tune_spaces.champion import export_champion
-
-        export_champion(context, study.prepared, best, sentence)
-        tracker.champion(best.key, context.folder.champion, to_yaml(best.config))
-    state = TrialState.COMPLETE if code == EXIT_OK else TrialState.INTERRUPTED
-    left = tracker.close(state, sentence)
-    if code == EXIT_OK and all_failed(table):
-        code = RunError.exit_code
-    result = SearchResult(context.folder, table, best, sentence, code)
-    tell_result(context.console, result, metric)
-    if left:
-        context.console.print(
-            f"{left} events wait in {context.folder.root / 'tracking.jsonl'} until MLflow "
-            "is back; the same command sends them, or softnce report --push",
-            style="yellow",
-        )
-    return result
-
-
-def tell_result(console: Console, study: SearchResult, metric: str) -> None:
-    """Show the table and the verdict."""
-    console.print()
-    console.print(results_table(study.table, study.champion, metric))
-    console.print(f"\n{study.verdict}", highlight=False, soft_wrap=True)

@@ -1,11 +1,17 @@
 """A study as its folder tells it: the table, the verdict, and what MLflow has not got yet."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from rich.console import Console
+from rich.measure import Measurement
+
+from softnce.config.config import Config
 from softnce.errors import EXIT_OK, SetupError
-from tune_spaces.report.display import results_table
+from tune_spaces.baselines import stored_baselines
+from tune_spaces.report.results_table import results_table
 from tune_spaces.study.context import StudyContext
-from tune_spaces.study.fingerprint import stored_size
+from tune_spaces.study.sizes import stored_sizes
 from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdict import ResultRow, champion, rows, verdict
@@ -19,7 +25,7 @@ def show(context: StudyContext, tracker: Tracker) -> None:
     """Print the table and the verdict of a study, and how many events wait for MLflow."""
     table, sentence = _concluded(context, TrialStore(context.folder.stored_study(), context.space))
     console = context.console
-    console.print(results_table(table, champion(table), context.config.search.metric))
+    show_table(console, context.folder.root, table, context.config)
     console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
     refused = tracker.refused()
     if refused:
@@ -36,6 +42,33 @@ def show(context: StudyContext, tracker: Tracker) -> None:
             f"{context.folder.root} --push sends them",
             style="yellow",
             soft_wrap=True,
+        )
+
+
+def show_table(console: Console, root: Path, table: Sequence[ResultRow], config: Config) -> None:
+    """Print the table of a study with what it is compared with, and what it was measured on.
+
+    Args:
+        console: a page is as wide as the table needs; a terminal is as wide as it is.
+        root: the study's folder.
+        table: its rows.
+        config: its configuration.
+    """
+    shown = results_table(
+        table,
+        champion(table),
+        config.search.metric,
+        searched=config.search.space,
+        baselines=stored_baselines(root),
+    )
+    whole = console.options.update(max_width=10_000)
+    width = max(console.width, Measurement.get(console, whole, shown).maximum)
+    console.print(shown, width=console.width if console.is_terminal else width, crop=False)
+    sizes = stored_sizes(root)
+    if sizes is not None:
+        console.print(
+            f"\nvalidation: {sizes.valid:,} queries among {sizes.candidates:,} candidates",
+            highlight=False,
         )
 
 
@@ -71,7 +104,8 @@ def push(context: StudyContext, tracker: Tracker) -> int:
 
 def _concluded(context: StudyContext, trial_store: TrialStore) -> tuple[Sequence[ResultRow], str]:
     table = rows(trial_store.trials(), context.space)
-    sentence = verdict(table, context.config.search.metric, stored_size(context.folder.root))
+    sizes = stored_sizes(context.folder.root)
+    sentence = verdict(table, context.config.search.metric, sizes.valid if sizes else 1)
     return (
         table,
         sentence if trial_store.ended() >= context.config.search.trials else f"So far: {sentence}",

@@ -110,32 +110,6 @@ def _require_equal(folder: StudyFolder, stored: Mapping[str, Any], now: Mapping[
         )
 
 
-def store_size(root: Path, *, valid: int) -> None:
-    """Remember how many validation queries a study has, for reports without its data."""
-    write_json(root / "sizes.json", {"valid": valid})
-
-
-def stored_size(root: Path) -> int:
-    """Return the number of validation queries; 1, which shows no gain, where it is not known.
-
-    Raises:
-        ConfigError: the file is damaged.
-    """
-    path = root / "sizes.json"
-    if not path.exists():
-        return 1
-    try:
-        valid = json.loads(path.read_text())["valid"]
-    except (ValueError, KeyError, TypeError):
-        valid = None
-    if not isinstance(valid, int) or valid < 1:
-        raise ConfigError(
-            f"{path}: does not tell the number of validation queries",
-            "remove it, and the same softnce search writes it anew",
-        )
-    return valid
-
-
 def stored_fingerprint(root: Path) -> dict[str, Any]:
     """Read the fingerprint that lies in a study's folder.
 

@@ -176,12 +176,12 @@ class TrialStore:
             return
         tries = [one for one in self.trials() if one.user_attrs["role"] != "noise"]
         names = [self._loss_of(one) for one in tries]
-        others = [name for name in dimension.choice or () if name != BASELINE]
+        others = [str(name) for name in dimension.choice or () if name != BASELINE]
         shares = {}
         if dimension.holds(BASELINE):
             shares[BASELINE] = (names.count(BASELINE), self._search.infonce_share)
         if others:
-            rarest = str(min(others, key=names.count))
+            rarest = min(others, key=names.count)
             shares[rarest] = (len(names) - names.count(BASELINE), self._search.weighted_share)
         for loss, (count, share) in shares.items():
             if count < math.floor(share * (len(names) + 1)) and self._has_more_to_try(loss):

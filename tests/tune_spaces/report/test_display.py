@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from softnce.config.file import validated, with_overrides
-from tune_spaces.report.display import Display, headline, results_table, sparkline
+from tune_spaces.report.display import Display, headline, sparkline
+from tune_spaces.report.results_table import results_table
 from tune_spaces.study.trial_store import Proposal
 from tune_spaces.study.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
@@ -53,13 +54,13 @@ def test_the_line_of_a_trial_that_went_on_counts_the_epochs_of_both_searches(con
     assert " 4 epochs  complete" in shown(console)
 
 
-def test_the_best_is_crowned_and_the_noise_run_is_not(console, display):
+def test_the_best_so_far_is_crowned_whatever_its_seed(console, display):
     endings = [(0, "search", 0.3), (1, "noise", 0.9), (2, "search", 0.2), (3, "search", 0.4)]
     for number, role, value in endings:
         display.started(proposal(number, role), SOFT)
         display.ended(proposal(number, role), TrialState.COMPLETE, value, "")
     crowned = ["best so far" in line for line in shown(console).splitlines()]
-    assert crowned == [True, False, False, True]
+    assert crowned == [True, True, False, False]
 
 
 @pytest.mark.parametrize("value", [None, float("nan")])
@@ -103,6 +104,25 @@ def test_a_table_keeps_one_line_a_trial_in_80_columns(console):
     assert lines[1].split()[6:8] == ["-0.03", "0.5000"]
     assert lines[1].split()[-1] == "champion"
     assert "the loss is" in lines[2]
+
+
+def test_every_searched_setting_has_a_column_and_the_baselines_a_row(console):
+    rated = with_overrides(PLAIN, {"optim/learning_rate": 0.02})
+    table = [
+        ResultRow("t0000", rated, 0.4, TrialState.COMPLETE, "infonce", "first", "baseline"),
+        ResultRow("t0001", SOFT, 0.5, TrialState.COMPLETE, "search", "tpe", ""),
+    ]
+    searched = ["optim/learning_rate", "loss/temperature", "weights/bm25/variant"]
+    baselines = {"encoder before training": {"mrr": 0.01}, "BM25": {"mrr": 0.3}}
+    found = results_table(table, table[1], "mrr", searched=searched, baselines=baselines)
+    console.print(found, width=200)
+    lines = [line.split() for line in shown(console).splitlines()]
+    assert any("learning_rate" in line for line in lines[:3])
+    rows = {line[0]: line for line in lines if line and line[0].startswith("t0")}
+    assert rows["t0000"][6:9] == ["0.02", "0.05", "-"]
+    assert rows["t0001"][6:9] == ["0.001", "0.05", "okapi"]
+    assert ["-", "0.0100", "-", "encoder", "before", "training"] in lines
+    assert ["-", "0.3000", "-", "BM25"] in lines
 
 
 def test_the_headline_names_encoder_and_size():

@@ -20,8 +20,9 @@ from tune_spaces.report.report import show
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
 from tune_spaces.study.context import stored_study_context
-from tune_spaces.study.fingerprint import require_same, store_size
+from tune_spaces.study.fingerprint import require_same
 from tune_spaces.study.folder import StudyFolder
+from tune_spaces.study.sizes import Sizes, store_sizes
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.tracking.event_log import EventLog
 from tune_spaces.trial_state import TrialState
@@ -56,7 +57,7 @@ def ended(tmp_path_factory):
     """A study of two trials that have ended, and one event that MLflow has not got."""
     folder = StudyFolder(tmp_path_factory.mktemp("ended") / "mine", "mine")
     require_same(folder, CONFIG, "abc")
-    store_size(folder.root, valid=100)
+    store_sizes(folder.root, Sizes(valid=100, test=100, candidates=200))
     space = search_space(CONFIG)
     trial_store = TrialStore(folder.optuna_study(), space)
     trial_store.enqueue_once(first_points(space, "infonce", 1))

@@ -51,7 +51,7 @@ def left(context):
 
 
 def test_the_best_trials_and_the_champion_are_kept():
-    assert kept_trials(TABLE, 1) == {"t0000", "t0001"}  # a noise run is no champion
+    assert kept_trials(TABLE, 1) == {"t0001"}
     assert kept_trials(TABLE, 3) == {"t0000", "t0001", "t0002"}
     assert kept_trials(TABLE[3:], 3) == set()
 
@@ -59,13 +59,13 @@ def test_the_best_trials_and_the_champion_are_kept():
 def test_losers_lose_their_weights_and_interrupted_trials_keep_all(context):
     apply_retention(context, TABLE)
     both = ["epoch-0001", "epoch-0002"]
-    assert left(context) == {"t0000": both, "t0001": both, "t0005": both}
+    assert left(context) == {"t0001": both, "t0005": both}
 
 
 def test_a_trial_that_is_complete_keeps_its_best_weights_alone(context):
-    apply_retention(context, TABLE, "t0000")
-    assert left(context)["t0000"] == ["epoch-0001"]
-    assert not (context.folder.trial("t0000") / "epoch-0001" / "optimizer.safetensors").exists()
+    apply_retention(context, TABLE, "t0001")
+    assert left(context)["t0001"] == ["epoch-0001"]
+    assert not (context.folder.trial("t0001") / "epoch-0001" / "optimizer.safetensors").exists()
 
 
 def test_what_a_clean_may_free_is_reported_with_its_reason(context):
@@ -75,8 +75,8 @@ def test_what_a_clean_may_free_is_reported_with_its_reason(context):
         for path, reason in needless_of_trials(context, TABLE)
     }
     kept = ("a later or better epoch is kept", "optimizer state of a trial that has ended")
-    wanted = {(key, reason) for key in ("t0000", "t0001", "t0002") for reason in kept}
-    assert told == wanted | {(key, "weights of a loser") for key in ("t0003", "t0004")}
+    wanted = {(key, reason) for key in ("t0001", "t0002") for reason in kept}
+    assert told == wanted | {(key, "weights of a loser") for key in ("t0000", "t0003", "t0004")}
 
 
 def test_a_kept_trial_whose_best_epoch_is_damaged_is_left_alone(context):

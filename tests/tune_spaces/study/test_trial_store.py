@@ -53,7 +53,7 @@ def score(proposal):
     return (
         0.5
         + 0.1 * values.get("weights/alpha", 0)
-        - abs(math.log(values["loss/temperature"] / 0.07)) / 9
+        - abs(math.log(values.get("loss/temperature", 0.07) / 0.07)) / 9
     )
 
 

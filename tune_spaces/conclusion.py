@@ -1,0 +1,76 @@
+"""How a search ends: the champion exported, the log closed, the table and the verdict shown."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from softnce.config.config import Config
+from softnce.config.file import to_yaml
+from softnce.errors import EXIT_OK, RunError
+from tune_spaces.held_study import HeldStudy
+from tune_spaces.report.report import show_table
+from tune_spaces.study.folder import StudyFolder
+from tune_spaces.study.retention import apply_retention
+from tune_spaces.study.verdict import ResultRow, all_failed, champion, rows, verdict
+from tune_spaces.trial_state import TrialState
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A study after its search.
+
+    Attributes:
+        folder: where everything of it lies.
+        table: one row per trial.
+        champion: the best complete trial, if any.
+        verdict: whether it beats InfoNCE, in a sentence.
+        exit_code: 0 complete, 1 complete but every trial failed, 4 stopped early and resumable.
+    """
+
+    folder: StudyFolder
+    table: Sequence[ResultRow]
+    champion: ResultRow | None
+    verdict: str
+    exit_code: int
+
+
+def concluded(study: HeldStudy, code: int) -> SearchResult:
+    """Export the champion, close the log, and show the table."""
+    context, tracker = study.context, study.tracker
+    table = rows(study.trial_store.trials(), context.space)
+    best = champion(table)
+    metric = context.config.search.metric
+    sentence = verdict(table, metric, study.prepared.valid)
+    if code != EXIT_OK:
+        sentence = f"So far: {sentence}"
+    log.info(sentence)
+    apply_retention(context, table)
+    if best is not None:
+        from tune_spaces.champion import export_champion
+
+        export_champion(context, study.prepared, best, sentence)
+        tracker.champion(best.key, context.folder.champion, to_yaml(best.config))
+    state = TrialState.COMPLETE if code == EXIT_OK else TrialState.INTERRUPTED
+    left = tracker.close(state, sentence)
+    if code == EXIT_OK and all_failed(table):
+        code = RunError.exit_code
+    result = SearchResult(context.folder, table, best, sentence, code)
+    tell_result(context.console, result, context.config)
+    if left:
+        context.console.print(
+            f"{left} events wait in {context.folder.root / 'tracking.jsonl'} until MLflow "
+            "is back; the same command sends them, or softnce report --push",
+            style="yellow",
+        )
+    return result
+
+
+def tell_result(console: Console, study: SearchResult, config: Config) -> None:
+    """Show the table and the verdict."""
+    console.print()
+    show_table(console, study.folder.root, study.table, config)
+    console.print(f"\n{study.verdict}", highlight=False, soft_wrap=True)

@@ -1,0 +1,53 @@
+"""A study in the hands of this process, and the inputs that its trials share."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from softnce.data.pairs import PairSet
+from tune_spaces.baselines import store_baselines
+from tune_spaces.study.caches import open_cache
+from tune_spaces.study.context import StudyContext
+from tune_spaces.study.fingerprint import require_same, require_same_weights
+from tune_spaces.study.sizes import Sizes, store_sizes
+from tune_spaces.study.study_lock import Lease
+from tune_spaces.study.trial_store import TrialStore
+from tune_spaces.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from softnce.inputs.prepared import Prepared
+
+
+@dataclass(frozen=True)
+class HeldStudy:
+    """A study in the hands of this process, from its prepared inputs to its champion.
+
+    Attributes:
+        context: configuration, folder, space and console.
+        prepared: the trials' shared inputs.
+        trial_store: the study's memory.
+        tracker: tells MLflow.
+        lease: shows that no other search holds the study.
+    """
+
+    context: StudyContext
+    prepared: "Prepared"
+    trial_store: TrialStore
+    tracker: Tracker
+    lease: Lease
+
+
+def prepared_inputs(context: StudyContext, pairs: PairSet) -> "Prepared":
+    """Fill the cache, and check that the study is about the same data, settings and weights."""
+    from softnce.inputs.prepare import prepare
+
+    config, cache = context.config, context.folder.cache(context.config)
+    require_same(context.folder, config, pairs.digest)
+    open_cache(cache, context.folder.root)
+    prepared = prepare(
+        config, pairs, cache, tell=context.console.print, models=context.space.models()
+    )
+    require_same_weights(context.folder, prepared.weights)
+    sizes = Sizes(len(pairs.valid.texts), len(pairs.test.texts), len(pairs.candidates))
+    store_sizes(context.folder.root, sizes)
+    store_baselines(context.folder.root, config, prepared, pairs)
+    return prepared
