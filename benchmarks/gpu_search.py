@@ -56,6 +56,7 @@ def settings(source: Path, model: Path, cache: Path, *, at_once: int) -> Config:
             "optim": {"epochs": 2, "batch_size": 128 if HAS_GPU else 32, "learning_rate": 1e-4,
                       "precision": "bf16" if HAS_GPU else "fp32"},
             "search": {
+                "confirm": "never",
                 "trials": TRIALS,
                 "asha": {"enabled": False},
                 "always_try": "infonce",

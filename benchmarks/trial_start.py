@@ -100,6 +100,7 @@ def study(folder: Path, workers: int) -> tuple[Path, Watch]:
             "loss": {"name": "infonce"},
             "optim": {"epochs": 1, "batch_size": 16, "max_steps": 2},
             "search": {
+                "confirm": "never",
                 "trials": TRIALS,
                 "always_try": "infonce",
                 "space": {"optim/learning_rate": {"real": [0.003, 0.03], "log": True}},

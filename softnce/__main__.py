@@ -12,6 +12,7 @@ from softnce.cli import data_app
 from softnce.errors import EXIT_KILLED, ConfigError, RunError, SetupError, SoftnceError
 from softnce.secret import masked
 from tune_spaces.cli import clean, logs, report, search
+from tune_spaces.confirm_cli import confirm
 from tune_spaces.evaluate_cli import evaluate
 from tune_spaces.weights_cli import weights
 
@@ -24,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(search)
+app.command()(confirm)
 app.command()(evaluate)
 app.command()(report)
 app.command()(logs)

@@ -29,7 +29,7 @@ def export(
     try:
         model = encoder.sentence_transformer().eval()
         model.save(str(building), create_model_card=False, safe_serialization=True)
-        for name, text in {**(files or {}), "README.md": _card(card)}.items():
+        for name, text in {**(files or {}), "README.md": model_card(card)}.items():
             (building / name).write_text(text, encoding="utf-8")
         building.chmod(0o755)
         replace_folder(folder, building)
@@ -38,7 +38,12 @@ def export(
     return folder
 
 
-def _card(facts: Mapping[str, str]) -> str:
+def model_card(facts: Mapping[str, str]) -> str:
+    """Return the README of a model folder.
+
+    Args:
+        facts: what a reader should know, in order.
+    """
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return (
         "---\nlibrary_name: sentence-transformers\n"

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from softnce.config.config import Config
 from softnce.data.pairs import PairSet
-from softnce.inputs.prepared import Prepared
 from softnce.whole_files import write_json
 
 if TYPE_CHECKING:
     import torch
+
+    from softnce.inputs.prepared import Prepared
 
 UNTRAINED, BM25 = "encoder before training", "BM25"
 _FILE = "baselines.json"
@@ -23,7 +24,7 @@ _SCORES_AT_ONCE = 2**24
 Metrics = Mapping[str, float]
 
 
-def store_baselines(root: Path, config: Config, prepared: Prepared, pairs: PairSet) -> None:
+def store_baselines(root: Path, config: Config, prepared: "Prepared", pairs: PairSet) -> None:
     """Measure what a study is compared with, unless it is known.
 
     Args:
@@ -34,7 +35,7 @@ def store_baselines(root: Path, config: Config, prepared: Prepared, pairs: PairS
     """
     if stored_baselines(root):
         return
-    found = {UNTRAINED: _untrained(config, prepared), BM25: _bm25(pairs)}
+    found = {UNTRAINED: _untrained(config, prepared), BM25: _bm25(prepared, pairs)}
     write_json(root / _FILE, found)
 
 
@@ -48,13 +49,13 @@ def stored_baselines(root: Path) -> Mapping[str, Metrics]:
         return {}
 
 
-def _untrained(config: Config, prepared: Prepared) -> Metrics:
+def _untrained(config: Config, prepared: "Prepared") -> Metrics:
     from softnce.inputs.device import device_of
-    from softnce.training.scoring import evaluate
+    from softnce.training.scoring import validate
 
     encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
     encoder.model.to(_there(device_of(config)))
-    return evaluate(encoder, prepared, split="valid")
+    return validate(encoder, prepared)
 
 
 def _there(device: "torch.device") -> "torch.device":
@@ -64,17 +65,18 @@ def _there(device: "torch.device") -> "torch.device":
     return device if torch.cuda.is_available() else torch.device("cpu")
 
 
-def _bm25(pairs: PairSet) -> Metrics:
+def _bm25(prepared: "Prepared", pairs: PairSet) -> Metrics:
     import torch
 
     from softnce.evaluation.ranking import retrieval_metrics
     from softnce.weights.bm25 import BM25Estimator, terms
 
-    queries = [terms(text) for text in pairs.valid.texts]
-    documents = [terms(text) for text in pairs.candidates]
+    sample = prepared.validation_sample()
+    queries = [terms(pairs.valid.texts[row]) for row in sample.queries]
+    documents = [terms(pairs.candidates[row]) for row in sample.candidates]
     padding: list[list[str]] = [[]] * max(0, len(queries) - len(documents))
     estimator = BM25Estimator(queries, documents=documents + padding, variant="lucene")
-    candidates, answers = torch.arange(len(documents)), torch.tensor(pairs.valid.answers)
+    candidates, answers = torch.arange(len(documents)), torch.from_numpy(sample.answers)
     size = max(1, _SCORES_AT_ONCE // len(documents))
     ranks = []
     for start in range(0, len(queries), size):

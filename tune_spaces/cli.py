@@ -59,7 +59,7 @@ def search(  # noqa: PLR0913  (what a user may set)
     from tune_spaces.ray_session import session
 
     session.quiet_environment()
-    with _interruptible():
+    with interruptible():
         source = source_name(path, resolved.data.path)
         study = _searched(resolved, source, out, quiet=quiet, wait=wait)
     _next_commands(study, has_own_pairs=resolved.data.path is not None)
@@ -84,7 +84,7 @@ def _searched(
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """End with exit code 4 when a signal comes while no trial runs: what is made stays made."""
     try:
         yield

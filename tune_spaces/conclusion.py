@@ -9,11 +9,14 @@ from rich.console import Console
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
 from softnce.errors import EXIT_OK, RunError
+from tune_spaces.confirm.ending import so_far
+from tune_spaces.confirm.phase import table_of
 from tune_spaces.held_study import HeldStudy
 from tune_spaces.report.report import show_table
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.retention import apply_retention
-from tune_spaces.study.verdict import ResultRow, all_failed, champion, rows, verdict
+from tune_spaces.study.stored_verdict import StoredVerdict, store_verdict
+from tune_spaces.study.verdict import ResultRow, all_failed, champion
 from tune_spaces.trial_state import TrialState
 
 log = logging.getLogger(__name__)
@@ -38,15 +41,18 @@ class SearchResult:
     exit_code: int
 
 
-def concluded(study: HeldStudy, code: int) -> SearchResult:
-    """Export the champion, close the log, and show the table."""
+def concluded(study: HeldStudy, code: int, ending: StoredVerdict | None) -> SearchResult:
+    """Export the champion, close the log, and show the table.
+
+    Args:
+        study: in the hands of this process.
+        code: the exit code so far.
+        ending: its verdict; None where the search was stopped before it.
+    """
     context, tracker = study.context, study.tracker
-    table = rows(study.trial_store.trials(), context.space)
+    table = table_of(study)
     best = champion(table)
-    metric = context.config.search.metric
-    sentence = verdict(table, metric, study.prepared.valid)
-    if code != EXIT_OK:
-        sentence = f"So far: {sentence}"
+    sentence = f"So far: {so_far(study)}" if ending is None else ending.sentence
     log.info(sentence)
     apply_retention(context, table)
     if best is not None:
@@ -54,8 +60,10 @@ def concluded(study: HeldStudy, code: int) -> SearchResult:
 
         export_champion(context, study.prepared, best, sentence)
         tracker.champion(best.key, context.folder.champion, to_yaml(best.config))
-    state = TrialState.COMPLETE if code == EXIT_OK else TrialState.INTERRUPTED
-    left = tracker.close(state, sentence)
+    if ending is not None:
+        store_verdict(context.folder.root, table, ending)
+    is_complete = code == EXIT_OK and ending is not None
+    left = tracker.close(TrialState.COMPLETE if is_complete else TrialState.INTERRUPTED, sentence)
     if code == EXIT_OK and all_failed(table):
         code = RunError.exit_code
     result = SearchResult(context.folder, table, best, sentence, code)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from tune_spaces.study.context import StudyContext
-from tune_spaces.study.sizes import stored_sizes
+from tune_spaces.study.stored_verdict import stored_verdict
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import ResultRow, champion, rows, verdict
+from tune_spaces.study.verdict import ResultRow, champion, rows
 from tune_spaces.tracking.event_log import EventLog
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
@@ -21,10 +21,10 @@ def known_end(
     if trial_store.ended() < context.config.search.trials:
         return None
     table = rows(trial_store.trials(), context.space)
-    sizes = stored_sizes(context.folder.root)
-    if sizes is None:
+    known = stored_verdict(context.folder.root, table)
+    if known is None or (context.config.search.confirm == "always" and not known.is_final):
         return None
-    sentence = verdict(table, context.config.search.metric, sizes.valid)
+    sentence = known.sentence
     if not _is_exported(context, champion(table)) or tracker.waiting():
         return None
     return (table, sentence) if _is_told(context, sentence) else None

@@ -1,5 +1,6 @@
 """A study in the hands of this process, and the inputs that its trials share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,20 @@ class HeldStudy:
     lease: Lease
 
 
+def with_models(study: HeldStudy, is_stopped: Callable[[], bool]) -> "Prepared":
+    """Train the frozen models that are missing, and return the inputs that know them all."""
+    from tune_spaces.tune.train_frozen import frozen_models, with_model
+
+    prepared = study.prepared
+    for model in frozen_models(study.context.space):
+        prepared = with_model(model, study.context, prepared, study.tracker, is_stopped)
+    return prepared
+
+
 def prepared_inputs(context: StudyContext, pairs: PairSet) -> "Prepared":
     """Fill the cache, and check that the study is about the same data, settings and weights."""
     from softnce.inputs.prepare import prepare
+    from softnce.inputs.validation_sample import SampleSize
 
     config, cache = context.config, context.folder.cache(context.config)
     require_same(context.folder, config, pairs.digest)
@@ -47,7 +59,14 @@ def prepared_inputs(context: StudyContext, pairs: PairSet) -> "Prepared":
         config, pairs, cache, tell=context.console.print, models=context.space.models()
     )
     require_same_weights(context.folder, prepared.weights)
-    sizes = Sizes(len(pairs.valid.texts), len(pairs.test.texts), len(pairs.candidates))
+    sample = prepared.validated_on or SampleSize(prepared.valid, prepared.candidates)
+    sizes = Sizes(
+        valid=prepared.valid,
+        test=len(pairs.test.texts),
+        candidates=prepared.candidates,
+        sampled_valid=sample.queries,
+        sampled_candidates=sample.candidates,
+    )
     store_sizes(context.folder.root, sizes)
     store_baselines(context.folder.root, config, prepared, pairs)
     return prepared

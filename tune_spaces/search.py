@@ -18,8 +18,9 @@ from softnce.terminal.console import like, terminal
 from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
 from tune_spaces.conclusion import SearchResult, concluded, tell_result
+from tune_spaces.confirm.ending import ended_verdict, settled_verdict
 from tune_spaces.finished import known_end
-from tune_spaces.held_study import HeldStudy, prepared_inputs
+from tune_spaces.held_study import HeldStudy, prepared_inputs, with_models
 from tune_spaces.ray_session import nodes, session
 from tune_spaces.ray_session.capacity import concurrency
 from tune_spaces.report.display import Display, headline
@@ -42,6 +43,8 @@ from tune_spaces.study.folder import require_own, study_folder
 from tune_spaces.study.holder import ClusterNodes
 from tune_spaces.study.optuna_storage import study_id
 from tune_spaces.study.retention import apply_retention
+from tune_spaces.study.sizes import stored_sizes
+from tune_spaces.study.stored_verdict import StoredVerdict
 from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdict import ResultRow, all_failed, champion, rows
@@ -135,28 +138,37 @@ def _searched(held_study: HeldStudy) -> SearchResult:
     context, trial_store = held_study.context, held_study.trial_store
     settings = context.config.search
     trial_store.enqueue_once(first_points(context.space, settings.always_try, settings.noise_seed))
+    sizes = stored_sizes(context.folder.root)
     held_study.tracker.open(
         {
             "softnce.data": held_study.prepared.data,
+            "softnce.validation": sizes.told if sizes else "",
             "softnce.config": to_yaml(context.config)[:4000],
             "softnce.ray_job": session.submission_id() or "",
         }
     )
-    code = EXIT_OK
-    if trial_store.ended() < settings.trials:
-        code = _run(held_study)
-    else:
-        tell_if_more_have_ended(context, trial_store.ended())
+    code, ending = _run(held_study)
     held_study.lease.require()
-    return concluded(held_study, code)
+    return concluded(held_study, code, ending)
 
 
-def _run(study: HeldStudy) -> int:
-    """Train trials until enough have ended or the search is stopped."""
+def _run(study: HeldStudy) -> tuple[int, StoredVerdict | None]:
+    """Train trials and confirm the best, until enough have ended or the search is stopped.
+
+    Returns:
+        The exit code, and the verdict; None where the search was stopped before it.
+    """
     context, config = study.context, study.context.config
-    plan = headline(config, context.folder.name)
-    context.console.print(plan, soft_wrap=True)
-    log.info(plan)
+    left = config.search.trials - study.trial_store.ended()
+    if left > 0:
+        plan = headline(config, context.folder.name)
+        context.console.print(plan, soft_wrap=True)
+        log.info(plan)
+    else:
+        tell_if_more_have_ended(context, study.trial_store.ended())
+        settled = settled_verdict(study)
+        if settled is not None:
+            return EXIT_OK, settled
     with session.connected(context.folder.log) as capacity:
         at_once = concurrency(config, capacity)
         nodes.require_shared(context.folder.root)
@@ -164,23 +176,23 @@ def _run(study: HeldStudy) -> int:
 
         switch = StopSwitch(config.search.time_budget_s)
         with context.signals.handed_to(switch.press), study.lease.handed_to(switch.cut_off):
-            _run_trials(study, switch, at_once)
+            if left > 0:
+                _run_trials(study, switch, at_once)
+            ending = None if switch.is_pressed() else ended_verdict(study, switch, at_once)
         study.lease.require()
         if switch.reason:
             log.info("the search stops: %s", switch.reason)
             tell_stop(context.console, switch.reason, switch.exit_code)
-            return switch.exit_code
-        return EXIT_OK
+            return switch.exit_code, ending
+        return EXIT_OK, ending
 
 
 def _run_trials(study: HeldStudy, switch: "StopSwitch", at_once: int) -> None:
     """Train the frozen models that are missing, then the trials."""
     from tune_spaces.tune.run import Participants, tune_study
-    from tune_spaces.tune.train_frozen import frozen_models, with_model
 
-    context, trial_store, prepared = study.context, study.trial_store, study.prepared
-    for model in frozen_models(context.space):
-        prepared = with_model(model, context, prepared, study.tracker, switch.is_pressed)
+    context, trial_store = study.context, study.trial_store
+    prepared = with_models(study, switch.is_pressed)
     display = Display(
         context.console,
         trials=context.config.search.trials,

@@ -45,6 +45,7 @@ class Assignment:
         folder: where the run's checkpoints and log are.
         frozen: teacher or simcse, whose vectors of the training set are cached in the end; empty
             for a trial.
+        splits: whose queries are scored once the run is complete, as a confirmation needs.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Assignment:
     inputs: bytes
     folder: Path
     frozen: str = ""
+    splits: tuple[str, ...] = ()
 
     @property
     def prepared(self) -> "Prepared":

@@ -9,7 +9,7 @@ import torch
 
 from softnce.checkpoints.manifest import complete_checkpoint
 from softnce.config.config import Config
-from softnce.distributed.run import Assignment, failure
+from softnce.distributed.run import Assignment, Report, failure
 from softnce.distributed.run_channel import StopToken
 from softnce.errors import SoftnceError
 from softnce.inputs.device import device_of
@@ -62,13 +62,36 @@ def _is_trained_to_the_end(assignment: Assignment, workers: Workers, stop_token:
         device=device_of(assignment.config),
         should_stop=stop_token.is_to_stop,
     ):
+        told = scored(assignment, report) if workers.rank == 0 else report
         if workers.rank == 0:
             stop_token.wait_until_taken()
-        ray.train.report(report)
+        ray.train.report(told)
         stop_token.sent(report["epoch"])
         if workers.agree([float(stop_token.is_to_stop())])[0]:
             return False
     return True
+
+
+def scored(assignment: Assignment, report: Report) -> Report:
+    """Score the queries that an assignment asks for, once its run is complete, and add the means.
+
+    Args:
+        assignment: of the run.
+        report: of its last epoch so far.
+    """
+    if not (report["finished"] and assignment.splits):
+        return report
+    from softnce.training.query_scores import leave_query_scores
+
+    config = assignment.config
+    means = leave_query_scores(
+        config,
+        assignment.prepared,
+        assignment.folder,
+        assignment.splits,
+        device=device_of(config),
+    )
+    return {**report, **means}
 
 
 def begin_work(assignment: Assignment, rank: int = 0) -> None:

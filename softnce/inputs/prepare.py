@@ -26,6 +26,7 @@ from softnce.inputs.tables import (
     named,
     term_tables,
 )
+from softnce.inputs.validation_sample import sample_size
 from softnce.ragged import is_whole, save_arrays
 from softnce.weights.cache import cache_key
 from softnce.weights.table import ESTIMATORS
@@ -71,6 +72,12 @@ def prepare(
         valid=len(pairs.valid.texts),
         candidates=len(pairs.candidates),
         negatives=config.data.negatives,
+        validated_on=sample_size(
+            config,
+            train=len(pairs.train),
+            queries=len(pairs.valid.texts),
+            candidates=len(pairs.candidates),
+        ),
         simcse=simcse,
         groups=duplicate_tables(pairs, cache, tell) if "groups" in wanted else "",
         weights=weights,

@@ -14,6 +14,7 @@ from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import static_encoder
 from softnce.errors import DataError
 from softnce.inputs.tables import TermKind, array, opened, without
+from softnce.inputs.validation_sample import Sample, SampleSize, drawn_sample
 from softnce.ragged import Ragged
 
 
@@ -35,6 +36,7 @@ class Prepared:
         groups: name of the groups of duplicates; empty where they are not used.
         weights: digest of the pretrained weights that encoder and simcse start at, where they do.
         vectors: name of the vectors of each frozen model, once it is known.
+        validated_on: how much of the validation split trials look at; all where it is absent.
     """
 
     cache: str
@@ -50,6 +52,7 @@ class Prepared:
     groups: str = ""
     weights: Mapping[str, str] = field(default_factory=dict)
     vectors: Mapping[str, str] = field(default_factory=dict)
+    validated_on: SampleSize | None = None
 
     def table(self, name: str) -> Ragged:
         """Memory-map a token table.
@@ -62,6 +65,11 @@ class Prepared:
         """Return (q,) the candidate that answers each query of valid or test."""
         found = array(Path(self.cache) / self.tokens, f"{split}_answers")
         return torch.from_numpy(np.array(found, dtype=np.int64))
+
+    def validation_sample(self) -> Sample:
+        """Return the rows of the validation split and of the candidates that trials look at."""
+        size = self.validated_on or SampleSize(self.valid, self.candidates)
+        return drawn_sample(self.answers("valid").numpy(), self.candidates, size)
 
     def term_table(self, name: str, tokens: TermKind = "words") -> Ragged:
         """Return the term ids of queries, codes or negatives of the training split.

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -35,11 +34,11 @@ from softnce.training.gather import Workers
 from softnce.training.loader import Loader
 from softnce.training.optimizer import adamw, rate_share, warmup_steps
 from softnce.training.resource_errors import explained
-from softnce.training.scoring import evaluate
+from softnce.training.scoring import validate
+from softnce.training.standing import Report, is_evaluated, standing
 from softnce.training.step import Objective, Texts
 
 log = logging.getLogger(__name__)
-Report = dict[str, Any]
 _STEPS_A_LOOK = 10  # steps between two looks at the stop flag
 
 
@@ -124,7 +123,7 @@ def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
             return
         report.update(_evaluation(run))
         report["seconds"] = time.perf_counter() - began
-        _judge(run, report)
+        report |= standing(run.config, report, run.history, has_queries=bool(run.prepared.valid))
         run.history.append(report)
         if run.workers.rank == 0:
             save_checkpoint(run.folder, _snapshot(run))
@@ -277,22 +276,11 @@ def _require_finite(run: Run, losses: list[torch.Tensor], step: int) -> None:
 
 
 def _evaluation(run: Run) -> Report:
-    """Rank the validation queries against all candidates, on worker 0, for all workers."""
-    if not run.prepared.valid:
+    """Rank the validation queries on worker 0, for all workers, in the epochs that are due."""
+    if not run.prepared.valid or not is_evaluated(run.config.optim, run.epoch + 1):
         return {}
     values = [math.nan] * len(RETRIEVAL_METRICS)
     if run.workers.rank == 0:
-        metrics = evaluate(run.encoder, run.prepared, split="valid")
+        metrics = validate(run.encoder, run.prepared)
         values = [metrics[name] for name in RETRIEVAL_METRICS]
     return dict(zip(RETRIEVAL_METRICS, run.workers.agree(values), strict=True))
-
-
-def _judge(run: Run, report: Report) -> None:
-    metric = run.config.search.metric
-    best = run.history[-1] if run.history else None
-    value = report.get(metric, -report["loss"])
-    if best is None or metric not in report or value > best["objective"]:
-        report["objective"], report["best_epoch"] = value, report["epoch"]
-    else:
-        report["objective"], report["best_epoch"] = best["objective"], best["best_epoch"]
-    report["finished"] = report["epoch"] >= run.config.optim.epochs

@@ -1,6 +1,7 @@
 """The retrieval metrics of an encoder on a prepared split."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from softnce.encoders.encoder import Encoder
@@ -12,6 +13,14 @@ from softnce.shapes import Ranks
 def evaluate(encoder: Encoder, prepared: Prepared, *, split: str) -> dict[str, float]:
     """Return the retrieval metrics of an encoder on the queries of valid or test."""
     return retrieval_metrics(_ranks(encoder, prepared, split))
+
+
+def validate(encoder: Encoder, prepared: Prepared) -> dict[str, float]:
+    """Return the retrieval metrics of an encoder on what trials see of the validation split."""
+    sample = prepared.validation_sample()
+    candidates = encoder.encode_all(prepared.table("candidates").take(sample.candidates))
+    queries = encoder.encode_all(prepared.table("valid").take(sample.queries))
+    return retrieval_metrics(ranks(queries, candidates, torch.from_numpy(sample.answers)))
 
 
 def reciprocal_ranks(encoder: Encoder, prepared: Prepared, split: str) -> NDArray[np.float64]:
@@ -28,7 +37,7 @@ def reciprocal_ranks(encoder: Encoder, prepared: Prepared, split: str) -> NDArra
         DataError: the split has no queries.
         RunError: a vector holds NaN or infinity.
     """
-    found: NDArray[np.float64] = _ranks(encoder, prepared, split).reciprocal().numpy()
+    found: NDArray[np.float64] = _ranks(encoder, prepared, split).reciprocal().numpy(force=True)
     return found
 
 

@@ -12,9 +12,10 @@ from tune_spaces.baselines import stored_baselines
 from tune_spaces.report.results_table import results_table
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.sizes import stored_sizes
+from tune_spaces.study.stored_verdict import stored_verdict
 from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import ResultRow, champion, rows, verdict
+from tune_spaces.study.verdict import ResultRow, cannot_tell, champion, rows, unconfirmed_lead
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 
@@ -63,12 +64,17 @@ def show_table(console: Console, root: Path, table: Sequence[ResultRow], config:
     )
     whole = console.options.update(max_width=10_000)
     width = max(console.width, Measurement.get(console, whole, shown).maximum)
-    console.print(shown, width=console.width if console.is_terminal else width, crop=False)
+    former = console.width
+    console.width = former if console.is_terminal else width
+    console.print(shown)
+    console.width = former
     sizes = stored_sizes(root)
     if sizes is not None:
         console.print(
-            f"\nvalidation: {sizes.valid:,} queries among {sizes.candidates:,} candidates",
+            f"\nvalidation: {sizes.told}; "
+            f"test: {sizes.test:,} queries among {sizes.candidates:,} candidates",
             highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -103,10 +109,14 @@ def push(context: StudyContext, tracker: Tracker) -> int:
 
 
 def _concluded(context: StudyContext, trial_store: TrialStore) -> tuple[Sequence[ResultRow], str]:
-    table = rows(trial_store.trials(), context.space)
-    sizes = stored_sizes(context.folder.root)
-    sentence = verdict(table, context.config.search.metric, sizes.valid if sizes else 1)
-    return (
-        table,
-        sentence if trial_store.ended() >= context.config.search.trials else f"So far: {sentence}",
-    )
+    """Return the table, and the verdict that the study ended with, else what is known so far."""
+    table, settings = rows(trial_store.trials(), context.space), context.config.search
+    root = context.folder.root
+    known = stored_verdict(root, table)
+    if known is not None:
+        is_whole = trial_store.ended() >= settings.trials
+        return table, known.sentence if is_whole else f"So far: {known.sentence}"
+    why = cannot_tell(table, settings.metric, stored_sizes(root), settings.smallest_gain)
+    command = f"softnce confirm {root.name}"
+    said = why or unconfirmed_lead(table, settings.metric, command, "some time")
+    return table, f"So far: {said}"

@@ -10,13 +10,14 @@ from tune_spaces.baselines import Metrics
 from tune_spaces.report.display import COLOURS
 from tune_spaces.space.settings_read import paths_read
 from tune_spaces.study.verdict import ResultRow
+from tune_spaces.trial_state import TrialState
 
 _ALWAYS = {  # the columns of every table, by path
     "loss/name": "loss",
     "weights/estimator": "estimator",
     "weights/alpha": "alpha",
     "weights/beta": "beta",
-    "weights/temperature": "temperature",
+    "weights/temperature": "t",
 }
 _METHOD = ("loss/", "weights/")
 _FORMS = {"weights/alpha": ".2f", "weights/beta": ".2f"}
@@ -46,8 +47,10 @@ def results_table(
         justify = "left" if path in ("loss/name", "weights/estimator") else "right"
         header = _ALWAYS.get(path) or path.replace("/", "/\n")
         shown.add_column(header, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for name in (metric, "state", ""):
-        shown.add_column(name, justify="right" if name == metric else "left", no_wrap=name != "")
+    for name in ("relief", metric):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for name in ("state", ""):
+        shown.add_column(name, no_wrap=name != "")
     for row in table:
         style = "bold" if best is not None and row.key == best.key else ""
         state = Text(row.state, COLOURS.get(row.state, ""))
@@ -55,13 +58,14 @@ def results_table(
         shown.add_row(*_cells(row, paths), state, note, style=style)
     for name, metrics in (baselines or {}).items():
         score = f"{metrics[metric]:.4f}" if metric in metrics else "-"
-        cells = ["-", *[""] * len(paths), score, "-", name]
+        cells = ["-", *[""] * len(paths), "", score, "-", name]
         shown.add_row(*cells, style="dim")
     return shown
 
 
 def _cells(row: ResultRow, paths: Sequence[str]) -> list[str]:
-    score = "-" if row.value is None else f"{row.value:.4f}"
+    is_out = row.value is None or row.state == TrialState.FAILED  # it cannot be the best
+    score = "-" if is_out else f"{row.value:.4f}"
     read = {*paths_read(row.config), "loss/name"}
     if row.config.loss.spec.has_estimator:
         read |= {path for path in paths if path.count("/") > 1} | {"weights/estimator"}
@@ -71,7 +75,8 @@ def _cells(row: ResultRow, paths: Sequence[str]) -> list[str]:
         else "-"
         for path in paths
     ]
-    return [row.key, *values, score]
+    relief = "-" if row.relief is None else f"{row.relief:+.2f}"
+    return [row.key, *values, relief, score]
 
 
 def _text(path: str, value: object) -> str:

@@ -1,5 +1,6 @@
 """What the steps of one search share, and how a study that was searched is opened again."""
 
+import time
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -24,6 +25,7 @@ class StudyContext:
         console: where a person looks.
         signals: how a person ends it.
         is_patient: whether to wait for another search of the study, instead of being refused.
+        began: when this process began with it, by the monotonic clock in seconds.
     """
 
     config: Config
@@ -32,6 +34,7 @@ class StudyContext:
     console: Console
     signals: Signals = field(default_factory=Signals)
     is_patient: bool = False
+    began: float = field(default_factory=time.monotonic)
 
 
 def stored_study_context(study: str | None, console: Console) -> StudyContext:

@@ -17,7 +17,15 @@ from tune_spaces.study.folder import StudyFolder
 FINGERPRINT = "study.json"
 _RESTORE = "restore it, or start another study with --out NEW_FOLDER"
 _FREE = {  # what may change when a study is continued
-    "search": {"trials", "time_budget_s", "keep_top", "name"},
+    "search": {
+        "trials",
+        "time_budget_s",
+        "keep_top",
+        "name",
+        "confirm",
+        "confirm_seeds",
+        "smallest_gain",
+    },
     "resources": None,
     "tracking": None,
     "data": {"path"},

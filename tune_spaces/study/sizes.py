@@ -18,11 +18,31 @@ class Sizes:
         valid: validation queries.
         test: test queries.
         candidates: snippets that each query of either is ranked against.
+        sampled_valid: validation queries that trials look at; 0: all.
+        sampled_candidates: snippets that trials rank them against; 0: all.
     """
 
     valid: int
     test: int
     candidates: int
+    sampled_valid: int = 0
+    sampled_candidates: int = 0
+
+    @property
+    def looked_at(self) -> tuple[int, int]:
+        """Validation queries, and the candidates they are ranked against, in a trial."""
+        return self.sampled_valid or self.valid, self.sampled_candidates or self.candidates
+
+    @property
+    def told(self) -> str:
+        """What trials are validated on, in words."""
+        queries, candidates = self.looked_at
+        if (queries, candidates) == (self.valid, self.candidates):
+            return f"{queries:,} queries among {candidates:,} candidates"
+        return (
+            f"{queries:,} of {self.valid:,} queries among {candidates:,} of {self.candidates:,} "
+            "candidates, a fixed sample"
+        )
 
 
 def store_sizes(root: Path, sizes: Sizes) -> None:
@@ -41,10 +61,12 @@ def stored_sizes(root: Path) -> Sizes | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        sizes = Sizes(**{name: int(found[name]) for name in Sizes.__slots__})
-    except (ValueError, KeyError, TypeError) as error:
+        sizes: Sizes | None = Sizes(**{name: int(value) for name, value in found.items()})
+    except (ValueError, TypeError, AttributeError):
+        sizes = None
+    if sizes is None or sizes.valid < 1:
         raise ConfigError(
             f"{path}: does not tell the numbers of queries and candidates",
             "remove it, and the same softnce search writes it anew",
-        ) from error
+        )
     return sizes

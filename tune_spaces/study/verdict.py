@@ -1,4 +1,4 @@
-"""The table of a study and one sentence that says how far its champion is proven better."""
+"""The table of a study, its champion, and what is said of it before it is confirmed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ from optuna.trial import FrozenTrial
 
 from softnce.config.config import Config
 from softnce.errors import ConfigError
+from softnce.evidence.verdict import doubt, unconfirmed
 from softnce.losses.table import BASELINE
 from tune_spaces.space.space import SearchSpace
+from tune_spaces.study.sizes import Sizes
 from tune_spaces.trial_state import TrialState
 
 IN_DISGUISE = "~InfoNCE"  # effectively InfoNCE: all weights are near 1
@@ -60,67 +62,85 @@ def best_infonce(table: Sequence[ResultRow]) -> ResultRow | None:
     return champion(plain)
 
 
-def noise_floor(table: Sequence[ResultRow]) -> float | None:
-    """Return how far two InfoNCE runs that differ in the seed alone lie apart."""
-    runs = {row.role: row for row in table if row.role in ("infonce", "noise")}
-    values = [runs[role].value for role in ("infonce", "noise") if role in runs]
-    complete = all(row.state == TrialState.COMPLETE for row in runs.values())
-    if len(values) < 2 or not complete or values[0] is None or values[1] is None:
-        return None
-    return abs(values[0] - values[1])
-
-
 def all_failed(table: Sequence[ResultRow]) -> bool:
     """Tell whether trials have ended and none of them did anything but fail."""
     return bool(table) and all(row.state == TrialState.FAILED for row in table)
 
 
-def verdict(table: Sequence[ResultRow], metric: str, queries: int) -> str:
-    """Say in one sentence whether the champion beats InfoNCE.
+def cannot_tell(
+    table: Sequence[ResultRow], metric: str, sizes: Sizes | None, smallest_gain: float
+) -> str:
+    """Say why nothing can be confirmed, in a sentence; empty where something can.
 
     Args:
         table: the study's rows.
         metric: that the study maximises.
-        queries: number of validation queries; a gain of less than two of them is never shown.
+        sizes: of its data, where they are known.
+        smallest_gain: worth having.
     """
-    best, plain, noise = champion(table), best_infonce(table), noise_floor(table)
     if all_failed(table):
         return f"Every trial failed, so there is no champion. {table[0].key}: {table[0].note}"
-    if best is None:
+    best = champion(table)
+    if best is None or best.value is None:
         return "No trial has completed, so there is no champion."
-    name = f"{best.key} ({described(best.config)})"
-    floor = (
-        ""
-        if noise is None
-        else f"two InfoNCE runs that differ in the seed alone lie {noise:.4f} apart"
+    why = _nothing_to_compare(table) or _too_little_data(table, sizes, smallest_gain)
+    if not why:
+        return ""
+    return (
+        f"Cannot tell: {why}. The champion is {titled(best)}: validation {metric} {best.value:.4f}."
     )
-    if plain is None or best.value is None or plain.value is None:
-        return f"Champion {name}: {metric} {best.value:.4f}; InfoNCE did not complete."
-    if best.key == plain.key:
-        return _infonce_wins(best, champion(_other_losses(table)), metric, floor)
-    gain = best.value - plain.value
-    facts = (
-        f"champion {name} has validation {metric} {best.value:.4f}, the best InfoNCE "
-        f"({plain.key}) {plain.value:.4f}: {gain:+.4f}"
+
+
+def _nothing_to_compare(table: Sequence[ResultRow]) -> str:
+    for found, name in ((best_infonce(table), "InfoNCE"), (best_other(table), "another loss")):
+        if found is None:
+            return f"no trial of {name} has completed, so there is nothing to compare"
+    return ""
+
+
+def _too_little_data(table: Sequence[ResultRow], sizes: Sizes | None, smallest_gain: float) -> str:
+    if sizes is None:
+        return ""
+    values = [row.value or 0.0 for row in table if row.state == TrialState.COMPLETE]
+    saturated = ""
+    if min(values) > 1 - smallest_gain:
+        saturated = doubt(
+            *sizes.looked_at,
+            min(values),
+            split="validation",
+            smallest_gain=smallest_gain,
+        )
+    return saturated or doubt(
+        sizes.test, sizes.candidates, 0.0, split="test", smallest_gain=smallest_gain
     )
-    if noise is None:
-        return f"No gain shown: {facts}; the noise floor is unknown."
-    if gain > 2 * max(noise, 1 / queries) and best.note != IN_DISGUISE:
-        return f"Better: {facts}, and {floor}. (One seed, chosen on these same queries.)"
-    return f"No gain shown: {facts}, while {floor}."
 
 
-def _infonce_wins(best: ResultRow, other: ResultRow | None, metric: str, floor: str) -> str:
-    facts = f"InfoNCE itself ({best.key}) has the best validation {metric}, {best.value:.4f}"
-    if other is None or other.value is None or best.value is None:
-        return f"No gain shown: {facts}; no other loss completed."
-    gain = f"{other.value:.4f} ({other.value - best.value:+.4f})"
-    rival = f"the best other loss is {other.key} ({described(other.config)}) with {gain}"
-    return f"No gain shown: {facts}; {rival}{f', while {floor}' if floor else ''}."
+def unconfirmed_lead(table: Sequence[ResultRow], metric: str, command: str, cost: str) -> str:
+    """Say that a champion has met neither fresh seeds nor the test split.
+
+    Args:
+        table: the study's rows, InfoNCE and another loss among the complete ones.
+        metric: that the study maximises.
+        command: that would confirm it.
+        cost: what that takes, as "about 3 hours".
+    """
+    best, plain, other = champion(table), best_infonce(table), best_other(table)
+    assert best is not None  # noqa: S101  (cannot_tell has said so)
+    rival = other if best is plain else plain
+    gain = None
+    if metric == "mrr" and rival is not None:
+        gain = (best.value or 0.0) - (rival.value or 0.0)
+    return str(unconfirmed(titled(best), gain, command, cost))
 
 
-def _other_losses(table: Sequence[ResultRow]) -> list[ResultRow]:
-    return [row for row in table if row.config.loss.name != BASELINE]
+def best_other(table: Sequence[ResultRow]) -> ResultRow | None:
+    """Return the best complete trial of another loss than InfoNCE."""
+    return champion([row for row in table if row.config.loss.name != BASELINE])
+
+
+def titled(row: ResultRow) -> str:
+    """Name a trial with its loss in a few words."""
+    return f"{row.key} ({described(row.config)})"
 
 
 def described(config: Config) -> str:

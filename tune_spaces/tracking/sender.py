@@ -252,8 +252,10 @@ def _make_own_database(folder: Path) -> None:
 
 
 def _kind(key: str) -> str:
-    """Tell what a key names: a trial (t0007), or a model that the study trains for its trials."""
-    return "trial" if re.fullmatch(r"t\d+", key) else "model"
+    """Tell what a key names: a trial (t0007), a fresh run of one (t0007-s20001), or a model."""
+    if re.fullmatch(r"t\d+", key):
+        return "trial"
+    return "confirm" if re.fullmatch(r"t\d+(-infonce)?-s\d+", key) else "model"
 
 
 def first_line(error: BaseException) -> str:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
+from ray.tune import Callback
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search import Searcher
 
 from softnce.config.config import Config
 from softnce.distributed.run import Assignment
@@ -39,6 +42,23 @@ class Participants:
     watchers: Sequence[Watcher]
 
 
+@dataclass(frozen=True)
+class Start:
+    """What Tune is started with.
+
+    Attributes:
+        searcher: hands out what to train.
+        callback: shows the searcher every result.
+        switch: ends it early.
+        scheduler: stops weak trials; None lets all run to their end.
+    """
+
+    searcher: Searcher
+    callback: Callback
+    switch: StopSwitch
+    scheduler: ASHAScheduler | None = None
+
+
 def tune_study(
     context: StudyContext, prepared: Prepared, participants: Participants, *, at_once: int
 ) -> None:
@@ -56,12 +76,31 @@ def tune_study(
         context.space.config, _assign(context, prepared), context.folder.trial, config.search.trials
     )
     searcher = StudySearcher(trial_store, plan, switch, participants.watchers)
+    scheduler = asha(config, trial_store.trials()) if config.search.asha.enabled else None
+    start = Start(searcher, SearcherCallback(searcher), switch, scheduler)
+    try:
+        run_tune(context, start, at_once=at_once)
+    finally:
+        searcher.interrupt_rest()
+    if searcher.error is not None:
+        context.console.print(searcher.error, style="yellow")
+
+
+def run_tune(context: StudyContext, start: Start, *, at_once: int) -> None:
+    """Let Tune start what a searcher hands out, until it has nothing more or the switch is pressed.
+
+    Args:
+        context: the study.
+        start: who takes part.
+        at_once: trials that run at the same time.
+    """
+    config = context.config
     is_under_train = uses_train(config.resources)
     tuner = tune.Tuner(
         _trainable(config, is_under_train=is_under_train),
         tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            scheduler=asha(config, trial_store.trials()) if config.search.asha.enabled else None,
+            search_alg=start.searcher,
+            scheduler=start.scheduler,
             num_samples=-1,
             max_concurrent_trials=at_once,
             reuse_actors=not is_under_train,
@@ -70,18 +109,13 @@ def tune_study(
         run_config=tune.RunConfig(
             name="tune",
             storage_path=str(context.folder.root / "ray"),
-            stop=switch,
-            callbacks=[SearcherCallback(searcher), _waiting_room(context)],
+            stop=start.switch,
+            callbacks=[start.callback, _waiting_room(context)],
             failure_config=tune.FailureConfig(max_failures=1),
             verbose=0,
         ),
     )
-    try:
-        tuner.fit()
-    finally:
-        searcher.interrupt_rest()
-    if searcher.error is not None:
-        context.console.print(searcher.error, style="yellow")
+    tuner.fit()
 
 
 def trial_folder(trial: Any) -> str:  # noqa: ANN401  (Tune's own)

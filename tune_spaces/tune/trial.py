@@ -88,7 +88,9 @@ class InlineTrial(Trial):
         )
 
     def _next(self) -> Report:
-        return next(self._epochs)
+        from softnce.distributed.worker import scored
+
+        return scored(self._assignment, next(self._epochs))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another trial's assignment into the same process."""

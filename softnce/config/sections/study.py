@@ -85,6 +85,30 @@ class SearchSection(Section):
         0.5,
         description="Least share of the trials that try the other losses.",
     )
+    confirm: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether the search ends with the best configurations trained anew on fresh "
+        "seeds and judged on the test split; auto: where that takes at most half as long as the "
+        "search took.",
+    )
+    confirm_seeds: int = Field(
+        5, ge=2, le=1000, description="Number of fresh seeds of a confirmation."
+    )
+    smallest_gain: float = Field(
+        0.005, gt=0, lt=1, description="Smallest gain in MRR that is worth having."
+    )
+    max_validation_queries: int | None = Field(
+        None,
+        ge=1,
+        description="Most validation queries that trials look at, a fixed sample; null: as many as "
+        "keep validation at about a fifth of a trial, 500 at least. A confirmation asks all.",
+    )
+    max_validation_candidates: int | None = Field(
+        None,
+        ge=1,
+        description="Most candidates that they are ranked against, a fixed sample; null: as for "
+        "the queries, 1000 at least.",
+    )
     asha: AshaSection = AshaSection()
     seed: int = Field(
         0, ge=0, le=2**31 - 1, description="Seed of the sampler that proposes the trials."

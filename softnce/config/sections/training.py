@@ -169,6 +169,9 @@ class OptimSection(Section):
         "caching): they are computed again for the gradient; the loss is the same, the arithmetic "
         "a third more. Null: the whole batch at once.",
     )
+    evaluate_every: int = Field(
+        1, ge=1, description="Epochs from one evaluation to the next; the last is always evaluated."
+    )
     init_from_teacher: bool = Field(
         default=False,
         description="Whether every trial starts from the weights of the study's teacher, as "

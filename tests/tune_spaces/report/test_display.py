@@ -106,7 +106,8 @@ def test_a_table_keeps_one_line_a_trial_in_80_columns(console):
     assert "the loss is" in lines[2]
 
 
-def test_every_searched_setting_has_a_column_and_the_baselines_a_row(console):
+def test_every_searched_setting_has_a_column_and_the_baselines_a_row():
+    console = Console(file=io.StringIO(), width=200)
     rated = with_overrides(PLAIN, {"optim/learning_rate": 0.02})
     table = [
         ResultRow("t0000", rated, 0.4, TrialState.COMPLETE, "infonce", "first", "baseline"),
@@ -115,7 +116,7 @@ def test_every_searched_setting_has_a_column_and_the_baselines_a_row(console):
     searched = ["optim/learning_rate", "loss/temperature", "weights/bm25/variant"]
     baselines = {"encoder before training": {"mrr": 0.01}, "BM25": {"mrr": 0.3}}
     found = results_table(table, table[1], "mrr", searched=searched, baselines=baselines)
-    console.print(found, width=200)
+    console.print(found)
     lines = [line.split() for line in shown(console).splitlines()]
     assert any("learning_rate" in line for line in lines[:3])
     rows = {line[0]: line for line in lines if line and line[0].startswith("t0")}

@@ -57,7 +57,10 @@ def ended(tmp_path_factory):
     """A study of two trials that have ended, and one event that MLflow has not got."""
     folder = StudyFolder(tmp_path_factory.mktemp("ended") / "mine", "mine")
     require_same(folder, CONFIG, "abc")
-    store_sizes(folder.root, Sizes(valid=100, test=100, candidates=200))
+    store_sizes(
+        folder.root,
+        Sizes(valid=100, test=100, candidates=200),
+    )
     space = search_space(CONFIG)
     trial_store = TrialStore(folder.optuna_study(), space)
     trial_store.enqueue_once(first_points(space, "infonce", 1))
@@ -110,9 +113,9 @@ def of_something_else(study):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (written("sizes.json", b"{}"), "sizes.json: does not tell the number of validation"),
-        (written("sizes.json", b"{"), "sizes.json: does not tell the number of validation"),
-        (written("sizes.json", b'{"valid": 0}'), "sizes.json: does not tell the number of"),
+        (written("sizes.json", b"{}"), "sizes.json: does not tell the numbers of"),
+        (written("sizes.json", b"{"), "sizes.json: does not tell the numbers of"),
+        (written("sizes.json", b'{"valid": 0}'), "sizes.json: does not tell the numbers of"),
         (written("optuna.db", b""), "optuna.db: empty; restore it, or run the same softnce search"),
         (written("optuna.db", b"x" * 5000), "optuna.db: not a readable study storage; restore it"),
         (of_something_else, "optuna.db: holds no study mine; restore it"),

@@ -37,7 +37,13 @@ def study_config(pairs, **search_settings):
         "data": {"path": str(pairs)},
         "encoder": {"vocabulary": 600, "dimensions": 32},
         "optim": {"epochs": 3, "batch_size": 32, "learning_rate": 0.01},
-        "search": {"space": SPACE, "n_startup_trials": 4, "trials": 8, **search_settings},
+        "search": {
+            "space": SPACE,
+            "n_startup_trials": 4,
+            "trials": 8,
+            "confirm": "never",
+            **search_settings,
+        },
     }
 
 

@@ -4,16 +4,17 @@ from optuna.trial import TrialState
 
 from softnce.config.file import validated, with_overrides
 from tune_spaces.space.space import search_space
+from tune_spaces.study.sizes import Sizes
 from tune_spaces.study.verdict import (
     IN_DISGUISE,
     ResultRow,
     all_failed,
     best_infonce,
+    cannot_tell,
     champion,
     described,
-    noise_floor,
     rows,
-    verdict,
+    unconfirmed_lead,
 )
 
 SOFT = validated({"data": {"path": "pairs"}})
@@ -32,62 +33,78 @@ def study(soft, noise=0.41, soft_state="complete", note="", plain=0.40):
     ]
 
 
+SIZES = Sizes(valid=1000, test=1000, candidates=4000)
+
+
+def cannot(table, sizes=SIZES):
+    return cannot_tell(table, "mrr", sizes, 0.005)
+
+
 @pytest.mark.parametrize(
-    ("table", "queries", "start"),
+    ("table", "start"),
     [
-        (study(0.45), 1000, "Better: champion t0002 (Soft-InfoNCE, bm25, alpha 1.00, beta 1.00)"),
-        (study(0.4199), 1000, "No gain shown: champion t0002"),  # twice the noise is needed
-        (study(0.4201), 1000, "Better: "),
-        (study(0.4019, noise=0.4), 1000, "No gain shown: champion"),  # less than two queries
-        (study(0.4021, noise=0.4), 1000, "Better: "),
-        (study(0.45), 20, "No gain shown: champion t0002"),
-        (
-            study(0.39),
-            1000,
-            "No gain shown: InfoNCE itself (t0000) has the best validation mrr, 0.4000",
-        ),
-        (study(0.45, note=IN_DISGUISE), 1000, "No gain shown: champion"),
-        (study(0.45, soft_state="pruned"), 1000, "No gain shown: InfoNCE itself"),
-        (study(0.45)[2:], 1000, "Champion t0002"),
-        (
-            study(0.45, soft_state="failed")[2:],
-            1000,
-            "Every trial failed, so there is no champion.",
-        ),
-        ([], 1000, "No trial has completed, so there is no champion."),
-        ([study(0.45)[0], study(0.45)[2]], 1000, "No gain shown: champion t0002"),
+        (study(0.45)[2:], "Cannot tell: no trial of InfoNCE has completed, so there is nothing"),
+        (study(0.45)[:2], "Cannot tell: no trial of another loss has completed"),
+        (study(0.45, soft_state="pruned"), "Cannot tell: no trial of another loss has completed"),
+        (study(0.45, soft_state="failed")[2:], "Every trial failed, so there is no champion."),
+        ([], "No trial has completed, so there is no champion."),
     ],
 )
-def test_the_verdict_claims_no_more_than_the_table_shows(table, queries, start):
-    assert verdict(table, "mrr", queries).startswith(start)
+def test_a_study_with_nothing_to_compare_says_so(table, start):
+    assert cannot(table).startswith(start)
 
 
-def test_the_verdict_names_both_values_the_gain_and_the_noise():
-    sentence = verdict(study(0.45), "mrr", 1000)
-    assert "has validation mrr 0.4500, the best InfoNCE (t0000) 0.4000: +0.0500" in sentence
-    assert "two InfoNCE runs that differ in the seed alone lie 0.0100 apart" in sentence
+def test_a_study_that_can_be_confirmed_has_no_excuse():
+    assert cannot(study(0.45)) == cannot(study(0.3)) == cannot(study(0.45), None) == ""
 
 
-def test_an_unknown_noise_floor_is_said():
-    assert "the noise floor is unknown" in verdict([study(0.45)[0], study(0.45)[2]], "mrr", 1000)
+def test_a_tiny_saturated_set_cannot_tell():
+    said = cannot(
+        study(1.0, noise=1.0, plain=1.0),
+        Sizes(valid=30, test=30, candidates=60),
+    )
+    assert said.startswith("Cannot tell: 30 validation queries among 60 candidates are fewer")
+    assert "The champion is t0000 (InfoNCE): validation mrr 1.0000." in said
+
+
+def test_a_large_saturated_set_cannot_tell():
+    said = cannot(study(1.0, noise=1.0, plain=1.0))
+    assert said.startswith("Cannot tell: the validation split is saturated")
+
+
+@pytest.mark.parametrize("test", [0, 49])
+def test_too_few_test_queries_cannot_tell(test):
+    said = cannot(
+        study(0.45),
+        Sizes(valid=1000, test=test, candidates=4000),
+    )
+    assert said.startswith(f"Cannot tell: {test} test queries among 4,000 candidates are fewer")
+
+
+def test_a_lead_of_one_seed_is_unconfirmed_with_the_command_that_finds_out():
+    said = unconfirmed_lead(study(0.45), "mrr", "softnce confirm mine", "about 2 hours")
+    assert said.startswith("Unconfirmed: the lead of t0002 (Soft-InfoNCE, bm25, alpha 1.00, beta")
+    assert "+0.0400 MRR in validation" in said
+    assert "`softnce confirm mine` finds out in about 2 hours" in said
+
+
+def test_infonce_may_lead_itself():
+    said = unconfirmed_lead(study(0.3), "mrr", "softnce confirm", "a minute")
+    assert said.startswith("Unconfirmed: the lead of t0001 (InfoNCE), +0.1100 MRR")
+
+
+def test_the_gain_in_another_metric_is_not_called_mrr():
+    said = unconfirmed_lead(study(0.45), "recall_at_1", "softnce confirm", "a minute")
+    assert "MRR" not in said
 
 
 def test_the_best_infonce_is_the_one_to_beat():
     table = [*study(0.45), row("t0003", 0.449, config=PLAIN)]
     assert best_infonce(table).key == "t0003"
-    assert verdict(table, "mrr", 1000).startswith("No gain shown")
 
 
 def test_nothing_in_the_table_beats_the_champion_not_even_a_seed():
     assert champion(study(0.2, noise=0.9)).key == "t0001"
-
-
-@pytest.mark.parametrize("state", ["failed", "pruned", "interrupted"])
-def test_noise_is_known_from_two_complete_runs_only(state):
-    table = study(0.45)
-    table[1] = row("t0001", 0.41, "noise", PLAIN, state=state)
-    assert noise_floor(table) is None
-    assert noise_floor(study(0.45)) == pytest.approx(0.01)
 
 
 def test_a_loss_is_described_in_a_few_words():
@@ -144,7 +161,7 @@ def test_a_refused_draw_is_shown_as_it_was_drawn():
 def test_a_study_in_which_all_failed_says_so_with_the_first_reason():
     table = [row(f"t000{i}", None, state="failed", note=f"fault {i}") for i in (0, 1)]
     assert all_failed(table)
-    said = verdict(table, "mrr", 100)
+    said = cannot(table)
     assert said == "Every trial failed, so there is no champion. t0000: fault 0"
     assert not all_failed([*table, row("t0002", 0.4)])
     assert not all_failed([*table, row("t0002", None, state="stopped")])

@@ -1,0 +1,1 @@
+"""The best configurations of a study against fair InfoNCE, on fresh seeds and the test split."""

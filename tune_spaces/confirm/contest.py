@@ -1,0 +1,119 @@
+"""Who meets whom in a confirmation: the best candidates, and the InfoNCE that they must beat."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from softnce.config.config import Config
+from softnce.config.file import with_overrides
+from softnce.errors import ConfigError
+from softnce.losses.table import BASELINE
+from tune_spaces.space.settings_read import in_effect
+from tune_spaces.study.verdict import ResultRow, described
+from tune_spaces.trial_state import TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A configuration that is trained anew.
+
+    Attributes:
+        name: the key of its trial, or t0007-infonce: that trial's configuration with InfoNCE.
+        config: but for the seed.
+        value: best validation metric of its trial; None where it was none.
+    """
+
+    name: str
+    config: Config
+    value: float | None
+
+    @property
+    def title(self) -> str:
+        """Its name with its loss in a few words."""
+        return f"{self.name} ({described(self.config)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Candidates and opponents.
+
+    Attributes:
+        sides: all of them by name, candidates first, the best of the search leading.
+        opponents: by candidate, the names of those it has to beat.
+        plain: name of the best InfoNCE that the search found.
+    """
+
+    sides: Mapping[str, Side]
+    opponents: Mapping[str, tuple[str, ...]]
+    plain: str
+
+    def without(self, out: Collection[str]) -> "Contest":
+        """Return the contest of those that are left when some have failed."""
+        left = {
+            name: tuple(other for other in others if other not in out)
+            for name, others in self.opponents.items()
+            if name not in out
+        }
+        return Contest(self.sides, {name: one for name, one in left.items() if one}, self.plain)
+
+    def needed(self, running: Collection[str]) -> list[str]:
+        """Name these candidates and all whom they have to beat, each once."""
+        others = [other for name in running for other in self.opponents[name]]
+        return list(dict.fromkeys([*running, *others]))
+
+
+def contest(table: Sequence[ResultRow], *, candidates: int) -> Contest:
+    """Choose who is trained anew.
+
+    Opponents of every candidate are the best InfoNCE that the search found, and the best
+    candidate's own configuration with InfoNCE.
+
+    Args:
+        table: the study's rows.
+        candidates: how many of the best configurations with another loss.
+
+    Raises:
+        ConfigError: no trial of InfoNCE, or of any other loss, has completed.
+    """
+    complete = [row for row in table if row.state == TrialState.COMPLETE]
+    complete.sort(key=lambda row: row.value or 0.0, reverse=True)
+    ranked = _distinct(complete)
+    plain = [row for row in ranked if row.config.loss.name == BASELINE]
+    others = [row for row in ranked if row.config.loss.name != BASELINE][:candidates]
+    for found, name in ((plain, "InfoNCE"), (others, "a loss other than InfoNCE")):
+        if not found:
+            raise ConfigError(
+                f"no trial of {name} has completed, so there is nothing to confirm",
+                "raise --trials of softnce search",
+            )
+    best_plain, best = plain[0], others[0]
+    own = with_overrides(best.config, {"loss/name": BASELINE})
+    opponents = [Side(best_plain.key, best_plain.config, best_plain.value)]
+    if trained_with_any_seed(own) != trained_with_any_seed(best_plain.config):
+        known = {repr(trained_with_any_seed(row.config)): row.value for row in plain}
+        opponents.append(
+            Side(f"{best.key}-infonce", own, known.get(repr(trained_with_any_seed(own))))
+        )
+    sides = [*(Side(row.key, row.config, row.value) for row in others), *opponents]
+    names = tuple(one.name for one in opponents)
+    return Contest(
+        {one.name: one for one in sides}, {row.key: names for row in others}, best_plain.key
+    )
+
+
+def _distinct(ranked: Sequence[ResultRow]) -> list[ResultRow]:
+    """Return the best row of each configuration: a seed makes no other one."""
+    best: dict[str, ResultRow] = {}
+    for row in ranked:
+        best.setdefault(repr(trained_with_any_seed(row.config)), row)
+    return list(best.values())
+
+
+def trained_with_any_seed(config: Config) -> dict[str, Any]:
+    """Return all that a training depends on but for its seed.
+
+    Args:
+        config: of a run.
+    """
+    found = in_effect(config)
+    return {**found, "optim": {**found["optim"], "seed": 0}}

@@ -1,0 +1,56 @@
+"""How often a study has read its test split: who looks again and again selects by it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from softnce.errors import ConfigError
+from softnce.whole_files import write_json
+
+
+def read_number(root: Path, what: str) -> int:
+    """Return which reading of the test split this is, and note it before anything is read.
+
+    To go on with a reading that was interrupted, or to tell its result again, is no new one.
+
+    Args:
+        root: STUDY/confirm.
+        what: names what is read: configurations and seeds.
+
+    Raises:
+        ConfigError: what is remembered of former reads is damaged.
+    """
+    reads = _reads(root)
+    if what not in reads:
+        reads.append(what)
+        root.mkdir(parents=True, exist_ok=True)
+        write_json(_path(root), {"reads_of_the_test_split": reads})
+    return reads.index(what) + 1
+
+
+def reads_of_the_test_split(root: Path) -> int:
+    """Return how often a study has read its test split.
+
+    Args:
+        root: STUDY/confirm.
+
+    Raises:
+        ConfigError: what is remembered of former reads is damaged.
+    """
+    return len(_reads(root))
+
+
+def _path(root: Path) -> Path:
+    return root / "ledger.json"
+
+
+def _reads(root: Path) -> list[Any]:
+    path = _path(root)
+    if not path.exists():
+        return []
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["reads_of_the_test_split"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path}: damaged, so nobody knows how often the test split was read", "restore it"
+        ) from error
