@@ -103,7 +103,7 @@ def _with_room(context: StudyContext) -> SearchResult:
     if both_alpha_and_beta_are_free(context.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
     tell_if_there_is_nothing_to_search(context)
-    pairs = None if config.data.path is None else read(context)  # before anything is written
+    pairs = read(context)  # before anything is written
     if pairs is not None:
         require_same_if_known(context.folder, config, pairs.digest)
     study = context.folder.optuna_study()

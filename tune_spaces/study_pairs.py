@@ -8,12 +8,17 @@ from softnce.inputs.pairs import pairs_of, require_enough
 from tune_spaces.study.context import StudyContext
 
 
-def read(context: StudyContext) -> PairSet:
-    """Read the pairs that ``data.path`` names.
+def read(context: StudyContext) -> PairSet | None:
+    """Read the pairs that ``data.path`` names; None where they are mined, which takes a while.
 
     Raises:
-        DataError: they cannot be read, or are too few to train on and to compare by.
+        DataError: they cannot be read, or are too few to train on and to compare by; or what they
+            are to be mined from is not there.
     """
+    if context.config.data.path is None:
+        if not _is_mined(context):
+            named_paths(context.config.data.mine)
+        return None
     context.console.print(f"reading {context.config.data.path}", soft_wrap=True)
     pairs = pairs_of(context.config.data)
     require_enough(context.config, pairs)
@@ -23,7 +28,7 @@ def read(context: StudyContext) -> PairSet:
 def mined(context: StudyContext) -> PairSet:
     """Mine the study's own pairs, once: later they are read, whatever was installed since."""
     data = context.config.data
-    if not (context.folder.mined / "mining.json").exists():
+    if not _is_mined(context):
         with phase_progress(context.console) as progress:
             report = mine(
                 named_paths(data.mine),
@@ -38,3 +43,7 @@ def mined(context: StudyContext) -> PairSet:
             f"in {report.seconds:.0f} s"
         )
     return read_pairs(context.folder.mined)
+
+
+def _is_mined(context: StudyContext) -> bool:
+    return (context.folder.mined / "mining.json").exists()

@@ -135,7 +135,7 @@ def read_pairs(
     """
     check_columns(columns or {})
     require_there(path, "check the path")
-    tally = Tally(max_bad_share, language or "")
+    tally = Tally(max_bad_share, (language or "").strip().lower())
     if path.is_dir():
         return _read_folder(path, columns or {}, tally, negatives)
     found = tally.read(path, columns or {}, complete, negatives=negatives)

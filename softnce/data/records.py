@@ -97,7 +97,7 @@ def record(row: Row, columns: Mapping[str, str], *, with_negatives: bool = False
             query=" ".join(query.split()),
             code=_first(values, codes),
             id=_first(values, (columns["id"],) if "id" in columns else IDS),
-            language=_first(values, (columns.get("language", "language"),)).lower(),
+            language=_first(values, (columns.get("language", "language"),)).strip().lower(),
             negatives=_codes(values, columns.get("negatives", "negatives"))
             if with_negatives
             else (),

@@ -12,6 +12,7 @@ from tune_spaces.signals import Signals
 from tune_spaces.space.space import SearchSpace, search_space
 from tune_spaces.study.fingerprint import stored_folder
 from tune_spaces.study.folder import StudyFolder, find_study
+from tune_spaces.study.optuna_storage import require_trials_known
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def stored_study_context(study: str | None, console: Console) -> StudyContext:
         ConfigError: there is no such study, or its files are damaged.
     """
     root = find_study(study)
+    require_trials_known(root / "optuna.db", root / "trials")
     if not (root / "optuna.db").exists():
         raise ConfigError(
             f"{root}: no trial has begun yet",

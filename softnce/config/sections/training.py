@@ -57,6 +57,16 @@ class DataSection(Section):
         return self
 
     @model_validator(mode="after")
+    def _columns_are_apart(self) -> "DataSection":
+        names = list((self.columns or {}).values())
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InvalidSettingError(
+                f"data.columns: {twice} is the column of two roles", "name one column for each"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _negatives_are_given(self) -> "DataSection":
         if self.negatives and self.mine:
             raise InvalidSettingError(

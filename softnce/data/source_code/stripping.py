@@ -17,6 +17,7 @@ from softnce.data.source_code.languages import (
 
 Edit = tuple[int, int, bytes]  # start, end, and what to put there
 
+_OTHERS = ("go", "java", "javascript", "php", "ruby")
 _PYTHON_HEAD = re.compile(
     r"\s*(?:@[^\n]*\n\s*)*(?:async\s+)?(?:def\s+\w+\s*\((?!.*\bend\s*$)|class\s+\w+[^\n{]*:)",
     re.DOTALL,
@@ -32,13 +33,15 @@ def without_query(code: str, queries: Sequence[str], language: str) -> str:
     Args:
         code: a function's source, as found; any indentation, any Python, sound or broken.
         queries: what is asked of it; those of three words and more are looked for.
-        language: its name; empty means Python where the code looks like it.
+        language: its name; empty, misspelt or unknown means Python where the code looks like it.
 
     Returns:
         The code without its docstring (Python) or leading comments (other languages), and without
         the comments that repeat a query. A string in use may still hold it: ``occurs`` tells.
     """
-    is_python = language == "python" or (not language and _PYTHON_HEAD.match(code) is not None)
+    language = language.strip().lower()
+    is_unknown = language not in _OTHERS and _PYTHON_HEAD.match(code) is not None
+    is_python = language == "python" or is_unknown
     source = code.encode()
     if is_python:
         stripped = _docstringless(source).decode() if _OPENING_STRING.search(code) else code

@@ -51,6 +51,13 @@ def test_too_few_pairs_are_refused_before_anything_is_written(made_pairs, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+def test_code_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
+    config = validated({"data": {"mine": [str(tmp_path / "nowhere")]}})
+    with pytest.raises(DataError, match="nowhere does not exist; name a folder or a file of code"):
+        search(config, out=tmp_path / "out", console=Console(quiet=True))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_of_pairs_that_are_all_alike_is_told_so(made_pairs, tmp_path):
     path = tmp_path / "alike.jsonl"
     path.write_text(f"{made_pairs.read_text().splitlines()[0]}\n" * 200)

@@ -99,3 +99,14 @@ def test_stripping_is_sound_and_done_once(doc, deep):
     once = without_query(code, [doc], "python")
     assert ast.get_docstring(ast.parse(once).body[0]) is None
     assert without_query(once, [doc], "python") == once
+
+
+@pytest.mark.parametrize("name", ["python", "Python", " python ", "pyhton", "py", "python3", ""])
+def test_a_docstring_goes_however_the_language_is_spelt(name):
+    code = 'def f(a):\n    """Read a file."""\n    return a'
+    assert without_query(code, ["Read a file."], name) == "def f(a):\n    return a"
+
+
+def test_a_known_language_is_never_taken_for_python():
+    code = "def f(a)\n  # Read a file.\n  a\nend"
+    assert without_query(code, ["Read the file."], "Ruby") == code
