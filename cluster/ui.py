@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sqlite3
 import sys
 
 from softnce.errors import ConfigError, SetupError
@@ -14,11 +15,18 @@ def store_uri(study: str | None) -> str:
     """Return the tracking URI of a study: a folder, a name, or the newest one.
 
     Raises:
-        ConfigError: there is no such study.
+        ConfigError: there is no such study, or its database is damaged.
     """
     folder = find_study(study)
-    if (folder / "mlflow.db").exists():
-        relocate(folder)
+    database = folder / "mlflow.db"
+    if database.exists():
+        try:
+            relocate(folder)
+        except sqlite3.Error as error:
+            raise ConfigError(
+                f"{database}: no database that MLflow can show ({error})",
+                "remove it, and the same softnce search writes it anew",
+            ) from error
         return own_uri(folder)
     uri = os.environ.get(TRACKING_URI)
     if uri:

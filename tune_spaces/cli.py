@@ -110,7 +110,7 @@ def report(
 
     session.quiet_environment()
     context = stored_study_context(study, terminal())
-    logging_setup.log_to(context.folder.log)
+    logging_setup.log_to(context.folder.log, is_kept=False)
     tracker = tracker_of(context, study_id(context.folder.stored_study()))
     if push:
         sent = reports.push(context, tracker)

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -23,21 +24,31 @@ class _MaskingFormatter(logging.Formatter):
         return masked(super().format(record))
 
 
-def log_to(path: Path) -> None:
+def log_to(path: Path, *, is_kept: bool = True) -> None:
     """Send all that this process logs to a file, and to no terminal, from now on.
 
     Args:
         path: appended to; its folder is made. The file of an earlier call is closed.
+        is_kept: whether the log must be kept; who only looks goes on where nothing can be written.
+
+    Raises:
+        OSError: the file cannot be written, and must be.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     logging.raiseExceptions = False  # a full disk must not add tracebacks of the log itself
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler: Any
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError:
+        if is_kept:
+            raise
+        handler = logging.NullHandler()
     handler.setFormatter(_MaskingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     for old in [one for one in root.handlers if getattr(one, "softnce", False)]:
         root.removeHandler(old)
         old.close()
-    handler.softnce = True  # type: ignore[attr-defined]
+    handler.softnce = True
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     redirect_libraries()

@@ -13,6 +13,7 @@ import urllib.request
 import psutil
 import pytest
 
+from cluster.ui import store_uri
 from softnce.errors import ConfigError
 from tune_spaces.study.folder import find_study
 from tune_spaces.tracking.store import Store, own_uri
@@ -123,3 +124,10 @@ def test_a_taken_port_is_refused_with_a_way_out(study):
     assert ended.returncode == 3
     assert "--port" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"no database, but text" * 99])
+def test_a_damaged_database_is_refused_with_its_cure(study, content):
+    (study / "mlflow.db").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"mlflow\.db: no database .*; remove it, and the same"):
+        store_uri(str(study))

@@ -49,7 +49,8 @@ class StudyFolder:
     @property
     def champion_key(self) -> str:
         """The key of the trial that was exported; empty before there is one."""
-        return self.champion_marker.read_text() if self.champion_marker.exists() else ""
+        path = self.champion_marker
+        return path.read_text(errors="replace").strip() if path.is_file() else ""
 
     @property
     def log(self) -> Path:

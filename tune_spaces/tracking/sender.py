@@ -150,7 +150,7 @@ class Sender:
 
     def _exported_champion(self, default: str) -> str:
         path = self._store.folder / "champion.txt"
-        return path.read_text() if path.exists() else default
+        return path.read_text(errors="replace").strip() if path.is_file() else default
 
     def _model_name(self) -> str:
         """Name the registered model; another study of this name may have taken the plain one."""

@@ -27,11 +27,20 @@ def environment_packages() -> tuple[Path, ...]:
 
 
 def named_paths(names: Sequence[str]) -> list[Path]:
-    """Turn what was typed into paths; ``@environment`` stands for the installed packages."""
+    """Turn what was typed into paths; ``@environment`` stands for the installed packages.
+
+    Raises:
+        DataError: a path does not exist.
+    """
     found: list[Path] = []
     for name in names:
-        found += environment_packages() if name == ENVIRONMENT else [Path(name)]
+        found += environment_packages() if name == ENVIRONMENT else [_there(Path(name))]
     return found
+
+
+def _there(path: Path) -> Path:
+    require_there(path, "name a folder or a file of code")
+    return path
 
 
 class Found(NamedTuple):
@@ -113,7 +122,7 @@ def _text(name: str) -> str:
 
 def _roots(paths: Sequence[Path]) -> Iterator[_Root]:
     for path in paths:
-        require_there(path, "name a folder or a file of code")
+        _there(path)
     names = [_real(path).name for path in paths]
     for index, (path, name) in enumerate(zip(paths, names, strict=True)):
         if len(paths) == 1:

@@ -3,6 +3,7 @@ import logging
 import warnings
 from contextlib import suppress
 
+import pytest
 from rich.console import Console
 
 from softnce.terminal.logging_setup import also_show, log_to, logging_restored
@@ -51,3 +52,12 @@ def test_no_password_reaches_a_log_not_in_tracebacks_either(tmp_path, monkeypatc
         assert "Traceback" in said
         assert "s3cr3t" not in said
         assert "t0k3n-of-mine" not in said
+
+
+def test_who_only_looks_goes_on_where_no_log_can_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with logging_restored():
+        with pytest.raises(OSError, match="file"):
+            log_to(tmp_path / "file" / "softnce.log")
+        log_to(tmp_path / "file" / "softnce.log", is_kept=False)
+        logging.getLogger("here").warning("said to nobody")

@@ -146,3 +146,16 @@ def test_the_stored_configuration_names_its_study_and_continues_it(folder):
     again = study_folder(stored, "config", folder.root)
     assert again == folder
     require_same(again, stored, "abc")
+
+
+@pytest.mark.parametrize(("content", "key"), [(b"t0001\n", "t0001"), (b"\xff\xfe", "\ufffd\ufffd")])
+def test_a_damaged_name_of_the_champion_is_the_name_of_none(tmp_path, content, key):
+    folder = StudyFolder(tmp_path, "mine")
+    folder.champion_marker.write_bytes(content)
+    assert folder.champion_key == key
+
+
+def test_a_folder_in_the_place_of_the_champions_name_is_none(tmp_path):
+    folder = StudyFolder(tmp_path, "mine")
+    folder.champion_marker.mkdir()
+    assert folder.champion_key == ""
