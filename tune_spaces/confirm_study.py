@@ -117,7 +117,7 @@ def _held(context: StudyContext, request: Request, time_budget_s: float | None) 
     with held(stored, nodes=known) as lease:
         log_to(context.folder.log)
         trial_store = TrialStore(stored, context.space)
-        pairs = mined(context) if context.config.data.path is None else read(context)
+        pairs = read(context) or mined(context)
         tracker = tracker_of(context, study_id(stored))
         tracker.connect()
         prepared = prepared_inputs(context, pairs)
