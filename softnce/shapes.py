@@ -11,6 +11,7 @@ Candidates = Float[Tensor, "c d"]
 Logits = Float[Tensor, "q c"]  # similarity / temperature
 Relevance = Float[Tensor, "q c"]  # an estimator's raw scores, higher is more alike
 Shares = Float[Tensor, "q c"]  # s_ij of Eq. 4; rows sum to 1, 0 at each query's own answer
+Marks = Bool[Tensor, "q c"]  # pairs that are known to be duplicates
 Weights = Float[Tensor, "q c"]  # w_ij of Eq. 4; 1 at each query's own answer
 Answers = Int[Tensor, " q"]  # column of each query's own snippet
 Loss = Float[Tensor, ""]

@@ -3,8 +3,6 @@
 import math
 
 import torch
-from jaxtyping import Bool
-from torch import Tensor
 
 from softnce.losses.columns import (
     constants,
@@ -15,7 +13,7 @@ from softnce.losses.columns import (
     wide,
 )
 from softnce.losses.infonce import info_nce
-from softnce.shapes import Answers, Logits, Loss, Number, Relevance, Shares
+from softnce.shapes import Answers, Logits, Loss, Marks, Number, Relevance, Shares
 
 
 def promoted_info_nce(
@@ -93,7 +91,7 @@ def relevant_targets(
     return targets / targets.sum(dim=1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)
 
 
-def duplicate_targets(marked: Bool[Tensor, "q c"], answers: Answers, logits: Logits) -> Shares:
+def duplicate_targets(marked: Marks, answers: Answers, logits: Logits) -> Shares:
     """Split a target of 1 evenly among the negatives that are marked as duplicates.
 
     Args:
@@ -125,3 +123,18 @@ def pull(logits: Logits, targets: Shares, answers: Answers) -> Loss:
     scores = wide(logits)
     lead = own_values(scores, answers) - scores
     return (lead.masked_fill(targets == 0, 0.0) * targets).sum(dim=1).mean()
+
+
+def with_duplicates(
+    loss: Loss, logits: Logits, marked: Marks, answers: Answers, *, share: Number
+) -> Loss:
+    """Give known duplicates a share of the target in any loss of the form -z_ii + log Z_i.
+
+    Args:
+        loss: the mean over the queries.
+        logits: (q, c) similarity over temperature.
+        marked: (q, c) known duplicates.
+        answers: (q,) column of each query's own snippet.
+        share: of the target that the duplicates of a query get, evenly.
+    """
+    return loss + share * pull(logits, duplicate_targets(marked, answers, logits), answers)

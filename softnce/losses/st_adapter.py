@@ -1,4 +1,4 @@
-"""Soft-InfoNCE for sentence-transformers' own trainer, to adopt the loss alone.
+"""Soft-InfoNCE, and the losses of today, for sentence-transformers' own trainer.
 
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
     from softnce.losses.st_adapter import SoftInfoNCELoss
@@ -12,97 +12,40 @@ The columns of the data set are (anchor, positive) or (anchor, positive, negativ
 
 import math
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal, cast, final
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from softnce.errors import ConfigError
-from softnce.formula import resolved
+from softnce.losses.columns import own_columns
+from softnce.losses.denominators import sides
 from softnce.losses.infonce import similarity, soft_info_nce
+from softnce.losses.promotion import require_share, with_duplicates
+from softnce.losses.shifted import shifted_info_nce
+from softnce.losses.softmaxes import Compared, softmaxes
+from softnce.losses.st_columns import (
+    CITATION,
+    AnchorBM25,
+    AnchorEstimator,
+    Features,
+    Guide,
+    by_rows,
+    chosen,
+    duplicates,
+    embedded,
+    name_of,
+    of_all,
+    require_word,
+)
+from softnce.losses.trust import pair_trust, trusted_mean
 from softnce.shapes import Loss, Number, Relevance
 from softnce.weight_domain import has_domain
-from softnce.weights.bm25 import BM25Estimator, VariantName
-from softnce.weights.docstrings import mean_of_others
-from softnce.weights.table import ESTIMATORS
 from softnce.weights.weighting import negative_weights, require_finite, standardised
 
-Features = Mapping[str, Any]  # of one column: input_ids, attention_mask, modality, ...
-AnchorEstimator = Callable[[Sequence[Features], Tensor], Tensor]
-
-
-@final
-class AnchorBM25:
-    """Takes another row's positive for a hidden one when the two anchors share rare tokens.
-
-    Source: section 3.2 as the paper's code has it: anchors against anchors, over their token ids
-    without special tokens; the batch is the corpus.
-    """
-
-    def __init__(
-        self,
-        ignored: Collection[int],
-        *,
-        variant: VariantName = "okapi",
-        average_length: Number | None = None,
-    ) -> None:
-        """Choose the formula.
-
-        Args:
-            ignored: token ids that say nothing: the tokenizer's ``all_special_ids``.
-            variant: okapi (as rank_bm25), official (as the paper), or lucene.
-            average_length: mean tokens of an anchor; ``None`` takes the batch's.
-        """
-        self._ignored = frozenset(ignored)
-        self._variant: VariantName = variant
-        self._average_length = average_length
-
-    def __call__(self, columns: Sequence[Features], similarities: Tensor) -> Tensor:
-        """Score the anchors of a batch against each other.
-
-        Args:
-            columns: what the trainer hands over; the first one is read.
-            similarities: (q, c) not read.
-
-        Returns:
-            (q, q) scores of the positives in float64, on the CPU.
-        """
-        del similarities
-        anchors = self._terms(columns[0])
-        estimator = BM25Estimator(
-            anchors, variant=self._variant, average_length=self._average_length
-        )
-        rows = torch.arange(len(anchors))
-        return estimator.relevance(rows, rows)
-
-    def _terms(self, column: Features) -> list[list[int]]:
-        return [[one for one in row if one not in self._ignored] for row in _token_rows(column)]
-
-
-def _token_rows(column: Features) -> list[list[int]]:
-    """Undo what the trainer does to the texts of a column: padding, or laying them end to end."""
-    ids, ends = column["input_ids"], column.get("cu_seq_lens_q")
-    if ends is None and "offsets" in column:  # a static embedding
-        ends = torch.cat([column["offsets"], column["offsets"].new_tensor([ids.numel()])])
-    if ends is not None:  # flash attention without padding
-        return [part.tolist() for part in ids.flatten().tensor_split(ends[1:-1].cpu().long())]
-    mask = column.get("attention_mask", torch.ones_like(ids)).bool()
-    return [row[real].tolist() for row, real in zip(ids.cpu(), mask.cpu(), strict=True)]
-
-
-def own_similarities(columns: Sequence[Features], similarities: Tensor) -> Tensor:
-    """Take another row's positive for a hidden one when the trained model itself finds it near.
-
-    Source: what the paper's code does under the name of the trained model: the student is its own
-    teacher, without gradient.
-
-    Args:
-        columns: not read.
-        similarities: (q, c) of the anchors with the positives and negatives of the batch.
-    """
-    del columns
-    return similarities.detach()
+__all__ = ["AnchorBM25", "Guide", "ShiftedInfoNCELoss", "SoftInfoNCELoss"]
 
 
 class SoftInfoNCELoss(nn.Module):
@@ -160,10 +103,10 @@ class SoftInfoNCELoss(nn.Module):
                 f"loss_temperature={loss_temperature} above 0, and all finite",
                 "correct the one that is not",
             )
-        _require_word("scale", scale, ("raw", "standardised"))
-        _require_word("kind", kind, ("cosine", "dot"))
+        require_word("scale", scale, ("raw", "standardised"))
+        require_word("kind", kind, ("cosine", "dot"))
         self.model = model
-        self._estimator = _chosen(estimator, model)
+        self._estimator = chosen(estimator, model)
         self._loss_temperature, self._scale = loss_temperature, scale
         self._kind = cast(Literal["cosine", "dot"], kind)
         self._eq4 = {"alpha": alpha, "beta": beta, "temperature": temperature, "floor": floor}
@@ -182,31 +125,21 @@ class SoftInfoNCELoss(nn.Module):
         """
         del labels
         columns = [dict(features) for features in sentence_features]
-        if len(columns) < 2:
-            raise ConfigError("the data set needs two columns, (anchor, positive), and has one")
-        from sentence_transformers.base.losses.merged_forward import embed_columns  # seconds
-
-        vectors = embed_columns(self.model, [dict(column) for column in columns])
-        pairwise = similarity(vectors[0], torch.cat(vectors[1:]), kind=self._kind)
+        pairwise = similarity(*embedded(self.model, columns), kind=self._kind)
         weights = self._weights(columns, pairwise)
         answers = torch.arange(len(pairwise), device=pairwise.device)
         return soft_info_nce(pairwise / self._loss_temperature, weights, answers)
 
     def get_config_dict(self) -> dict[str, Any]:
         """Return the settings, for the model card."""
-        estimator = getattr(self._estimator, "__name__", type(self._estimator).__name__)
+        estimator = name_of(self._estimator)
         settings = {"loss_temperature": self._loss_temperature, "scale": self._scale}
         return {**self._eq4, **settings, "kind": self._kind, "estimator": estimator}
 
     @property
     def citation(self) -> str:
         """The paper, for the model card."""
-        return (
-            "@inproceedings{li2023rethinking,\n"
-            "  title={Rethinking Negative Pairs in Code Search},\n"
-            "  author={Haochen Li and Xin Zhou and Luu Anh Tuan and Chunyan Miao},\n"
-            "  booktitle={EMNLP},\n  year={2023}\n}"
-        )
+        return CITATION
 
     def _has_domain(self, candidates: int) -> bool:
         """Tell whether Eq. 4 has an answer for so many candidates."""
@@ -219,12 +152,11 @@ class SoftInfoNCELoss(nn.Module):
             return torch.ones_like(similarities)
         relevance = self._estimator(columns, similarities.detach())
         if relevance.device.type == "cpu":  # elsewhere the look would wait for the device
-            name = getattr(self._estimator, "__name__", type(self._estimator).__name__)
-            require_finite(relevance, source=name)
+            require_finite(relevance, source=name_of(self._estimator))
         relevance = relevance.to(similarities.device)
         if self._scale == "standardised":  # before others are filled in, which would not spread
             relevance = standardised(relevance)
-        relevance = _of_all(relevance, similarities)
+        relevance = of_all(relevance, similarities)
         return negative_weights(relevance, **self._eq4)  # type: ignore[arg-type]
 
     def _warn(self, rows: int) -> None:
@@ -236,59 +168,133 @@ class SoftInfoNCELoss(nn.Module):
         )
 
 
-def _require_word(name: str, word: str, known: Collection[str]) -> None:
-    if word not in known:
-        raise ConfigError(
-            f"{name}={word!r}: unknown",
-            f"give {' or '.join(known)}",
-        )
+class ShiftedInfoNCELoss(nn.Module):
+    """Mask, tilt, debiasing, promotion, directions and pair trust, as a loss of ST's trainer.
 
-
-def _chosen(estimator: str | AnchorEstimator, model: nn.Module) -> AnchorEstimator:
-    if not isinstance(estimator, str):
-        return estimator
-    known = {name: spec.from_columns for name, spec in ESTIMATORS.items() if spec.from_columns}
-    if estimator not in known:
-        raise ConfigError(
-            f"estimator={estimator!r}: unknown", f"give {', '.join(known)}, or a function"
-        )
-    made: AnchorEstimator = resolved(known[estimator])(model)
-    return made
-
-
-def anchor_bm25(model: nn.Module) -> AnchorEstimator:
-    """Compare anchors by BM25 over the token ids of a model's tokenizer."""
-    return AnchorBM25(_special_ids(cast(Any, model).tokenizer))
-
-
-def model_itself(model: nn.Module) -> AnchorEstimator:
-    """Take the similarities of the model in training."""
-    del model
-    return own_similarities
-
-
-def _special_ids(tokenizer: Any) -> Collection[int]:  # noqa: ANN401  (of either library)
-    """Return the ids that stand for no text, of a transformer's or a static model's tokenizer."""
-    if hasattr(tokenizer, "all_special_ids"):
-        ids: Collection[int] = tokenizer.all_special_ids
-        return ids
-    return [one for one, token in tokenizer.get_added_tokens_decoder().items() if token.special]
-
-
-def _of_all(relevance: Tensor, similarities: Relevance) -> Relevance:
-    """Give explicit negatives that were not scored the mean of the others.
-
-    Raises:
-        ConfigError: the scores fit neither all candidates nor the positives.
+    With its defaults it is ``MultipleNegativesRankingLoss(model, scale=1 / loss_temperature)``.
+    Masks of a guide are ``GISTEmbedLoss``, a tilt by ``self`` is ``hardness_strength``, which here
+    may be below 0. In one softmax of both ways the positive counts once, not twice.
     """
-    rows, size = similarities.shape
-    if relevance.shape == (rows, size):
-        return relevance
-    if relevance.shape != (rows, rows):
-        found, wanted = tuple(relevance.shape), (rows, size)
-        raise ConfigError(f"the estimator returned scores of shape {found}, not {wanted}")
-    if rows < 2:  # no other anchor to compare with
-        return relevance.expand(rows, size)
-    own = torch.eye(rows, dtype=torch.bool, device=relevance.device)
-    unknown = mean_of_others(relevance, own).expand(-1, size - rows)
-    return torch.cat([relevance, unknown], dim=1)
+
+    def __init__(  # noqa: PLR0913  (what a user may set)
+        self,
+        model: nn.Module,
+        *,
+        margin: Number | None = None,
+        relative: bool = False,
+        strength: Number = 0.0,
+        prior: Number = 0.0,
+        share: Number = 0.0,
+        promotion_temperature: Number = 0.1,
+        directions: str = "qc",
+        partition: str = "joint",
+        trust_rank: int | None = None,
+        trust_least: Number | None = None,
+        known_duplicates: str = "keep",
+        duplicates_share: Number = 0.3,
+        loss_temperature: Number = 0.05,
+        estimator: str | AnchorEstimator = "self",
+        scale: str = "raw",
+        kind: str = "cosine",
+    ) -> None:
+        """Keep the settings; the model is the one being trained.
+
+        Args:
+            model: a SentenceTransformer.
+            margin: as relative, see ``softnce.losses.masks``; None masks nothing.
+            relative: whether the margin is a share of the own score.
+            strength: see ``softnce.losses.tilt``; below 0 relieves.
+            prior: see ``softnce.losses.debiased``.
+            share: see ``softnce.losses.promotion``.
+            promotion_temperature: see there.
+            directions: qc, and any of qq, cq, cc: see ``softnce.losses.denominators``.
+            partition: joint or per_direction.
+            trust_rank: see ``softnce.losses.trust``; None trusts all pairs.
+            trust_least: see there.
+            known_duplicates: keep, mask or promote those with the same token ids.
+            duplicates_share: of the target, that promoted duplicates get.
+            loss_temperature: logits = similarity / loss_temperature.
+            estimator: ``self``, ``bm25``, a ``Guide``, or a function: see ``SoftInfoNCELoss``.
+            scale: raw, or standardised: see ``SoftInfoNCELoss``.
+            kind: cosine or dot.
+
+        Raises:
+            ConfigError: a setting is out of range, or no estimator has this name.
+        """
+        super().__init__()
+        require_word("scale", scale, ("raw", "standardised"))
+        require_word("kind", kind, ("cosine", "dot"))
+        require_word("partition", partition, ("joint", "per_direction"))
+        require_word("known_duplicates", known_duplicates, ("keep", "mask", "promote"))
+        for one in directions.split("+"):
+            require_word("directions", one, ("qc", "qq", "cq", "cc"))
+        require_share(duplicates_share)
+        self.model = model
+        self._estimator = chosen(estimator, model)
+        self._shifts: dict[str, Any] = {
+            "margin": margin,
+            "relative": relative,
+            "strength": strength,
+            "prior": prior,
+            "temperature": loss_temperature,
+            "share": share,
+            "promotion_temperature": promotion_temperature,
+        }
+        self._others = [one for one in directions.split("+") if one != "qc"]
+        self._trust = (trust_rank, trust_least)
+        self._partition, self._scale = partition, scale
+        self._kind = cast(Literal["cosine", "dot"], kind)
+        self._duplicates, self._duplicates_share = known_duplicates, duplicates_share
+        probe = torch.zeros(1, 2)
+        shifted_info_nce(probe, probe, torch.tensor([0]), **self._shifts)
+
+    def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Loss:
+        """Return the mean loss of a batch in nats: see ``SoftInfoNCELoss.forward``."""
+        del labels
+        columns = [dict(features) for features in sentence_features]
+        queries, candidates = embedded(self.model, columns)
+        temperature, kind = self._shifts["temperature"], self._kind
+        pairwise = similarity(queries, candidates, kind=kind)
+        marked = [] if self._duplicates == "keep" else [duplicates(columns, pairwise)]
+        known = [self._relevance(columns, pairwise), *marked]
+        order = by_rows(len(queries), len(candidates), pairwise.device)
+        logits, *known = (one[:, order] for one in (pairwise / temperature, *known))
+        others = {
+            one: similarity(*sides(one, queries, candidates[order]), kind=kind) / temperature
+            for one in self._others
+        }
+        answers = torch.arange(len(queries), device=pairwise.device)
+        compared = Compared(logits, known[0], answers, known[1] if len(known) > 1 else None)
+        parts = softmaxes(compared, others, joint=self._partition == "joint")
+        return torch.stack([self._taken(one) for one in parts]).mean()
+
+    def get_config_dict(self) -> dict[str, Any]:
+        """Return the settings, for the model card."""
+        names = ("partition", "scale", "kind", "duplicates", "duplicates_share", "trust", "others")
+        kept = {name: getattr(self, f"_{name}") for name in names}
+        return {**self._shifts, **kept, "estimator": name_of(self._estimator)}
+
+    def _relevance(self, columns: Sequence[Features], similarities: Relevance) -> Relevance:
+        relevance = self._estimator(columns, similarities.detach()).to(similarities.device)
+        is_scaled = self._scale == "standardised"
+        return of_all(standardised(relevance) if is_scaled else relevance, similarities)
+
+    def _taken(self, one: Compared) -> Loss:
+        """Take the loss of one softmax."""
+        logits, relevance, answers = one.logits, one.relevance, one.answers
+        assert relevance is not None  # noqa: S101
+        marked = None if one.marked is None else one.marked & ~own_columns(logits, answers)
+        if marked is not None and self._duplicates == "mask":
+            logits = logits.masked_fill(marked, -math.inf)
+            relevance = relevance.masked_fill(marked, -math.inf)
+        loss: Callable[..., Loss] = partial(shifted_info_nce, **self._shifts)
+        rank, least = self._trust
+        if rank is None:
+            value = loss(logits, relevance, answers)
+        else:
+            trust = pair_trust(relevance, answers, rank=rank, least=least)
+            value = trusted_mean(loss, [logits, relevance], answers, trust)
+        if marked is None or self._duplicates != "promote":
+            return value
+        share = self._duplicates_share
+        return with_duplicates(value, logits, marked, answers, share=share)

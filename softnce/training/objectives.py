@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool
 from torch import Tensor
 
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.formula import settings_of
-from softnce.losses.promotion import duplicate_targets, pull
+from softnce.losses.promotion import with_duplicates
 from softnce.losses.relief import relief
 from softnce.losses.spec import Need
 from softnce.losses.table import BASELINE
 from softnce.losses.trust import pair_trust, trusted_mean
-from softnce.shapes import Answers, Logits, Loss, Relevance, Shares, Weights
+from softnce.shapes import Answers, Logits, Loss, Marks, Relevance, Shares, Weights
 from softnce.weights.weighting import (
     negative_shares,
     negative_weights,
@@ -25,7 +24,6 @@ from softnce.weights.weighting import (
     weight_spread,
 )
 
-Marks = Bool[Tensor, "q c"]  # known duplicates
 _LEAST = -1e30  # of a known duplicate's scores, where minus infinity would leave nothing to divide
 
 
@@ -159,8 +157,8 @@ def _promoting(scored: Scored, value: Loss) -> Loss:
     """Give known duplicates their share of the target."""
     if scored.marked is None or scored.loss.duplicates != "promote":
         return value
-    targets = duplicate_targets(scored.marked, scored.answers, scored.logits)
-    return value + scored.loss.duplicates_share * pull(scored.logits, targets, scored.answers)
+    share = scored.loss.duplicates_share
+    return with_duplicates(value, scored.logits, scored.marked, scored.answers, share=share)
 
 
 @torch.enable_grad()

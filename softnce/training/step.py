@@ -13,11 +13,11 @@ from softnce.data.batching import negative_rows
 from softnce.encoders.encoder import Encoder
 from softnce.losses.denominators import sides
 from softnce.losses.infonce import similarity
+from softnce.losses.softmaxes import Compared, softmaxes
 from softnce.ragged import Ragged, joined
-from softnce.shapes import Answers, Candidates, Judged, Queries, Relevance
+from softnce.shapes import Answers, Candidates, Judged, Marks, Queries, Relevance
 from softnce.training.gather import Workers
-from softnce.training.objectives import Marks, Outcome, averaged, outcome
-from softnce.training.softmaxes import Compared, softmaxes
+from softnce.training.objectives import Outcome, averaged, outcome
 from softnce.weights.mixture import with_own
 from softnce.weights.neural import SelfEstimator
 from softnce.weights.weighting import standardised

@@ -21,7 +21,7 @@ _ROWS = (
         share=1.0,
         words={"bm25": "okapi", "bm25-official": "official", "bm25-lucene": "lucene"},
         from_texts="softnce.diagnostics.requested:bm25",
-        from_columns="softnce.losses.st_adapter:anchor_bm25",
+        from_columns="softnce.losses.st_columns:anchor_bm25",
         cost="a sparse product",
     ),
     EstimatorSpec(
@@ -78,7 +78,7 @@ _ROWS = (
         label="the trained encoder's own similarities",
         summary="the encoder in training itself: the paper's trained model as its code does it",
         share=0.0,
-        from_columns="softnce.losses.st_adapter:model_itself",
+        from_columns="softnce.losses.st_columns:model_itself",
     ),
     EstimatorSpec(
         name=MIXTURE,

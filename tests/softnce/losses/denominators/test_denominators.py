@@ -11,8 +11,8 @@ from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.config.sections.shifts import DIRECTIONS
 from softnce.losses.denominators import pairs_of, sides, without_own
 from softnce.losses.infonce import info_nce
+from softnce.losses.softmaxes import Compared, softmaxes
 from softnce.training.objectives import averaged, outcome
-from softnce.training.softmaxes import Compared, softmaxes
 
 ROWS, SCALE = 6, 20.0
 

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from softnce.losses.denominators import apart, joined_columns, pairs_of, without_own
-from softnce.shapes import Answers, Logits, Relevance
-from softnce.training.objectives import Marks
+from softnce.shapes import Answers, Logits, Marks, Relevance
 
 
 @dataclass(frozen=True, slots=True)
