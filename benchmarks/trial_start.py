@@ -6,9 +6,8 @@ From outside the search a thread looks every 30 ms which processes there are; th
 Optuna's storage tell the rest. The time line of a start, in seconds after the trial was proposed:
 
 - ``owner``: the process that owns the trial begins (Python, Ray, Ray Tune).
-- ``controller``: Ray Train's controller begins; before that the owner has imported what it needs.
-- ``workers``: the last worker's process begins; before that the controller has imported, and the
-  resources are reserved.
+- ``workers``: the last worker's process begins; before that the owner has imported Ray Train, whose
+  controller runs in its process, and the resources are reserved.
 - ``function``: the training function begins; before that the workers have imported Ray and torch
   and have joined their process group.
 - ``first step``: the first epoch, of two steps, is done.
@@ -38,7 +37,6 @@ from tune_spaces.search import search
 
 TITLES = {
     "owner": "TrainTrial",
-    "controller": "TrainController",
     "workers": "RayTrainWorker",
 }
 MARKS = (*TITLES, "function", "first step")

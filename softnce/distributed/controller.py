@@ -1,22 +1,32 @@
 """What the controller of a Ray Train run knows of us: no torch, whose import it would wait for."""
 
+import asyncio
 from typing import Any, final
 
 import ray
 from ray.train._internal.utils import get_address_and_port
 from ray.train.backend import Backend, BackendConfig
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2.api.callback import UserCallback
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 
 @final
 class Trainer(DataParallelTrainer):
-    """Runs training without the actor that removes placement groups of a dead controller.
+    """Runs training with fewer processes, each of which would have to import Ray Train first.
 
-    The groups have names here, by which the owner removes them; that actor would only be one more
-    process to start, and a second to wait for at each end.
+    The controller runs in the process of its owner, where that is an actor: it dies with the owner
+    either way. And no actor removes the placement groups of a dead controller: the groups have
+    names here, by which the owner removes them.
     """
+
+    def _initialize_and_run_controller(self, **settings: Any) -> Any:  # noqa: ANN401
+        if ray.get_runtime_context().get_actor_id() is None:  # workers need an actor as controller
+            return super()._initialize_and_run_controller(**settings)
+        controller = TrainController(**settings)
+        asyncio.run(controller.run())
+        return controller.get_result()
 
     def _create_default_callbacks(self) -> list[Any]:
         callbacks = super()._create_default_callbacks()

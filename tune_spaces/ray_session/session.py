@@ -26,6 +26,7 @@ _ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the default holds each report up for seconds
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "31536000",  # waiting is reported, never a failure
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process per trial; a lost worker is met anyway
+    "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",  # its process is the trial's own
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
