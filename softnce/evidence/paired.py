@@ -50,6 +50,9 @@ def paired_gain(differences: Float[np.ndarray, "s q"], *, level: float = 0.95) -
     below, yet its few degrees of freedom still count. Satterthwaite's degrees of freedom are kept
     at or above those of the smaller factor.
 
+    Two seeds have one degree of freedom between them, whatever Satterthwaite estimates: their mean
+    square is so often small by chance that his number would let up to 9 % be called better falsely.
+
     One seed says nothing about other seeds, and one query nothing about other queries: the interval
     is then infinite and the p-value 1, instead of an interval that knows of half the noise.
 
@@ -149,13 +152,15 @@ def _error(differences: Float[np.ndarray, "s q"]) -> tuple[float, float]:
     of_seeds, of_queries = max(of_seeds, rest), max(of_queries, rest)
     total = of_seeds + of_queries - rest
     least = min(seeds, queries) - 1
+    error = math.sqrt(total / (seeds * queries))
+    if least == 1 or not error:
+        return error, float(least)
     spread = (
         of_seeds**2 / (seeds - 1)
         + of_queries**2 / (queries - 1)
         + rest**2 / ((seeds - 1) * (queries - 1))
     )
-    freedom = max(float(least), total**2 / spread) if spread else float(least)
-    return math.sqrt(total / (seeds * queries)), freedom
+    return error, max(float(least), total**2 / spread)
 
 
 def _require(differences: Float[np.ndarray, "s q"], level: float) -> None:

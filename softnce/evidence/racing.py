@@ -10,7 +10,7 @@ from softnce.evidence.holm import upper_limit
 from softnce.evidence.paired import PairedGain, paired_gain
 
 Scores = Mapping[str, Float[np.ndarray, "s q"]]  # reciprocal ranks of each configuration
-BEATEN = 0.005  # one-sided error of calling a candidate beaten at one look
+BEATEN = 0.025  # one-sided error of calling a candidate beaten at one look
 
 
 def stages(seeds: int) -> tuple[int, ...]:
@@ -37,12 +37,12 @@ def beaten(
     """Name the candidates that need no further seeds, and who beat each.
 
     A candidate leaves when the upper limit of its gain over one of its opponents, or over another
-    candidate that is still running, lies below 0 with a one-sided error of .5 %. Nobody ever wins
+    candidate that is still running, lies below 0 with a one-sided error of 2.5 %. Nobody ever wins
     early: a stage can only take chances to be called better away. Since a dropped candidate stays
     in Holm's family with the p-value 1 (``softnce.evidence.holm.holm``), whatever is called better
     in the end would also have been called so without any stage. Looking at the data after each
     stage therefore costs no error, and needs no spending of alpha. Its price is power alone: at
-    most .5 % a look for each comparison.
+    most 2.5 % a look for each comparison, of a candidate that is hardly better at all.
 
     Args:
         scores: (s, q) of every configuration, row by row the same seeds and column by column the
