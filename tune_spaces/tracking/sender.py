@@ -17,6 +17,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from softnce.secret import masked
 from softnce.whole_files import share
@@ -24,7 +25,7 @@ from tune_spaces.tracking.event_log import Event
 from tune_spaces.tracking.store import Store, own_artifacts, relocate
 from tune_spaces.trial_state import TrialState
 
-UNREACHABLE = (MlflowException, OSError, sqlite3.Error)
+UNREACHABLE = (MlflowException, OSError, sqlite3.Error, SQLAlchemyError)
 MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 _WEIGHTS = "*.safetensors"
 _END_OF_INTEGERS = 2**63  # in a database

@@ -5,6 +5,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+_SQLITE = "sqlite:///"
+_MAGIC = b"SQLite format 3\0"
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -36,6 +39,17 @@ def own_artifacts(folder: Path) -> Path:
     return (folder / "mlartifacts").resolve()
 
 
+def database_fault(uri: str) -> str | None:
+    """Say why a URI names no SQLite database, nor a place for one, if it does not."""
+    if not uri.startswith(_SQLITE):
+        return None
+    path = Path(uri.removeprefix(_SQLITE).partition("?")[0])
+    if path.is_dir():
+        return "a folder"
+    is_other = path.is_file() and _head(path) not in (b"", _MAGIC)
+    return "no SQLite database" if is_other else None
+
+
 def relocate(folder: Path) -> None:
     """Let a study's own database find its artifacts after the folder was moved or renamed."""
     database = folder / "mlflow.db"
@@ -59,3 +73,8 @@ def relocate(folder: Path) -> None:
                         f"WHERE substr({name}, 1, ?) = ?",
                         (here, len(there) + 1, len(there), there),
                     )
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC))

@@ -20,7 +20,7 @@ from softnce.errors import SetupError
 from softnce.secret import is_torn, masked, masked_within
 from softnce.terminal.logging_setup import redirect_libraries
 from tune_spaces.tracking.event_log import Event, EventLog
-from tune_spaces.tracking.store import Store
+from tune_spaces.tracking.store import Store, database_fault
 from tune_spaces.trial_state import TrialState
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Tracker:
         from tune_spaces.tracking.sender import Sender
 
         self._require_whole_address()
+        self._require_a_database()
         redirect_libraries()  # MLflow, once imported, writes to the terminal
         is_gone = self._is_gone() and self.waiting() > 0
         self._sender = Sender(self._store, self._study, self._study_id)
@@ -92,6 +93,17 @@ class Tracker:
                 "password that holds them as they are",
                 "write them as %40, %2F, %3F and %23, or set MLFLOW_TRACKING_USERNAME and "
                 "MLFLOW_TRACKING_PASSWORD instead",
+            )
+
+    def _require_a_database(self) -> None:
+        """Refuse what MLflow would try to open for minutes."""
+        fault = database_fault(self._store.uri)
+        if fault is not None:
+            raise SetupError(
+                f"MLflow at {masked(self._store.uri)}: {fault}",
+                "remove it, and it is made anew"
+                if self._store.is_own
+                else "correct tracking.uri or MLFLOW_TRACKING_URI",
             )
 
     @contextmanager

@@ -62,3 +62,28 @@ def test_a_database_whose_driver_is_missing_is_reported_with_the_package(tmp_pat
         Tracker(Store(uri, "softnce/made", tmp_path), "made").connect()
     assert f"install {package}, or correct tracking.uri" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("folder", "folder: a folder; correct tracking.uri"),
+        ("text", "text: no SQLite database; correct tracking.uri"),
+        ("mlflow.db", "mlflow.db: no SQLite database; remove it, and it is made anew"),
+    ],
+)
+def test_what_is_no_database_is_refused_at_once(tmp_path, place, said):
+    (tmp_path / "folder").mkdir()
+    for name in ("text", "mlflow.db"):
+        (tmp_path / name).write_text("a text, and no database" * 99)
+    store = Store(f"sqlite:///{tmp_path / place}", "softnce/made", tmp_path)
+    with pytest.raises(SetupError) as caught:
+        Tracker(store, "made").connect()
+    assert said in str(caught.value)
+
+
+def test_a_database_that_is_torn_is_out_of_reach(tmp_path):
+    (tmp_path / "torn.db").write_bytes(b"SQLite format 3\0" + b"torn" * 999)
+    store = Store(f"sqlite:///{tmp_path / 'torn.db'}", "softnce/made", tmp_path)
+    with pytest.raises(SetupError, match=r"torn\.db is out of reach: "):
+        Tracker(store, "made").connect()
