@@ -37,11 +37,16 @@ def closed_to_strangers() -> Iterator[Path]:
 
     Yields:
         The folder for what Ray writes; it goes with the block, unless an error names it.
+
+    Raises:
+        SetupError: RAY_TMPDIR names no folder.
     """
+    place = Path(os.environ.get("RAY_TMPDIR") or "/tmp")  # noqa: S108  (short, unlike TMPDIR)
+    if not place.is_dir():
+        raise SetupError(f"RAY_TMPDIR={place}: no such folder", "make it, or unset RAY_TMPDIR")
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     former = {name: os.environ.get(name) for name in token}
     _let_ray_know(token)
-    place = Path(os.environ.get("RAY_TMPDIR") or "/tmp")  # noqa: S108  (short, unlike TMPDIR)
     try:
         with session_folder(place) as folder:
             yield folder / "r"  # Ray opens what it is given to all; paths of sockets must be short

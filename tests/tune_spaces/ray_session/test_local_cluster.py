@@ -112,6 +112,16 @@ def test_the_environment_is_as_it_was_and_the_folder_gone(monkeypatch):
     assert not folder.parent.exists()
 
 
+def test_a_place_for_rays_folders_that_is_none_is_named(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "file"))
+    with (
+        pytest.raises(SetupError, match="file: no such folder; make it, or unset RAY_TMPDIR"),
+        closed_to_strangers(),
+    ):
+        pass
+
+
 def test_the_folder_of_a_cluster_that_did_not_start_is_kept_for_who_reads_its_logs():
     place = []
 

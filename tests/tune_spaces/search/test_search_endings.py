@@ -100,6 +100,7 @@ def test_a_study_stopped_by_its_budget_goes_on_to_the_same_end(made_pairs, tmp_p
     first = search(short, source="study", out=tmp_path, console=Console(quiet=True))
     assert first.exit_code == 4
     assert len(first.table) < 5 or "interrupted" in {row.state for row in first.table}
+    assert "the search stops: " in first.folder.log.read_text()
     whole = validated(settings(made_pairs, SPACE, trials=5, n_startup_trials=2))
     second = search(whole, source="study", out=tmp_path, console=Console(quiet=True))
     assert second.exit_code == 0
