@@ -5,7 +5,7 @@ and lie in the study's folder.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,9 @@ _SCORES_AT_ONCE = 2**24
 Metrics = Mapping[str, float]
 
 
-def store_baselines(root: Path, config: Config, prepared: "Prepared", pairs: PairSet) -> None:
+def store_baselines(
+    root: Path, config: Config, prepared: "Prepared", pairs: PairSet, *, tell: Callable[[str], None]
+) -> None:
     """Measure what a study is compared with, unless it is known.
 
     Args:
@@ -32,9 +34,12 @@ def store_baselines(root: Path, config: Config, prepared: "Prepared", pairs: Pai
         config: of the study.
         prepared: its inputs.
         pairs: its data.
+        tell: is handed a sentence before work that takes long.
     """
     if stored_baselines(root):
         return
+    if config.encoder.model:
+        tell("scoring the encoder before training")
     found = {UNTRAINED: _untrained(config, prepared), BM25: _bm25(prepared, pairs)}
     write_json(root / _FILE, found)
 

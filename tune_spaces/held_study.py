@@ -68,5 +68,5 @@ def prepared_inputs(context: StudyContext, pairs: PairSet) -> "Prepared":
         sampled_candidates=sample.candidates,
     )
     store_sizes(context.folder.root, sizes)
-    store_baselines(context.folder.root, config, prepared, pairs)
+    store_baselines(context.folder.root, config, prepared, pairs, tell=context.console.print)
     return prepared

@@ -24,7 +24,7 @@ def measured(pairs, made_pairs, tmp_path_factory):
         {"data": {"path": str(made_pairs)}, "encoder": {"vocabulary": 600, "dimensions": 32}}
     )
     prepared = prepare(config, pairs, root / "cache", tell=lambda _: None)
-    store_baselines(root, config, prepared, pairs)
+    store_baselines(root, config, prepared, pairs, tell=print)
     return root, config, prepared
 
 
@@ -51,7 +51,7 @@ def test_bm25_ranks_as_a_plain_loop_over_another_package_does(measured, pairs):
 def test_what_is_known_is_not_measured_again(measured, pairs):
     root, config, prepared = measured
     before = (root / "baselines.json").stat().st_mtime_ns
-    store_baselines(root, config, prepared, pairs)
+    store_baselines(root, config, prepared, pairs, tell=print)
     assert (root / "baselines.json").stat().st_mtime_ns == before
 
 
