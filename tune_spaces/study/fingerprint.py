@@ -52,12 +52,19 @@ def require_same_if_known(folder: StudyFolder, config: Config, data_digest: str)
     """Compare the fingerprint of a study that has one; nothing is written.
 
     Raises:
-        ConfigError: the study exists with other data or settings; the difference is named.
+        ConfigError: the study exists with other data or settings; the difference is named. Or its
+            fingerprint is gone.
     """
     if (folder.root / FINGERPRINT).exists():
         now = {"name": folder.name, **fingerprint(config, data_digest)}
         stored = stored_fingerprint(folder.root)
         _require_equal(folder, {k: v for k, v in stored.items() if k != "weights"}, now)
+    elif any(folder.root.glob("trials/*")):
+        raise ConfigError(
+            f"{folder.root / FINGERPRINT}: gone, though trials of the study lie in "
+            f"{folder.root / 'trials'}, and nothing else tells what they were trained on",
+            _RESTORE,
+        )
 
 
 @contextmanager

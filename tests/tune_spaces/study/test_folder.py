@@ -118,6 +118,14 @@ def test_a_torn_fingerprint_is_named(folder, text, fault):
         require_same(folder, CONFIG, "abc")
 
 
+def test_a_lost_fingerprint_of_a_study_with_trials_is_not_written_anew(folder):
+    (folder.root / "study.json").unlink()
+    folder.trial("t0000").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"study\.json: gone, though trials .*; restore it, or"):
+        require_same(folder, CONFIG, "another")
+    assert not (folder.root / "study.json").exists()
+
+
 def test_a_fingerprint_is_plain_values():
     found = fingerprint(CONFIG, "abc")
     assert json.loads(json.dumps(found)) == found
