@@ -9,6 +9,7 @@ from softnce.config.file import data_config
 from softnce.data.judged.judged_set import Docstrings, SetOptions, SplitName
 from softnce.data.judged.read import read_evaluation_set
 from softnce.errors import ConfigError
+from tune_spaces.confirm.ledger import note_evaluation
 from tune_spaces.model_source import distinct, model_source
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
     )
     tell = progress or _silent
     tell("reading the set", 0, 1)
+    for study in (Path(one.place).parent for one in sources if one.is_ours):
+        if split != "valid" and (study / "study.json").is_file():
+            note_evaluation(study, Path(str(section.path)))
     judged = read_evaluation_set(Path(str(section.path)), options)
     tell("loading models", 0, 1)
     from softnce.retrieval.evaluate import evaluated  # seconds to import

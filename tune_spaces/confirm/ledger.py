@@ -1,11 +1,14 @@
 """How often a study has read its test split: who looks again and again selects by it."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from softnce.config.file import load_config
 from softnce.errors import ConfigError
 from softnce.whole_files import write_json
+from tune_spaces.study.folder import StudyFolder
 
 
 def read_number(root: Path, what: str) -> int:
@@ -54,3 +57,21 @@ def _reads(root: Path) -> list[Any]:
         raise ConfigError(
             f"{path}: damaged, so nobody knows how often the test split was read", "restore it"
         ) from error
+
+
+def note_evaluation(study: Path, pairs: Path) -> None:
+    """Note that a study's champion was evaluated on the test split, if it was on the study's own.
+
+    Args:
+        study: its folder.
+        pairs: what the champion was evaluated on.
+
+    Raises:
+        ConfigError: what is remembered of former reads is damaged.
+    """
+    folder = StudyFolder(study.resolve(), "")
+    config = folder.root / "config.yaml"
+    own = load_config(config).data.path if config.is_file() else None
+    if pairs.resolve() == Path(own or folder.mined).resolve():
+        with suppress(OSError):  # a study that may only be looked at
+            read_number(folder.root / "confirm", f"evaluation of {folder.champion_key}")

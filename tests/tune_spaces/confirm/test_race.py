@@ -6,7 +6,7 @@ import pytest
 from softnce.errors import ConfigError, RunError
 from tests.tune_spaces.confirm.test_contest import TABLE
 from tune_spaces.confirm.contest import contest
-from tune_spaces.confirm.ledger import read_number, reads_of_the_test_split
+from tune_spaces.confirm.ledger import note_evaluation, read_number, reads_of_the_test_split
 from tune_spaces.confirm.outcome import contest_table, judged_race
 from tune_spaces.confirm.race import Race
 from tune_spaces.confirm.runs import FreshRun, RunsFolder
@@ -147,3 +147,16 @@ def test_a_damaged_ledger_is_not_begun_anew(tmp_path):
     (tmp_path / "ledger.json").write_text("{")
     with pytest.raises(ConfigError, match="nobody knows how often the test split was read"):
         read_number(tmp_path, "a")
+
+
+def test_an_evaluation_on_the_studys_own_test_split_counts_once(tmp_path):
+    study, reads = tmp_path / "mine", tmp_path / "mine" / "confirm"
+    study.mkdir()
+    (study / "config.yaml").write_text(f"data: {{path: {tmp_path / 'pairs'}}}\n")
+    (study / "champion.txt").write_text("t0003")
+    for pairs in ("others", "pairs", "pairs"):
+        note_evaluation(study, tmp_path / pairs)
+    assert reads_of_the_test_split(reads) == 1
+    (study / "champion.txt").write_text("t0004")
+    note_evaluation(study, tmp_path / "pairs")
+    assert reads_of_the_test_split(reads) == 2
