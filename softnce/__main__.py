@@ -14,6 +14,7 @@ from softnce.secret import masked
 from tune_spaces.cli import clean, logs, report, search
 from tune_spaces.confirm_cli import confirm
 from tune_spaces.evaluate_cli import evaluate
+from tune_spaces.negatives_cli import mine_negatives
 from tune_spaces.weights_cli import weights
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app.command()(report)
 app.command()(logs)
 app.command()(clean)
 app.command()(weights)
+app.command()(mine_negatives)
 app.add_typer(data_app, name="data")
 app.command()(ui)
 app.command()(submit)
