@@ -67,6 +67,9 @@ class Encoder(ABC):
     def features(self, tokens: Ragged) -> dict[str, Tensor]:
         """Return the model's input for one forward pass, on its device."""
 
+    def compile_layers(self) -> None:  # noqa: B027
+        """Let torch compile what repeats; nothing does unless an encoder says so."""
+
     @abstractmethod
     def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Cut rows of these lengths into groups that are forwarded together."""

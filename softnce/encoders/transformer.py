@@ -106,6 +106,13 @@ class TransformerEncoder(Encoder):
         """Return the model that was trained."""
         return self._whole
 
+    def compile_layers(self) -> None:
+        """Compile the layers: they are alike, so that one compilation serves them all."""
+        self.is_packed  # noqa: B018  (looked at before, or the look would be compiled too)
+        stacks = [one for one in self._whole.modules() if isinstance(one, torch.nn.ModuleList)]
+        for layer in max(stacks, key=len, default=()):
+            layer.compile(dynamic=True)
+
     def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return length-sorted groups with little padding; packed rows need no groups."""
         if self.is_packed:

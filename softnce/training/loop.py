@@ -147,6 +147,8 @@ def _started(
     encoder.max_tokens_per_pass = config.optim.max_tokens_per_pass
     encoder.model.to(device)
     encoder.model.train()
+    if config.optim.compile:
+        encoder.compile_layers()
     optimizer = adamw(encoder.model, config.optim)
     run = Run(config, prepared, folder, workers, encoder, optimizer)
     stored = newest_checkpoint(folder)

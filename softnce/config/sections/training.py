@@ -182,6 +182,11 @@ class OptimSection(Section):
     evaluate_every: int = Field(
         1, ge=1, description="Epochs from one evaluation to the next; the last is always evaluated."
     )
+    compile: bool = Field(
+        default=False,
+        description="Whether torch.compile compiles a transformer's layers: faster steps on a "
+        "GPU, for about half a minute at the start of a trial.",
+    )
     init_from_teacher: bool = Field(
         default=False,
         description="Whether every trial starts from the weights of the study's teacher, as "
