@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from st_steps import trainer_seconds
 from transformers.utils.logging import disable_progress_bar
 
 from softnce.config.file import validated, with_overrides
+from softnce.encoders import packing
 from softnce.inputs.prepare import prepare
 from softnce.inputs.prepared import Prepared
 from softnce.training import loop
@@ -49,15 +51,24 @@ TOY = {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 2,
 SHAPE, VOCABULARY = (UNIXCODER, 51_416) if HAS_GPU else (TOY, 2000)
 SIZES = (32, 128, 1024) if HAS_GPU else (8, 32)
 MOST_PAIRS = 20_000 if HAS_GPU else 1500
-ROUNDS, STEPS = (7, 6) if HAS_GPU else (2, 2)
+ROUNDS, STEPS = (5, 6) if HAS_GPU else (2, 2)
 CACHED_TOKENS = 32_768 if HAS_GPU else 1024
 ESTIMATORS = ("infonce", "bm25", "simcse", "teacher", "self")
+LARGEST = 2**14  # batch tried
+PACKED = {"encoder/packing": "auto" if HAS_GPU else "always"}
+COMPILED = {"optim/compile": True}
+JAGGED = "packed, by jagged tensors"  # as before flash attention's kernel was called by itself
 ATTEMPTS: dict[str, dict[str, Any]] = {
-    "padded chunks": {"encoder/packing": "never", "optim/deterministic": False},
-    "packed": {"encoder/packing": "auto" if HAS_GPU else "always", "optim/deterministic": False},
-    "packed, deterministic": {"encoder/packing": "auto" if HAS_GPU else "always"},
-    "packed, cached gradients": {"optim/max_tokens_per_pass": CACHED_TOKENS},
+    "padded chunks": {"encoder/packing": "never"},
+    "padded chunks, compiled": {"encoder/packing": "never"} | COMPILED,
+    JAGGED: PACKED,
+    "packed": PACKED,
+    "packed, deterministic": PACKED | {"optim/deterministic": True},
+    "packed, cached gradients": PACKED | {"optim/max_tokens_per_pass": CACHED_TOKENS},
+    "packed, compiled": PACKED | COMPILED,
+    "packed, compiled, deterministic": PACKED | COMPILED | {"optim/deterministic": True},
 }
+FIRST = "padded chunks"
 
 
 def wait() -> None:
@@ -97,6 +108,7 @@ class Bench:
         texts = [text for pair in pairs.train for text in (pair.query, pair.code)]
         model = random_roberta(scratch / "model", texts, vocabulary=VOCABULARY, **SHAPE)
         self.scratch, self.pairs, self.model = scratch, pairs, str(model)
+        self.best: dict[str, Any] = {}
         self.base = validated(
             {
                 "data": {"path": str(source)},
@@ -112,7 +124,7 @@ class Bench:
 
     def run(self, changes: dict[str, Any], size: int) -> loop.Run:
         """Start a run of some settings."""
-        config = with_overrides(self.base, {"optim/batch_size": size} | changes)
+        config = with_overrides(self.base, {"optim/batch_size": size} | self.best | changes)
         loop._settle(config.optim)
         folder = self.scratch / "runs" / str(len(list((self.scratch / "runs").glob("*"))))
         folder.mkdir(parents=True)
@@ -173,16 +185,32 @@ def ratio(times: Sequence[float], others: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(times, others, strict=True))
 
 
+def jagged(work: Callable[[np.ndarray], float], rows: np.ndarray) -> float:
+    """Run packed steps without flash attention's own kernel."""
+    half, packing._HALF = packing._HALF, ()
+    try:
+        return work(rows)
+    finally:
+        packing._HALF = half
+
+
 def attempts(bench: Bench) -> dict[str, float]:
-    """Compare ways to encode the same batches."""
+    """Compare ways to encode the same batches, and keep the fastest for what follows."""
     found: dict[str, float] = {}
-    size = SIZES[1]
-    times = interleaved(bench, size, of(bench, size, ATTEMPTS))
-    print(f"\nways to run a step at N = {size}, InfoNCE")
-    for name, own in times.items():
-        share = ratio(own, times["padded chunks"])
-        print(f"  {name:26}{1e3 * statistics.median(own):9.1f} ms{share:8.2f}x of padded chunks")
-        found[f"{name.replace(', ', '_').replace(' ', '_')}_ratio"] = round(share, 4)
+    for size in SIZES[:2]:
+        works = of(bench, size, ATTEMPTS)
+        works[JAGGED] = partial(jagged, works[JAGGED])
+        times = interleaved(bench, size, works)
+        print(f"\nways to run a step at N = {size}, InfoNCE")
+        for name, own in times.items():
+            share = ratio(own, times[FIRST])
+            print(f"  {name:32}{1e3 * statistics.median(own):9.1f} ms{share:8.2f}x of {FIRST}")
+            found[f"{name.replace(', ', '_').replace(' ', '_')}_ratio_{size}"] = round(share, 4)
+        best = min(times, key=lambda name: statistics.median(times[name]))
+        bench.best = {} if best == JAGGED else ATTEMPTS[best]
+        print(f"  fastest: {best}", flush=True)
+        del works
+        gc.collect()
     return found
 
 
@@ -202,7 +230,8 @@ def estimators(bench: Bench, peak: float) -> dict[str, float]:
         tokens = float(bench.lengths(every).sum()) / (ROUNDS * STEPS)
         print(
             f"\nN = {size}: {tokens:,.0f} tokens per step, {flop / plain / 1e12:.3g} TFLOP/s, "
-            f"{100 * flop / plain / peak:.1f} % of the peak"
+            f"{100 * flop / plain / peak:.1f} % of the peak",
+            flush=True,
         )
         found[f"peak_share_{size}"] = round(flop / plain / peak, 4)
         for name, own in times.items():
@@ -240,9 +269,10 @@ def memory(bench: Bench) -> dict[str, float]:
     }.items():
         used = fits(bench, SIZES[-1], changes)
         size = SIZES[-1] if used is not None else 0
-        while size and size < 2**17 and fits(bench, 2 * size, changes) is not None:
+        while size and size < LARGEST and fits(bench, 2 * size, changes) is not None:
             size *= 2
-        print(f"\ngradients {name}: {used or 0:.1f} GB at N = {SIZES[-1]}, largest N {size}")
+        print(f"\ngradients {name}: {used or 0:.1f} GB at N = {SIZES[-1]}, ", end="")
+        print(f"largest N {size} (tried up to {LARGEST})")
         found |= {f"{name}_gb_{SIZES[-1]}": round(used or 0, 2), f"{name}_largest_n": size}
     return found
 
