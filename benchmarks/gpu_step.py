@@ -125,7 +125,7 @@ class Bench:
     def run(self, changes: dict[str, Any], size: int) -> loop.Run:
         """Start a run of some settings."""
         config = with_overrides(self.base, {"optim/batch_size": size} | self.best | changes)
-        loop._settle(config.optim)
+        torch.manual_seed(config.optim.seed)
         folder = self.scratch / "runs" / str(len(list((self.scratch / "runs").glob("*"))))
         folder.mkdir(parents=True)
         return loop._started(config, self.prepared, folder, Workers(), DEVICE)
