@@ -28,6 +28,7 @@ from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 import numpy as np
 import torch
@@ -36,11 +37,11 @@ from st_steps import trainer_seconds
 from transformers.utils.logging import disable_progress_bar
 
 from softnce.config.file import validated, with_overrides
-from softnce.encoders import packing
 from softnce.inputs.prepare import prepare
 from softnce.inputs.prepared import Prepared
 from softnce.training import loop
 from softnce.training.gather import Workers
+from softnce.training.numerics import attempted, settle
 
 HAS_GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if HAS_GPU else "cpu")
@@ -57,11 +58,9 @@ ESTIMATORS = ("infonce", "bm25", "simcse", "teacher", "self")
 LARGEST = 2**14  # batch tried
 PACKED = {"encoder/packing": "auto" if HAS_GPU else "always"}
 COMPILED = {"optim/compile": True}
-JAGGED = "packed, by jagged tensors"  # as before flash attention's kernel was called by itself
 ATTEMPTS: dict[str, dict[str, Any]] = {
     "padded chunks": {"encoder/packing": "never"},
     "padded chunks, compiled": {"encoder/packing": "never"} | COMPILED,
-    JAGGED: PACKED,
     "packed": PACKED,
     "packed, deterministic": PACKED | {"optim/deterministic": True},
     "packed, cached gradients": PACKED | {"optim/max_tokens_per_pass": CACHED_TOKENS},
@@ -147,15 +146,13 @@ class Bench:
 
 def seconds_a_step(run: loop.Run, rows: np.ndarray) -> float:
     """Train on some batches as an epoch does, and return the seconds per step."""
-    torch.use_deterministic_algorithms(run.config.optim.deterministic, warn_only=True)
+    settle(DEVICE, deterministic=run.config.optim.deterministic)
     batches, texts = loop.loader_of(run), loop.texts_of(run.prepared)
     objective = loop._objective(run)
     wait()
     began = time.perf_counter()
     for batch in batches.prefetched(rows):
-        with loop._autocast(run):
-            outcome = objective.outcome(run.encoder, texts, batch)
-        loop._descend(run, outcome.loss)
+        attempted(partial(loop._step, run, objective, texts, batch))
     wait()
     return (time.perf_counter() - began) / len(rows)
 
@@ -185,21 +182,11 @@ def ratio(times: Sequence[float], others: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(times, others, strict=True))
 
 
-def jagged(work: Callable[[np.ndarray], float], rows: np.ndarray) -> float:
-    """Run packed steps without flash attention's own kernel."""
-    half, packing._HALF = packing._HALF, ()
-    try:
-        return work(rows)
-    finally:
-        packing._HALF = half
-
-
 def attempts(bench: Bench) -> dict[str, float]:
     """Compare ways to encode the same batches, and keep the fastest for what follows."""
     found: dict[str, float] = {}
     for size in SIZES[:2]:
         works = of(bench, size, ATTEMPTS)
-        works[JAGGED] = partial(jagged, works[JAGGED])
         times = interleaved(bench, size, works)
         print(f"\nways to run a step at N = {size}, InfoNCE")
         for name, own in times.items():
@@ -207,7 +194,7 @@ def attempts(bench: Bench) -> dict[str, float]:
             print(f"  {name:32}{1e3 * statistics.median(own):9.1f} ms{share:8.2f}x of {FIRST}")
             found[f"{name.replace(', ', '_').replace(' ', '_')}_ratio_{size}"] = round(share, 4)
         best = min(times, key=lambda name: statistics.median(times[name]))
-        bench.best = {} if best == JAGGED else ATTEMPTS[best]
+        bench.best = ATTEMPTS[best]
         print(f"  fastest: {best}", flush=True)
         del works
         gc.collect()

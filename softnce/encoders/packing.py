@@ -2,8 +2,7 @@
 
 A packed forward pass has the shape (1, total tokens). Where each row begins travels beside it under
 the names that transformers and sentence-transformers use for this, so that attention stays within
-a row and pooling sees rows. Attention is PyTorch's own, over a jagged tensor; its dropout works as
-in a padded pass.
+a row and pooling sees rows. Attention is PyTorch's own; its dropout works as in a padded pass.
 """
 
 import logging
@@ -129,40 +128,37 @@ def packed_attention(
         return attended
     heads = [part[0].transpose(0, 1) for part in (query, key, value)]
     dropout, scale = options.get("dropout", 0.0), options.get("scaling")
-    attend = _attend_jagged if query.is_cuda else _attend_by_row
+    attend = _attend_packed if query.is_cuda else _attend_by_row
     return attend(heads, ends, options["max_length_q"], dropout, scale).unsqueeze(0), None
 
 
-def _attend_jagged(
+def _attend_packed(
     heads: list[Tensor], ends: Tensor, longest: int, dropout: float, scale: float | None
 ) -> Tensor:
     """Attend over (total, heads, size) in one kernel; the caller knows the longest row.
 
-    In half precision the kernel of flash attention is called by itself: on the way to it a jagged
-    tensor costs the processor about a millisecond per layer, more than a small batch takes.
+    The kernels of flash and of memory-efficient attention are called by themselves: by way of a
+    jagged tensor they cost the processor about a millisecond per layer, more than a small batch
+    takes, and gradient caching refuses such tensors.
     """
-    if heads[0].dtype in _HALF and heads[0].shape[-1] % 8 == 0 and heads[0].shape[-1] <= 256:
+    sizes = (ends, ends, longest, longest)
+    width = heads[0].shape[-1]
+    if heads[0].dtype in _HALF and width % 8 == 0 and width <= 256:
         flash = torch.ops.aten._flash_attention_forward
-        sizes = (ends, ends, longest, longest)
         attended: Tensor = flash(*heads, *sizes, dropout, False, False, scale=scale)[0]  # noqa: FBT003
         return attended
-    jagged = [
-        torch.nested.nested_tensor_from_jagged(
-            part.contiguous(), ends, min_seqlen=1, max_seqlen=longest
-        ).transpose(1, 2)
-        for part in heads
-    ]
-    query, key, value = jagged
-    found = scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scale)
-    values: Tensor = found.transpose(1, 2).values()
-    return values
+    lone = [part.unsqueeze(0) for part in heads]
+    efficient = torch.ops.aten._efficient_attention_forward
+    no_mask, has_gradient = 0, True
+    attended = efficient(*lone, None, *sizes, dropout, no_mask, has_gradient, scale=scale)[0]
+    return attended.squeeze(0)
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]  # its loop would be unrolled
 def _attend_by_row(
     heads: list[Tensor], ends: Tensor, longest: int, dropout: float, scale: float | None
 ) -> Tensor:
-    """Attend row by row: PyTorch's jagged attention wants a GPU."""
+    """Attend row by row: the kernels of packed attention want a GPU."""
     del longest
     query, key, value = (part.transpose(0, 1) for part in heads)
     rows = [

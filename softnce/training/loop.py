@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,18 +26,20 @@ from softnce.checkpoints.checkpoint import (
 )
 from softnce.config.config import Config
 from softnce.encoders.encoder import Encoder
-from softnce.errors import DataError, RunError
+from softnce.errors import DataError
 from softnce.evaluation.metric_names import EPOCH_METRICS, RETRIEVAL_METRICS
 from softnce.inputs.prepared import Prepared
 from softnce.losses.table import BASELINE
 from softnce.ragged import ragged
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
+from softnce.training.numerics import attempted, require_finite, settle
+from softnce.training.objectives import Outcome
 from softnce.training.optimizer import adamw, rate_share, warmup_steps
 from softnce.training.resource_errors import explained
 from softnce.training.scoring import validate
 from softnce.training.standing import Report, is_evaluated, standing
-from softnce.training.step import Objective, Texts
+from softnce.training.step import Batch, Objective, Texts
 
 log = logging.getLogger(__name__)
 _STEPS_A_LOOK = 10  # steps between two looks at the stop flag
@@ -104,8 +107,9 @@ def epochs(
     """
     with explained(config, folder):
         torch.manual_seed(config.optim.seed)
-        torch.use_deterministic_algorithms(config.optim.deterministic, warn_only=True)
-        run = _started(config, prepared, folder, workers, device or torch.device("cpu"))
+        place = device or torch.device("cpu")
+        settle(place, deterministic=config.optim.deterministic)
+        run = _started(config, prepared, folder, workers, place)
         yield from _epochs(run, should_stop)
 
 
@@ -197,16 +201,15 @@ def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Re
         if number % _STEPS_A_LOOK == 0 and run.workers.agree([float(should_stop())])[0]:
             return None
         _set_rate(run, done + number - 1, run.config.optim.epochs * len(steps))
-        with _autocast(run):
-            outcome = objective.outcome(run.encoder, texts, batch)
-        _descend(run, outcome.loss)
+        outcome = attempted(partial(_step, run, objective, texts, batch))
         if run.config.loss.name != BASELINE or run.config.loss.duplicates != "keep":
             reliefs.append(outcome.relief())
         losses.append(outcome.loss.detach())
         if outcome.weight_spread is not None:
             spreads.append(outcome.weight_spread)
         if number % 50 == 0 or number == len(steps):
-            _require_finite(run, losses, number)
+            recent = run.workers.mean(torch.stack(losses[-50:]))  # so that all workers end together
+            require_finite(recent, run.config, epoch=run.epoch + 1, step=number)
     report = {
         "epoch": run.epoch + 1,
         "loss": float(run.workers.mean(torch.stack(losses)).mean()),
@@ -218,6 +221,13 @@ def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Re
         report["weight_spread"] = 0.0
     report["relief"] = float(run.workers.mean(torch.stack(reliefs)).mean()) if reliefs else 0.0
     return report
+
+
+def _step(run: Run, objective: Objective, texts: Texts, batch: Batch) -> Outcome:
+    with _autocast(run):
+        outcome = objective.outcome(run.encoder, texts, batch)
+    _descend(run, outcome.loss)
+    return outcome
 
 
 def texts_of(prepared: Prepared) -> Texts:
@@ -257,24 +267,6 @@ def _set_rate(run: Run, step: int, steps: int) -> None:
     share = rate_share(step, steps=steps, warmup=warmup_steps(steps, optim.warmup_share))
     for group in run.optimizer.param_groups:
         group["lr"] = optim.learning_rate * share
-
-
-def _require_finite(run: Run, losses: list[torch.Tensor], step: int) -> None:
-    recent = run.workers.mean(torch.stack(losses[-50:]))  # so that all workers end together
-    if bool(torch.isfinite(recent).all()):
-        return
-    first = step - len(recent) + int((~torch.isfinite(recent)).nonzero()[0]) + 1
-    weights = run.config.weights
-    floor = (
-        "give weights.floor a value above 0, "
-        if weights.floor is None and run.config.loss.spec.has_weights
-        else ""
-    )
-    raise RunError(
-        f"the loss is not finite at step {first} of epoch {run.epoch + 1}",
-        f"{floor}lower optim.learning_rate ({run.config.optim.learning_rate:g}) "
-        f"or raise loss.temperature ({run.config.loss.temperature:g})",
-    )
 
 
 def _evaluation(run: Run) -> Report:

@@ -96,14 +96,14 @@ def test_a_step_never_waits_for_the_gpu(prepared, made_pairs, folder, tmp_path, 
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_jagged_attention_is_attention_row_by_row(precision):
+def test_packed_attention_is_attention_row_by_row(precision):
     draw = torch.Generator().manual_seed(0)
     lengths = [3, 1, 40, 17]
     ends = torch.tensor([0, 3, 4, 44, 61], dtype=torch.int32)
     parts = [torch.randn(1, 4, sum(lengths), 32, generator=draw) for _ in range(3)]
     found = []
     for device in ("cpu", "cuda"):
-        heads = [one.to(device, precision).requires_grad_() for one in parts]
+        heads = [one.detach().to(device, precision).requires_grad_() for one in parts]
         options = {"cu_seq_lens_q": ends.to(device), "max_length_q": max(lengths)}
         attended, _ = packed_attention(torch.nn.Identity(), *heads, None, **options)
         (attended.float() ** 2).sum().backward()
@@ -121,6 +121,21 @@ def test_rows_are_packed_by_themselves(tmp_path, kind):
     encoder.model.to(GPU)
     assert encoder.is_packed
     torch.testing.assert_close(encoder.encode_all(tokens), wanted, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_same_seed_gives_the_same_numbers(
+    prepared, made_pairs, tmp_path, folder, precision, compiled
+):
+    config = config_of(folder, made_pairs, optim__precision=precision, optim__compile=compiled)
+    config = with_overrides(config, LOSSES["bm25"])
+    found = [
+        next(loop.epochs(config, prepared, tmp_path / name, device=GPU)) for name in ("one", "two")
+    ]
+    assert not torch.is_deterministic_algorithms_warn_only_enabled()
+    assert found[0]["loss"] == found[1]["loss"]
+    assert found[0]["mrr"] == found[1]["mrr"]
 
 
 def test_gradient_caching_bounds_the_memory(folder):
