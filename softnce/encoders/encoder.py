@@ -125,7 +125,7 @@ class Encoder(ABC):
 
     def _forward(self, tokens: Ragged) -> Tensor:
         vectors: Tensor = self.model(self.features(tokens))["sentence_embedding"]
-        return vectors
+        return vectors[: len(tokens)]  # rows that fill a packed pass up are no texts
 
 
 def _passes(

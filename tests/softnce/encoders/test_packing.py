@@ -113,3 +113,30 @@ def test_a_packed_model_is_exported_as_one_that_knows_nothing_of_it(tmp_path):
     assert not [path for path in folder.rglob("*.json") if "packed" in path.read_text()]
     theirs = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)
     torch.testing.assert_close(vectors, torch.from_numpy(theirs), atol=2e-6, rtol=0)
+
+
+def test_passes_of_like_length_have_one_size_and_the_same_vectors(tmp_path):
+    """So that a GPU meets few sizes; the rows that fill a pass up change no vector."""
+    encoder = transformer_encoder(saved(CONFIGS["roberta"], tmp_path), packing="always")
+    encoder.model.eval()
+    sizes = set()
+    for count in range(20, 30):
+        tokens = encoder.tokenize(["a b c a"] * count)
+        sizes.add(encoder.features(tokens)["input_ids"].shape[1])
+        vectors = encoder.encode(tokens)
+        assert vectors.shape == (count, 16)
+        torch.testing.assert_close(vectors, vectors[:1].expand_as(vectors))
+    assert sizes == {128, 192}
+
+
+def test_compiled_layers_have_the_vectors_and_gradient_of_the_others(tmp_path):
+    encoder = transformer_encoder(saved(CONFIGS["roberta"], tmp_path), packing="never")
+    encoder.model.eval()
+    tokens = encoder.tokenize(TEXTS)
+    found = []
+    for _ in range(2):
+        vectors = encoder.encode(tokens)
+        found.append((vectors.detach(), gradient(encoder, vectors)))
+        encoder.compile_layers()
+    torch.testing.assert_close(found[1][0], found[0][0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(found[1][1], found[0][1], atol=1e-4, rtol=1e-3)
