@@ -35,8 +35,8 @@ def judge(
     A candidate is better only if it beats each of its opponents, so the opponent against which the
     evidence is weakest decides, and comparing with two costs no error of that kind; upper limits
     pay for it. Candidates are adjusted for each other by Holm. Those shown better come first, the
-    largest lower limit leading; the others keep their order, so that without a gain the verdict is
-    about the champion.
+    largest lower limit leading; then those that ran all seeds, in the order given, so that without
+    a gain the verdict is about the champion unless it was beaten on the way.
 
     Args:
         scores: (s, q) reciprocal ranks of every configuration, rows and columns the same seeds and
@@ -56,7 +56,7 @@ def judge(
         opponents=max((len(rivals) for rivals in opponents.values()), default=1),
     )
     judged = [Judgement(name, found[name][0], gain) for name, gain in gains.items()]
-    return sorted(judged, key=lambda one: min(0.0, -one.gain.low))
+    return sorted(judged, key=lambda one: (min(0.0, -one.gain.low), one.candidate in dropped))
 
 
 def _against_stronger(

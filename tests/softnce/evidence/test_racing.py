@@ -97,3 +97,12 @@ def test_the_verdict_is_about_what_is_better_else_about_the_champion():
     assert [one.candidate for one in judge(table, against)] == ["third", "second", "champion"]
     none = {name: against[name] for name in ("champion",)}
     assert judge(table, none)[0].candidate == "champion"
+
+
+def test_a_champion_beaten_on_the_way_leaves_the_verdict_to_who_ran_on():
+    table = scores(1, {"plain": 0.0, "champion": -0.1, "second": 0.0})
+    table["champion"] = table["champion"][:2]
+    against = {"champion": ["plain"], "second": ["plain"]}
+    judged = judge(table, against, dropped=["champion"])
+    assert [one.candidate for one in judged] == ["second", "champion"]
+    assert [one.gain.seeds for one in judged] == [8, 2]
