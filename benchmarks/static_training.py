@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,7 @@ class Bench:
 
     def train_all(self, tasks: list[tuple[Settings, int]]) -> list[Trained]:
         """Train each of the tasks, two at a time, each on one core."""
-        with ProcessPoolExecutor(2, get_context("spawn"), _one_thread) as pool:
-            return list(pool.map(self.train, tasks))
+        return list(_pool().map(self.train, tasks))
 
 
 def bench(pairs: PairSet, source: Path, cache: Path, changes: Settings) -> Bench:
@@ -80,6 +80,12 @@ def bench(pairs: PairSet, source: Path, cache: Path, changes: Settings) -> Bench
     config = with_overrides(plain, changes)
     prepared = prepare(config, pairs, cache, tell=lambda _: None, models=["duplicates"])
     return Bench(config, prepared)
+
+
+@cache
+def _pool() -> ProcessPoolExecutor:
+    """Start two processes that stay: each takes seconds to import torch."""
+    return ProcessPoolExecutor(2, get_context("spawn"), _one_thread)
 
 
 def _one_thread() -> None:
