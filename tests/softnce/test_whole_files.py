@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from softnce.whole_files import share, write_json, write_text
+from softnce.whole_files import replace_folder, share, write_json, write_text
 
 WRITER = """
 import resource, sys
@@ -65,3 +65,13 @@ def test_files_that_are_equal_in_two_folders_are_stored_once(tmp_path):
     assert once == {"1/equal.bin": True, "other.bin": False, "equal.txt": False}
     assert (tmp_path / "copy" / "other.bin").read_text() == "b"
     assert len(list((tmp_path / "copy").rglob("*"))) == 4
+
+
+def test_the_former_folder_is_back_where_its_successor_cannot_take_its_place(tmp_path):
+    folder = tmp_path / "champion"
+    folder.mkdir()
+    (folder / "weights").write_text("whole")
+    with pytest.raises(FileNotFoundError):
+        replace_folder(folder, tmp_path / "gone")
+    assert (folder / "weights").read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [folder]
