@@ -1,7 +1,7 @@
 """The learning: pairs of (query, function) in, an encoder out; knows nothing of searching.
 
-``softnce.search``, ``softnce.evaluate`` are the front door of the whole; what they need is imported
-when they are used.
+``softnce.search``, ``train`` and ``evaluate`` are the front door of the whole; what they need is
+imported when they are used.
 """
 
 from importlib import import_module
@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tune_spaces.evaluate_door import evaluate
     from tune_spaces.front_door import search
+    from tune_spaces.train_door import train
 
-__all__ = ["evaluate", "search"]
-_DOORS = {"evaluate": "tune_spaces.evaluate_door", "search": "tune_spaces.front_door"}
+__all__ = ["evaluate", "search", "train"]
+_DOORS = {
+    "evaluate": "tune_spaces.evaluate_door",
+    "search": "tune_spaces.front_door",
+    "train": "tune_spaces.train_door",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (what __all__ names)

@@ -15,6 +15,7 @@ from tune_spaces.cli import clean, logs, report, search
 from tune_spaces.confirm_cli import confirm
 from tune_spaces.evaluate_cli import evaluate
 from tune_spaces.negatives_cli import mine_negatives
+from tune_spaces.train_cli import train
 from tune_spaces.weights_cli import weights
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(search)
 app.command()(confirm)
+app.command()(train)
 app.command()(evaluate)
 app.command()(report)
 app.command()(logs)

@@ -120,13 +120,13 @@ def search(  # noqa: PLR0913  (what a caller may set)
         DataError: the data cannot be read, or are too few.
         SetupError: MLflow, Ray or a resource is out of reach.
     """
-    resolved, source = _resolved(config)
+    resolved, source = resolved_source(config)
     changes = {"search/trials": trials, "search/time_budget_s": time_budget_s}
     given = {path: value for path, value in changes.items() if value is not None}
     if given:
         resolved = with_overrides(resolved, given)
     folder = None if out is None else Path(out)
-    with logging_restored(), _environment_restored():
+    with logging_restored(), environment_restored():
         session.quiet_environment()
         from tune_spaces.search import search as run
 
@@ -136,7 +136,7 @@ def search(  # noqa: PLR0913  (what a caller may set)
 
 
 @contextmanager
-def _environment_restored() -> Iterator[None]:
+def environment_restored() -> Iterator[None]:
     """Give the caller's settings of Ray back after the block."""
     before = _of_ray(os.environ)
     try:
@@ -151,7 +151,7 @@ def _of_ray(environment: Mapping[str, str]) -> dict[str, str]:
     return {n: v for n, v in environment.items() if n.startswith(("RAY_", "TUNE_"))}
 
 
-def _resolved(config: Source) -> tuple[Config, str]:
+def resolved_source(config: Source) -> tuple[Config, str]:
     """Return the configuration, and what names a study that has no name of its own."""
     if isinstance(config, Config | Mapping):
         given = config.model_dump(mode="json") if isinstance(config, Config) else config

@@ -7,7 +7,7 @@ import softnce
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.errors import ConfigError
-from tune_spaces.front_door import _resolved
+from tune_spaces.front_door import resolved_source
 from tune_spaces.report.trials_table import trial_records
 from tune_spaces.space.space import search_space
 from tune_spaces.study.verdict import ResultRow
@@ -19,10 +19,10 @@ SPACE = {
 
 
 def test_a_mapping_may_hold_paths(tmp_path):
-    config, source = _resolved({"data": {"path": tmp_path}, "search": {"space": SPACE}})
+    config, source = resolved_source({"data": {"path": tmp_path}, "search": {"space": SPACE}})
     assert isinstance(config, Config)
     assert (config.data.path, source) == (str(tmp_path), "study")
-    assert _resolved(config)[0] == config
+    assert resolved_source(config)[0] == config
 
 
 def test_relative_paths_are_those_of_the_working_folder(tmp_path, monkeypatch):
@@ -30,7 +30,7 @@ def test_relative_paths_are_those_of_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("pairs", "mine"):
         (tmp_path / name).mkdir()
-    config, _ = _resolved(given)
+    config, _ = resolved_source(given)
     assert (config.data.path, config.encoder.model) == (str(tmp_path / "pairs"), f"{tmp_path}/mine")
     assert given["data"] == {"path": "pairs"}
 
@@ -38,8 +38,8 @@ def test_relative_paths_are_those_of_the_working_folder(tmp_path, monkeypatch):
 def test_a_file_and_a_preset_name_their_study(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("data: {path: pairs.csv}")
-    assert _resolved(path)[1] == _resolved(str(path))[1] == "mine"
-    assert _resolved("quick")[1] == "quick"
+    assert resolved_source(path)[1] == resolved_source(str(path))[1] == "mine"
+    assert resolved_source("quick")[1] == "quick"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_number_of_trials_is_bounded_as_in_a_file():
 @pytest.fixture
 def records():
     """Two trials; the second has done two epochs, of which the first was told twice."""
-    base, _ = _resolved({"data": {"path": "x"}, "search": {"space": SPACE}})
+    base, _ = resolved_source({"data": {"path": "x"}, "search": {"space": SPACE}})
     soft = {"loss/name": "soft-infonce", "weights/temperature": 0.5, "optim/seed": 7}
     rows = [
         ResultRow(
