@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from softnce.evaluation.metric_names import EVALUATION_METRICS
 from softnce.retrieval.evaluation import Comparison, Evaluation, RankerResult, Summary
+from softnce.retrieval.rankers import BM25
+from softnce.retrieval.ranking_table import fused_name
 from softnce.whole_files import write_bytes
 
 if TYPE_CHECKING:
@@ -63,7 +65,10 @@ def _docstrings(found: Evaluation) -> str:
         )
     told = "Codes: as they stand (--docstrings strip takes docstrings out)"
     if judged.leaks:
-        told += f"; {judged.leaks:,} queries stand word for word in their own answer"
+        told += (
+            f"; {judged.leaks:,} of {judged.whole[0]:,} queries stand word for word in their own "
+            "answer"
+        )
     return told
 
 
@@ -71,17 +76,23 @@ def _table(*columns: str) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for place, name in enumerate(columns):
-        table.add_column(name, justify="right" if place else "left", no_wrap=place > 0)
+        if place:
+            table.add_column(name, justify="right", no_wrap=True)
+        else:
+            table.add_column(name, overflow="fold")
     return table
 
 
 def _rankers(found: Evaluation) -> "Table":
     table = _table("", "mrr", "95 % interval", *(name.replace("_at_", "@") for name in _SHOWN))
-    for result in found.results.values():
-        metrics = [f"{result.whole.metrics[name]:.4f}" for name in _SHOWN]
-        table.add_row(result.name, *_mrr(result.whole), *metrics)
+    for name in [one for one in found.results if not one.endswith(fused_name(""))]:
+        for shown in filter(found.results.get, (name, fused_name(name))):
+            whole = found.results[shown].whole
+            metrics = [f"{whole.metrics[metric]:.4f}" for metric in _SHOWN]
+            label = name if shown == name else f"  fused with {BM25}"
+            table.add_row(label, *_mrr(whole), *metrics)
     return table
 
 

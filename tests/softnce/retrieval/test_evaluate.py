@@ -72,7 +72,7 @@ def test_a_table_has_a_row_for_each_query_and_averages_to_the_means(small, tmp_p
 def test_the_terminal_shows_all_rankers_and_the_queries_on_which_they_differ(small):
     drawn = []
     show(small, drawn.append)
-    assert [*drawn[1].columns[0].cells] == [BM25, small.model, f"{small.model} + {BM25}"]
+    assert [*drawn[1].columns[0].cells] == [BM25, small.model, f"  fused with {BM25}"]
     said = "\n".join(one for one in drawn if isinstance(one, str))
     assert "a sample, seed 0, of 333 queries and 566 candidates" in said
     assert f"{small.model} is better than {BM25}: MRR +0." in said

@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 
-import mlflow
 import pytest
+from mlflow import MlflowClient
 from rich.console import Console
 from sentence_transformers import SentenceTransformer
 
@@ -53,9 +53,9 @@ def trained(config, tmp_path_factory):
 
 
 def runs_of(folder):
-    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
-    found = mlflow.search_runs(search_all_experiments=True, output_format="list")
-    return [run for run in found if run.data.tags.get("softnce.role") == "train"]
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    return client.search_runs(experiments, "tags.`softnce.role` = 'train'")
 
 
 @pytest.mark.ray
