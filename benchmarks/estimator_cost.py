@@ -43,6 +43,7 @@ from softnce.training import loop
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
 from softnce.training.objectives import outcome
+from softnce.training.step import Batch
 
 AGAIN = "infonce again"
 ESTIMATORS = ("infonce", "bm25", "simcse", "teacher", "self", "duplicates", "mixture", AGAIN)
@@ -115,7 +116,8 @@ def path_seconds(run: loop.Run, size: int) -> float:
         own, config = given, run.config
         if objective.asks_encoder:
             mixed = given if config.weights.prepared_parts else None
-            own = objective._own_relevance(queries, codes, answers, mixed)
+            batch = Batch(answers.numpy(), mixed)
+            own = objective._own_relevance(queries, codes, answers, batch)
         outcome(logits, own, answers, loss=config.loss, weights=config.weights).loss.backward()
 
     return cpu_seconds(work)

@@ -9,7 +9,12 @@ from softnce.cli import phase_progress
 from softnce.terminal.output import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from softnce.config.config import Config
+    from softnce.data.pairs import Pair
     from softnce.diagnostics.requested import RequestedEstimators
+    from softnce.diagnostics.weight_analysis import Coefficients
 
 _JUDGED = 2000  # pairs of each label: the error of an AUC is then 0.009
 
@@ -51,6 +56,14 @@ def weights(  # noqa: PLR0913  (what a user may set)
         list[str] | None,
         typer.Option("--set", metavar="data.b=c", help="Change how data are read; repeatable."),
     ] = None,
+    loss: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|a=b",
+            help="A loss, then its settings (tilt=-3, duplicates=mask): show which negatives it "
+            "masks, relieves, hardens or promotes; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Show what each estimator does to your data: weights, suspects, agreement with people.
 
@@ -79,7 +92,50 @@ def weights(  # noqa: PLR0913  (what a user may set)
     from softnce.terminal.console import terminal
 
     weight_page.show(seen, agreed, most=top, draw=terminal().print)
+    if loss:
+        _show_loss(_with_loss(config, loss, coefficients), pairs.train, requested, batch_size, top)
     say(f"Wrote {out / weight_page.PAGE} and {out / weight_page.PICTURE}")
+
+
+def _with_loss(config: "Config", words: list[str], coefficients: "Coefficients") -> "Config":
+    """Return the configuration with a loss and its settings, as words name them.
+
+    Raises:
+        ConfigError: a word is wrong.
+    """
+    from dataclasses import asdict
+
+    import yaml
+
+    from softnce.config.file import with_overrides
+
+    changes = {f"weights/{name}": value for name, value in asdict(coefficients).items()}
+    for word in words:
+        name, equals, value = word.partition("=")
+        path = f"loss/{name.removeprefix('loss.')}" if equals else "loss/name"
+        changes[path] = yaml.safe_load(value) if equals else word
+    return with_overrides(config, {"loss/name": "infonce", **changes})
+
+
+def _show_loss(
+    config: "Config",
+    pairs: "Sequence[Pair]",
+    requested: "RequestedEstimators",
+    batch_size: int,
+    top: int,
+) -> None:
+    """Print what a loss does to the negatives of random batches."""
+    from softnce.diagnostics.loss_effects import loss_views
+
+    views = loss_views(
+        pairs, requested, config.loss, config.weights, batch_size=batch_size, most=top
+    )
+    for view in views:
+        shares = ", ".join(f"{kind} {share:.2%}" for kind, share in view.shares.items())
+        say(f"\n{config.loss.name} by {view.estimator}: {shares}; relief {view.relief:+.3f}")
+        for one in view.examples:
+            query, code = (" ".join(text.split())[:60] for text in (one.query, one.code))
+            say(f"  {one.kind:8} x{one.factor:6.2f}  {query}  |  {code}")
 
 
 def _requested(

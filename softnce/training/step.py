@@ -108,10 +108,23 @@ class Objective:
             candidates = torch.cat([candidates, self.workers.gather(negatives)])
         if self.loss.needs_everyone:
             query_vectors = self.workers.gather(query_vectors)
-        logits = similarity(query_vectors, candidates, kind=self.similarity) / self.loss.temperature
         answers = torch.arange(len(query_vectors), device=query_vectors.device)
         if not self.loss.needs_everyone:
             answers += self.workers.rank * len(own)
+        return self.taken(query_vectors, candidates, answers, batch)
+
+    def taken(
+        self, query_vectors: Queries, candidates: Candidates, answers: Answers, batch: Batch
+    ) -> Outcome:
+        """Take the loss of vectors.
+
+        Args:
+            query_vectors: (q, d) of the queries that this worker scores.
+            candidates: (c, d) of the functions of the whole batch, then its hard negatives.
+            answers: (q,) column of each query's own function.
+            batch: what is known of them.
+        """
+        logits = similarity(query_vectors, candidates, kind=self.similarity) / self.loss.temperature
         relevance = batch.relevance
         if self.asks_encoder:
             relevance = self._own_relevance(query_vectors, candidates, answers, batch)

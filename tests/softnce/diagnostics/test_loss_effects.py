@@ -1,0 +1,63 @@
+"""What a loss does to negatives is told by its gradient beside InfoNCE's."""
+
+import random
+
+import pytest
+
+from softnce.config.sections.method import LossSection, WeightsSection
+from softnce.data.pairs import Pair
+from softnce.diagnostics.loss_effects import loss_views
+from softnce.diagnostics.requested import RequestedEstimators
+from tests.conftest import made_pair
+from tests.faults import softnce
+
+
+def seen(estimator="bm25", **loss):
+    draw = random.Random(5)
+    rows = [made_pair(number, draw) for number in range(30)]
+    pairs = [Pair(row["query"], row["code"], str(n)) for n, row in enumerate(rows)]
+    pairs += [Pair(one.query, f"{one.code}\n# again", f"{one.id} again") for one in pairs[:2]]
+    requested, weights = RequestedEstimators((estimator,)), WeightsSection(temperature=0.2)
+    section = LossSection(**loss)
+    (view,) = loss_views(pairs, requested, section, weights, batch_size=32, most=3)
+    assert sum(view.shares.values()) == pytest.approx(1)
+    return view
+
+
+def test_infonce_does_nothing():
+    view = seen(name="infonce")
+    assert view.shares["as InfoNCE"] == 1
+    assert view.relief == pytest.approx(0, abs=1e-6)
+    assert not view.examples
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "sign"),
+    [
+        ({"name": "soft-infonce"}, "relieved", 1),
+        ({"name": "tilted", "tilt": -2.0}, "relieved", 1),
+        ({"name": "tilted", "tilt": 2.0}, "hardened", -1),
+        ({"name": "margin-mask", "margin": -3.0}, "masked", 1),
+        ({"name": "infonce", "duplicates": "mask"}, "masked", 1),
+        ({"name": "infonce", "duplicates": "promote"}, "promoted", 1),
+        ({"name": "promoted", "promotion": 0.5}, "promoted", 1),
+    ],
+)
+def test_each_kind_is_told_with_its_texts(loss, kind, sign):
+    view = seen(**loss)
+    assert view.shares[kind] > 0
+    assert view.relief * sign > 0
+    first = next(one for one in view.examples if one.kind == kind)
+    assert first.query
+    assert first.code
+
+
+def test_the_verb_shows_a_loss(made_pairs, tmp_path):
+    words = ["weights", str(made_pairs), "--estimator", "bm25", "--batch-size", "16"]
+    shown = softnce(*words, "--loss", "tilted", "--loss", "tilt=-3", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "tilted by bm25: promoted 0.00%" in shown.stdout
+    assert "relieved x" in shown.stdout
+    refused = softnce(*words, "--loss", "tlted", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "did you mean tilted?" in refused.stderr
