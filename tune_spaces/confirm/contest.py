@@ -9,7 +9,7 @@ from softnce.config.file import with_overrides
 from softnce.errors import ConfigError
 from softnce.losses.table import BASELINE
 from tune_spaces.space.settings_read import in_effect
-from tune_spaces.study.verdict import ResultRow, described
+from tune_spaces.study.verdict import IN_DISGUISE, ResultRow, described
 from tune_spaces.trial_state import TrialState
 
 
@@ -70,7 +70,8 @@ def contest(table: Sequence[ResultRow], *, candidates: int) -> Contest:
 
     Args:
         table: the study's rows.
-        candidates: how many of the best configurations with another loss.
+        candidates: how many of the best configurations with another loss; those whose weights are
+            all near 1, and which are InfoNCE in effect, come last.
 
     Raises:
         ConfigError: no trial of InfoNCE, or of any other loss, has completed.
@@ -79,7 +80,8 @@ def contest(table: Sequence[ResultRow], *, candidates: int) -> Contest:
     complete.sort(key=lambda row: row.value or 0.0, reverse=True)
     ranked = _distinct(complete)
     plain = [row for row in ranked if row.config.loss.name == BASELINE]
-    others = [row for row in ranked if row.config.loss.name != BASELINE][:candidates]
+    weighted = [row for row in ranked if row.config.loss.name != BASELINE]
+    others = sorted(weighted, key=lambda row: row.note == IN_DISGUISE)[:candidates]
     for found, name in ((plain, "InfoNCE"), (others, "a loss other than InfoNCE")):
         if not found:
             raise ConfigError(

@@ -1,12 +1,14 @@
 """Who meets whom: the best of both families, and never a tuned side against an untuned one."""
 
+from dataclasses import replace
+
 import pytest
 
 from softnce.config.file import validated, with_overrides
 from softnce.errors import ConfigError
 from tune_spaces.confirm.contest import contest
 from tune_spaces.confirm.runs import fresh_seeds
-from tune_spaces.study.verdict import ResultRow
+from tune_spaces.study.verdict import IN_DISGUISE, ResultRow
 
 SOFT = validated({"data": {"path": "pairs"}})
 
@@ -48,6 +50,12 @@ def test_opponents_are_the_best_infonce_and_the_champions_own_settings_with_info
 def test_one_opponent_is_enough_where_both_are_the_same_but_for_the_seed():
     found = contest([TABLE[0], TABLE[1], TABLE[2]], candidates=3)
     assert found.opponents == {"t0002": ("t0001",)}
+
+
+def test_what_is_infonce_in_effect_competes_only_where_nothing_else_is_left():
+    disguised = replace(row("t0007", 0.9, weights__alpha=0.7), note=IN_DISGUISE)
+    assert list(contest([*TABLE, disguised], candidates=3).opponents) == ["t0005", "t0003", "t0002"]
+    assert list(contest([TABLE[0], disguised], candidates=3).opponents) == ["t0007"]
 
 
 def test_one_configuration_competes_once_whatever_its_seed():
