@@ -29,7 +29,8 @@ def settled_verdict(study: HeldStudy) -> StoredVerdict | None:
     if why:
         return StoredVerdict(why, is_final=True)
     if settings.confirm == "never":
-        return _unconfirmed(study, None)
+        race = race_of(study, table, Request(settings.confirm_seeds))
+        return _unconfirmed(study, expected_seconds(study, race, 1))
     return None
 
 

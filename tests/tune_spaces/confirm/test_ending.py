@@ -52,6 +52,7 @@ def test_a_confirmation_that_costs_more_than_half_of_the_search_is_left_to_a_com
 def test_who_wants_no_confirmation_is_told_the_command(held_study):
     ending = settled_verdict(held_study(confirm="never"))
     assert ending.sentence.startswith("Unconfirmed: ")
+    assert "finds out in about 1 minute" in ending.sentence
     assert not ending.is_final
 
 
