@@ -160,9 +160,12 @@ class Tracker:
         return len(self._events.all() if self._is_gone() else self._events.pending())
 
     def _is_gone(self) -> bool:
-        """Tell whether the study's own database is missing or empty; before connect only."""
+        """Tell whether the study's own database is missing, empty or none; before connect only."""
+        if not self._store.is_own:
+            return False
         database = self._store.folder / "mlflow.db"
-        return self._store.is_own and not (database.exists() and database.stat().st_size)
+        is_there = database.exists() and database.stat().st_size > 0
+        return not is_there or database_fault(self._store.uri) is not None
 
     def _add(self, event: Event) -> None:
         self._events.append(_without_secrets(event))

@@ -87,3 +87,13 @@ def test_a_database_that_is_torn_is_out_of_reach(tmp_path):
     store = Store(f"sqlite:///{tmp_path / 'torn.db'}", "softnce/made", tmp_path)
     with pytest.raises(SetupError, match=r"torn\.db is out of reach: "):
         Tracker(store, "made").connect()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"a text, and no database" * 99])
+def test_what_a_lost_or_ruined_database_held_waits_to_be_sent(tmp_path, content):
+    begin = {"kind": "begin", "key": "t0000", "name": "x", "params": {}, "tags": {}, "time_ms": 0}
+    (tmp_path / "tracking.jsonl").write_text(json.dumps(begin) + "\n")
+    (tmp_path / "tracking.cursor").write_text("1")
+    if content is not None:
+        (tmp_path / "mlflow.db").write_bytes(content)
+    assert Tracker(Store(own_uri(tmp_path), "softnce/made", tmp_path), "made").waiting() == 1
