@@ -140,7 +140,22 @@ def namespace() -> str:
 
 def stored_entry(study: optuna.Study) -> dict[str, Any]:
     """Return what the holder of a study has written of itself; empty where there is none."""
-    return dict(study.user_attrs.get(_HOLDER) or {})
+    return _sound(study.user_attrs.get(_HOLDER))
+
+
+def _sound(entry: object) -> dict[str, Any]:
+    """Return an entry as a search writes it; anything else is no living search's, so nobody's."""
+    if not isinstance(entry, dict):
+        return {}
+    numbers = {"started": 0.0, **entry}
+    is_sound = (
+        all(isinstance(entry.get(name), str) for name in ("token", "host"))
+        and all(isinstance(entry.get(name, ""), str) for name in ("namespace", "node"))
+        and isinstance(entry.get("pid"), int)
+        and entry["pid"] > 0
+        and all(isinstance(numbers.get(name), int | float) for name in ("at", "started"))
+    )
+    return entry if is_sound else {}
 
 
 def named_past_the_lock(database: Path) -> str:
@@ -166,7 +181,7 @@ class Entry:
     def read(self) -> dict[str, Any]:
         """Return the holder; empty where there is none."""
         found = self._connection.exec_driver_sql(_READ, (self._study, _HOLDER)).scalar()
-        return dict(json.loads(found or "{}"))
+        return _sound(json.loads(found or "{}"))
 
     def write(self, holder: Mapping[str, Any]) -> None:
         """Replace the holder."""

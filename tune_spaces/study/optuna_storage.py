@@ -14,7 +14,15 @@ from tune_spaces.study.holder import named_past_the_lock
 
 _PATIENCE_OF_A_SEARCH_S, _PATIENCE_OF_A_READER_S = 60.0, 8.0
 _ID = "softnce.id"
-_UNREADABLE = (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError, ValueError)
+_UNREADABLE = (
+    SQLAlchemyError,
+    optuna.exceptions.StorageInternalError,
+    AssertionError,  # of Optuna's, at numbers that it would not have stored
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+_ATTRIBUTES = {"values": dict, "role": str, "key": str, "proposed_by": str}
 
 
 def created_or_loaded(database: Path, name: str) -> optuna.Study:
@@ -28,9 +36,11 @@ def created_or_loaded(database: Path, name: str) -> optuna.Study:
     if not database.exists():
         _create(database, name)
     with _opening(database, patience_s=_PATIENCE_OF_A_SEARCH_S) as storage:
-        return optuna.create_study(
+        study = optuna.create_study(
             study_name=name, storage=storage, direction="maximize", load_if_exists=True
         )
+        _require_sound(study)
+        return study
 
 
 def _create(database: Path, name: str) -> None:
@@ -85,8 +95,16 @@ def loaded(database: Path, name: str) -> optuna.Study:
                 "restore it",
             )
         study = optuna.load_study(study_name=name, storage=storage)
-        study.get_trials(deepcopy=False)  # whatever is damaged is found here
+        _require_sound(study)
         return study
+
+
+def _require_sound(study: optuna.Study) -> None:
+    """Find here whatever is damaged in the trials."""
+    for trial in study.get_trials(deepcopy=False):
+        for name, kind in _ATTRIBUTES.items():
+            if not isinstance(trial.user_attrs.get(name, kind()), kind):
+                raise TypeError(f"trial {trial.number}: {name} is no {kind.__name__}")
 
 
 @contextmanager

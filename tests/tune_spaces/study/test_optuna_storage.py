@@ -1,7 +1,9 @@
 """A study's storage appears whole and once, and is not begun anew over trials that lie there."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -64,3 +66,25 @@ def test_a_storage_that_is_lost_while_trials_lie_there_is_not_begun_anew(tmp_pat
     assert told.value.cure == "restore it, or start another study with --out NEW_FOLDER"
     assert folder.trial("t0003").is_dir()
     assert not is_there or not (folder.root / "optuna.db").stat().st_size
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE trial_user_attributes SET value_json = '7' WHERE key = 'values'",
+        "UPDATE trial_user_attributes SET value_json = '[]' WHERE key = 'role'",
+        "UPDATE trial_values SET value_type = 'INF_POS'",
+    ],
+)
+def test_a_storage_with_values_that_no_search_writes_is_not_readable(tmp_path, damage):
+    folder = StudyFolder(tmp_path, "mine")
+    study = folder.optuna_study()
+    trial = study.ask()
+    for name, value in (("values", {}), ("role", "search")):
+        trial.set_user_attr(name, value)
+    study.tell(trial, 0.5)
+    with closing(sqlite3.connect(tmp_path / "optuna.db")) as connection, connection:
+        connection.execute(damage)
+    for opening in (folder.stored_study, folder.optuna_study):
+        with pytest.raises(ConfigError, match="not a readable study storage; restore it"):
+            opening()

@@ -170,6 +170,27 @@ def test_a_search_whose_node_the_cluster_has_declared_dead_holds_nothing(
             pass
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "x",
+        [1],
+        {"token": "x", "host": "h"},
+        {"token": "x", "host": "h", "pid": "7", "at": 1e12},
+        {"token": "x", "host": "h", "pid": -5, "at": 1e12},
+        {"token": "x", "host": "h", "pid": 5, "at": "yesterday"},
+        {"token": "x", "host": "h", "pid": 5, "at": 1e12, "started": "then"},
+        {"token": "x", "host": "h", "pid": 5, "at": 1e12, "node": 7},
+    ],
+)
+def test_an_entry_that_no_search_writes_holds_nothing(storage, entry):
+    study = opened(storage)
+    study.set_user_attr("softnce.holder", entry)
+    require_free(study)
+    with held(study):
+        pass
+
+
 def test_the_refusal_tells_when_the_lease_of_a_dead_holder_elsewhere_ends(storage):
     study = opened(storage)
     with held(study):
