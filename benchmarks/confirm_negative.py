@@ -5,7 +5,8 @@ cores). Twenty times, InfoNCE is searched and confirmed against InfoNCE: the sam
 temperatures on both sides, the best of four by validation on each, five fresh seeds, the test
 split. With the same seeds on both sides, as softnce trains them, every difference would be exactly
 zero; to make it hard, every run here has a seed of its own, so that each side has noise, and is
-selected by it. At most two of twenty may be called better. The last line is JSON.
+selected by it. A side is named by its loss temperature, the second one with the word soft. At most
+two of twenty may be called better. The last line is JSON.
 """
 
 import json

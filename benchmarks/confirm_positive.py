@@ -7,8 +7,9 @@ replaced and all of them shuffled; so a batch of 128 holds a clone for more than
 queries, which is counted. One more clone of each stands in validation or test, where four wordings
 ask for it, and is the only right answer. InfoNCE pushes a query away from the clones of its own
 function; a threshold on the BM25 of docstrings (``dynamic-threshold``) takes them out of the batch.
-Four loss temperatures are tried for each loss, the two best of the masked confirmed with five
-seeds. The last line is JSON.
+Four loss temperatures are tried for each loss, the two best of the masked are confirmed with five
+seeds. A side is named by its loss temperature, a masked one with the word soft. The last line is
+JSON.
 """
 
 import builtins
