@@ -53,6 +53,24 @@ def test_each_loss_trains(minilm, prepared, tmp_path, options):
     assert np.isfinite(reports[0]["relief"])
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss__name": "shifted", "loss__directions": "qc+qq+cc"},
+        {"loss__name": "tilted", "loss__duplicates": "promote", "weights__estimator": "self"},
+    ],
+    ids=str,
+)
+def test_gradient_caching_changes_neither_loss_nor_relief(minilm, prepared, tmp_path, options):
+    config = config_with(minilm, **options, optim__epochs=2, optim__max_steps=2)
+    cached = with_overrides(config, {"optim/max_tokens_per_pass": 64})
+    whole, parts = (
+        trained(one, prepared, tmp_path / str(n)) for n, one in enumerate((config, cached))
+    )
+    for name in ("loss", "relief"):
+        assert [one[name] for one in parts] == pytest.approx([one[name] for one in whole], rel=1e-4)
+
+
 def test_promotion_without_duplicates_is_refused(minilm, tmp_path):
     words = ["alpha", "beta", "gamma", "delta", "omega", "sigma", "kappa", "theta"]
     rows = [
