@@ -99,7 +99,7 @@ def report(
         bool, typer.Option("--push", help="Send MLflow the events that wait.")
     ] = False,
 ) -> None:
-    """Show the table and the verdict of a study."""
+    """Show the table, the importance of the settings and the verdict of a study."""
     from softnce.terminal import logging_setup
     from softnce.terminal.console import terminal
     from tune_spaces.ray_session import session

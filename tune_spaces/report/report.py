@@ -9,6 +9,7 @@ from rich.measure import Measurement
 from softnce.config.config import Config
 from softnce.errors import EXIT_OK, SetupError
 from tune_spaces.baselines import stored_baselines
+from tune_spaces.report.importance import importance, show_importance
 from tune_spaces.report.results_table import results_table
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.sizes import stored_sizes
@@ -23,10 +24,13 @@ _PUSH_TIMEOUT_S = 120.0
 
 
 def show(context: StudyContext, tracker: Tracker) -> None:
-    """Print the table and the verdict of a study, and how many events wait for MLflow."""
-    table, sentence = _concluded(context, TrialStore(context.folder.stored_study(), context.space))
+    """Print a study's table, importances and verdict, and how many events wait for MLflow."""
+    trial_store = TrialStore(context.folder.stored_study(), context.space)
+    table, sentence = _concluded(context, trial_store)
     console = context.console
     show_table(console, context.folder.root, table, context.config)
+    if context.config.search.space:
+        show_importance(console, importance(trial_store.trials()))
     console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
     refused = tracker.refused()
     if refused:

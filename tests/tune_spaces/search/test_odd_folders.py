@@ -86,6 +86,7 @@ def test_a_torn_log_and_a_damaged_cursor_keep_nobody_from_reporting_and_pushing(
     said = softnce("report", str(study))
     assert said.returncode == 0, said.stderr
     assert "t0001 infonce" in said.stdout
+    assert "importance of settings: cannot be told; complete trials: 1, needed: 10" in said.stdout
     assert "1 events have not reached MLflow" in said.stdout
     pushed = softnce("report", str(study), "--push")
     assert pushed.returncode == 0, pushed.stderr
