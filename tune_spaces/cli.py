@@ -35,6 +35,13 @@ def search(  # noqa: PLR0913  (what a user may set)
     time_budget: Annotated[
         str | None, typer.Option(help="Stop after 90s, 30m or 2h; the study can be continued.")
     ] = None,
+    max_gpu_hours: Annotated[
+        float | None,
+        typer.Option(
+            help="Stop when the study has used so many GPU hours, those of earlier searches "
+            "included; it can be continued with more."
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The folder of the study.")] = None,
     quiet: Annotated[
         bool | None,
@@ -53,6 +60,8 @@ def search(  # noqa: PLR0913  (what a user may set)
         changes.append(f"search.trials={trials}")
     if time_budget is not None:
         changes.append(f"search.time_budget_s={seconds(time_budget)}")
+    if max_gpu_hours is not None:
+        changes.append(f"search.max_gpu_hours={max_gpu_hours}")
     from softnce.config.file import load_config
 
     resolved = load_config(path, changes)  # a mistake is told before seconds of imports

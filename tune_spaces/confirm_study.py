@@ -134,11 +134,13 @@ def _held(context: StudyContext, request: Request, time_budget_s: float | None) 
 def _run(
     study: HeldStudy, request: Request, sizes: Sizes, time_budget_s: float | None
 ) -> tuple[JudgedRace | None, int]:
+    from tune_spaces.tune.gpu_meter import GPUMeter
     from tune_spaces.tune.searcher import StopSwitch
 
     context = study.context
     race = race_of(study, table_of(study), request)
-    switch = StopSwitch(time_budget_s)
+    meter = GPUMeter(context.folder.root, context.config.resources)  # counts, without a limit
+    switch = StopSwitch(time_budget_s, meter)
     if not race.standing().due:
         return confirmed(study, race, sizes, switch, 1), EXIT_OK
     with session.connected(context.folder.log) as capacity:

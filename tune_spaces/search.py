@@ -5,6 +5,7 @@ Called again on the same folder it continues: nothing that has ended is trained 
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from tune_spaces.ray_session.capacity import concurrency
 from tune_spaces.report.display import Display, headline
 from tune_spaces.report.notes import (
     tell_if_more_have_ended,
+    tell_if_no_gpu_is_reserved,
     tell_if_there_is_nothing_to_search,
     tell_stop,
 )
@@ -103,6 +105,7 @@ def _with_room(context: StudyContext) -> SearchResult:
     if both_alpha_and_beta_are_free(context.space):
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
     tell_if_there_is_nothing_to_search(context)
+    tell_if_no_gpu_is_reserved(context)
     pairs = read(context)  # before anything is written
     if pairs is not None:
         require_same_if_known(context.folder, config, pairs.digest)
@@ -172,9 +175,12 @@ def _run(study: HeldStudy) -> tuple[int, StoredVerdict | None]:
     with session.connected(context.folder.log) as capacity:
         at_once = concurrency(config, capacity)
         nodes.require_shared(context.folder.root)
+        from tune_spaces.tune.gpu_meter import GPUMeter
         from tune_spaces.tune.searcher import StopSwitch
 
-        switch = StopSwitch(config.search.time_budget_s)
+        limit = config.search.max_gpu_hours
+        meter = GPUMeter(context.folder.root, config.resources, limit=limit)
+        switch = StopSwitch(config.search.time_budget_s, meter)
         with context.signals.handed_to(switch.press), study.lease.handed_to(switch.cut_off):
             if left > 0:
                 _run_trials(study, switch, at_once)
@@ -192,7 +198,8 @@ def _run_trials(study: HeldStudy, switch: "StopSwitch", at_once: int) -> None:
     from tune_spaces.tune.run import Participants, tune_study
 
     context, trial_store = study.context, study.trial_store
-    prepared = with_models(study, switch.is_pressed)
+    with switch.meter.running("frozen models") if switch.meter else nullcontext():
+        prepared = with_models(study, switch.is_pressed)
     display = Display(
         context.console,
         trials=context.config.search.trials,

@@ -21,6 +21,18 @@ def tell_if_there_is_nothing_to_search(context: StudyContext) -> None:
         )
 
 
+def tell_if_no_gpu_is_reserved(context: StudyContext) -> None:
+    """Say that a limit of GPU hours bounds nothing where trials reserve no GPU."""
+    config = context.config
+    if config.search.max_gpu_hours is not None and not config.resources.gpus_per_worker:
+        context.console.print(
+            "note: search.max_gpu_hours bounds nothing here, as trials reserve no GPU; to bound "
+            "the time, set search.time_budget_s",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
 def tell_if_more_have_ended(context: StudyContext, ended: int) -> None:
     """Say that a study has more trials than are asked for."""
     if ended > context.config.search.trials:

@@ -20,6 +20,7 @@ _FREE = {  # what may change when a study is continued
     "search": {
         "trials",
         "time_budget_s",
+        "max_gpu_hours",
         "keep_top",
         "name",
         "confirm",

@@ -18,6 +18,7 @@ from tune_spaces.ray_session.capacity import uses_train, worker_needs
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.tune.callbacks import Watcher
+from tune_spaces.tune.gpu_meter import GPUMeterCallback
 from tune_spaces.tune.scheduler import asha
 from tune_spaces.tune.searcher import Assign, Plan, SearcherCallback, StopSwitch, StudySearcher
 from tune_spaces.tune.trial import InlineTrial, TrainTrial
@@ -96,6 +97,8 @@ def run_tune(context: StudyContext, start: Start, *, at_once: int) -> None:
     """
     config = context.config
     is_under_train = uses_train(config.resources)
+    meter = start.switch.meter
+    metering = [] if meter is None else [GPUMeterCallback(meter)]
     tuner = tune.Tuner(
         _trainable(config, is_under_train=is_under_train),
         tune_config=tune.TuneConfig(
@@ -110,12 +113,16 @@ def run_tune(context: StudyContext, start: Start, *, at_once: int) -> None:
             name="tune",
             storage_path=str(context.folder.root / "ray"),
             stop=start.switch,
-            callbacks=[start.callback, _waiting_room(context)],
+            callbacks=[start.callback, _waiting_room(context), *metering],
             failure_config=tune.FailureConfig(max_failures=1),
             verbose=0,
         ),
     )
-    tuner.fit()
+    try:
+        tuner.fit()
+    finally:
+        if meter is not None:
+            meter.end_all()
 
 
 def trial_folder(trial: Any) -> str:  # noqa: ANN401  (Tune's own)

@@ -22,6 +22,7 @@ from softnce.training.resource_errors import memory_advice
 from tune_spaces.study.trial_store import Proposal, TrialStore
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import Watcher
+from tune_spaces.tune.gpu_meter import GPUMeter
 from tune_spaces.tune.trial import ERROR_FILE
 
 Assign = Callable[[str, Config], Assignment]
@@ -36,9 +37,13 @@ class _OfThisProcess:
 
 @final
 class StopSwitch(_OfThisProcess, Stopper):
-    """Ends the search, by a signal or when its time is spent; trials stay resumable."""
+    """Ends the search, by a signal or when its time or GPU hours are spent.
 
-    def __init__(self, time_budget_s: float | None) -> None:
+    Trials stay resumable.
+    """
+
+    def __init__(self, time_budget_s: float | None, meter: GPUMeter | None = None) -> None:
+        self.meter = meter
         self._end = None if time_budget_s is None else time.monotonic() + time_budget_s
         self._pressed = threading.Event()
         self.reason = ""
@@ -60,6 +65,8 @@ class StopSwitch(_OfThisProcess, Stopper):
         """Tell whether the search is ending early."""
         if self._end is not None and time.monotonic() > self._end:
             self.press("the time budget is spent")
+        if self.meter is not None and self.meter.is_spent:
+            self.press(f"{self.meter.limit:g} GPU hours are spent (search.max_gpu_hours)")
         return self._pressed.is_set()
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:

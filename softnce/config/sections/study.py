@@ -53,6 +53,12 @@ class SearchSection(Section):
         description="Seconds after which the search stops; it can be continued later. Null: no "
         "limit.",
     )
+    max_gpu_hours: float | None = Field(
+        None,
+        gt=0,
+        description="GPU hours of the study, all its searches together, after which it stops; it "
+        "can be continued with more. Null: no limit.",
+    )
     space: dict[str, Any] = Field(
         default_factory=dict,
         description="Dimensions of the search space by the path of their setting, as in the "
