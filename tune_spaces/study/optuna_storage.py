@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
-from softnce.errors import ConfigError
+from softnce.errors import ConfigError, SetupError
 from tune_spaces.study.holder import named_past_the_lock
 
 _PATIENCE_OF_A_SEARCH_S, _PATIENCE_OF_A_READER_S = 60.0, 8.0
@@ -102,6 +102,8 @@ def loaded(database: Path, name: str) -> optuna.Study:
 def _require_sound(study: optuna.Study) -> None:
     """Find here whatever is damaged in the trials."""
     for trial in study.get_trials(deepcopy=False):
+        if trial.state == optuna.trial.TrialState.COMPLETE and trial.values is None:
+            raise ValueError(f"trial {trial.number}: complete, and without a value")
         for name, kind in _ATTRIBUTES.items():
             if not isinstance(trial.user_attrs.get(name, kind()), kind):
                 raise TypeError(f"trial {trial.number}: {name} is no {kind.__name__}")
@@ -114,6 +116,11 @@ def _opening(path: Path, *, patience_s: float) -> Iterator[optuna.storages.RDBSt
     try:
         yield optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs=arguments)
     except _UNREADABLE as error:
+        if "readonly database" in f"{error} {error.__cause__}":
+            raise SetupError(
+                f"{path}: this user may not write it",
+                "make it writable, or start another study with --out NEW_FOLDER",
+            ) from error
         if "database is locked" in f"{error} {error.__cause__}":
             raise ConfigError(
                 f"{path}: locked by another process for more than {patience_s:g} s"

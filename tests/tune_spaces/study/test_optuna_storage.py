@@ -1,5 +1,7 @@
 """A study's storage appears whole and once, and is not begun anew over trials that lie there."""
 
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -74,6 +76,7 @@ def test_a_storage_that_is_lost_while_trials_lie_there_is_not_begun_anew(tmp_pat
         "UPDATE trial_user_attributes SET value_json = '7' WHERE key = 'values'",
         "UPDATE trial_user_attributes SET value_json = '[]' WHERE key = 'role'",
         "UPDATE trial_values SET value_type = 'INF_POS'",
+        "DELETE FROM trial_values",
     ],
 )
 def test_a_storage_with_values_that_no_search_writes_is_not_readable(tmp_path, damage):
@@ -88,3 +91,29 @@ def test_a_storage_with_values_that_no_search_writes_is_not_readable(tmp_path, d
     for opening in (folder.stored_study, folder.optuna_study):
         with pytest.raises(ConfigError, match="not a readable study storage; restore it"):
             opening()
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from tune_spaces.study.folder import StudyFolder
+StudyFolder(Path(sys.argv[1]), "another").optuna_study()
+"""
+
+
+def test_a_storage_that_may_not_be_written_is_named(tmp_path):
+    StudyFolder(tmp_path, "mine").optuna_study()
+    (tmp_path / "optuna.db").chmod(0o444)
+    tmp_path.chmod(0o555)
+    bound = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-all"]  # root may write it else
+    as_others = bound if os.geteuid() == 0 else []
+    if as_others and shutil.which("setpriv") is None:
+        pytest.skip("needs setpriv, to be root without its powers")
+    ended = subprocess.run(
+        [*as_others, sys.executable, "-c", OPEN, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    tmp_path.chmod(0o755)
+    assert "optuna.db: this user may not write it; make it writable" in ended.stderr
