@@ -45,8 +45,7 @@ def attempted(step: Callable[[], Result]) -> Result:
         is_strict = not torch.is_deterministic_algorithms_warn_only_enabled()
         if not (is_strict and any(words in str(error) for words in _REFUSALS)):
             raise
-        reason = str(error).partition(". ")[0]
-        log.warning("two runs of one seed may differ: %s", reason)
+        log.warning("two runs of one seed may differ: %s", error)
         torch.use_deterministic_algorithms(True, warn_only=True)  # noqa: FBT003
         return step()
 
