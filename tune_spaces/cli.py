@@ -52,6 +52,12 @@ def search(  # noqa: PLR0913  (what a user may set)
     wait: Annotated[  # noqa: FBT002
         bool, typer.Option("--wait", help="Wait while another search holds the study.")
     ] = False,
+    warm_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STUDY", help="A study whose complete trials guide the sampler of a new one."
+        ),
+    ] = None,
 ) -> None:
     """Search the loss that makes your encoder retrieve best, or continue a search."""
     path = config_path(config)
@@ -70,13 +76,19 @@ def search(  # noqa: PLR0913  (what a user may set)
     session.quiet_environment()
     with interruptible():
         source = source_name(path, resolved.data.path)
-        study = _searched(resolved, source, out, quiet=quiet, wait=wait)
+        study = _searched(resolved, source, out, quiet=quiet, wait=wait, warm_from=warm_from)
     _next_commands(study, has_own_pairs=resolved.data.path is not None)
     raise typer.Exit(study.exit_code)
 
 
 def _searched(
-    config: "Config", source: str, out: Path | None, *, quiet: bool | None, wait: bool
+    config: "Config",
+    source: str,
+    out: Path | None,
+    *,
+    quiet: bool | None,
+    wait: bool,
+    warm_from: str | None,
 ) -> "SearchResult":
     from softnce.terminal.console import terminal
     from softnce.terminal.logging_setup import also_show
@@ -86,7 +98,7 @@ def _searched(
     console = terminal(quiet=bool(quiet))
     if quiet is False:
         also_show(console)
-    study = run(config, source=source, out=out, console=console, wait=wait)
+    study = run(config, source=source, out=out, console=console, wait=wait, warm_from=warm_from)
     if quiet:
         tell_result(terminal(), study, config)
     return study

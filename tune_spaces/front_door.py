@@ -86,6 +86,7 @@ def search(  # noqa: PLR0913  (what a caller may set)
     trials: int | None = None,
     time_budget_s: float | None = None,
     wait: bool = False,
+    warm_from: str | os.PathLike[str] | None = None,
     quiet: bool = False,
     console: Console | None = None,
 ) -> Study:
@@ -108,6 +109,8 @@ def search(  # noqa: PLR0913  (what a caller may set)
         trials: how many shall have ended, in place of ``search.trials``.
         time_budget_s: seconds after which to stop, in place of ``search.time_budget_s``.
         wait: whether to wait while another search holds the study, instead of being refused.
+        warm_from: folder or name of a study whose complete trials guide the sampler of a new one;
+            they are no trials of it.
         quiet: whether to show nothing.
         console: where to show progress and the result, instead of the terminal or notebook.
 
@@ -131,7 +134,8 @@ def search(  # noqa: PLR0913  (what a caller may set)
         from tune_spaces.search import search as run
 
         shown = console or terminal(quiet=quiet)
-        result = run(resolved, source=source, out=folder, console=shown, wait=wait)
+        known = None if warm_from is None else os.fspath(warm_from)
+        result = run(resolved, source=source, out=folder, console=shown, wait=wait, warm_from=known)
     return _study(result, resolved)
 
 

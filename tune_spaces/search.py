@@ -50,6 +50,7 @@ from tune_spaces.study.stored_verdict import StoredVerdict
 from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdict import ResultRow, all_failed, champion, rows
+from tune_spaces.study.warm_start import known_trials, learn_from
 from tune_spaces.study_pairs import mined, read
 from tune_spaces.tune.callbacks import tracker_of, unseen_watchers
 
@@ -66,6 +67,7 @@ def search(
     out: Path | None = None,
     console: Console | None = None,
     wait: bool = False,
+    warm_from: str | None = None,
 ) -> SearchResult:
     """Run or continue a study.
 
@@ -75,6 +77,7 @@ def search(
         out: the study's folder; ``./softnce-studies/<name>`` unless given.
         console: where to show progress; the terminal unless given.
         wait: whether to wait for another search of the study, instead of being refused.
+        warm_from: folder or name of a study whose complete trials guide the sampler of a new one.
 
     Raises:
         ConfigError: the space or a setting is wrong, or the folder holds another study.
@@ -85,13 +88,16 @@ def search(
     folder, space = study_folder(config, source, out), search_space(config)
     with Signals() as signals, explained(config, folder.root):
         shown = like(console or terminal())
-        return _study(StudyContext(config, folder, space, shown, signals, is_patient=wait))
+        context = StudyContext(config, folder, space, shown, signals, warm_from, is_patient=wait)
+        return _study(context)
 
 
 def _study(context: StudyContext) -> SearchResult:
     """Check what must be so before data are read, and go on."""
     require_own(context.folder)
     require_cache(context.folder.cache(context.config), context.folder.root)
+    if context.warm_from is not None:
+        known_trials(context.warm_from, context)
     nodes.require_kept(context.folder.root)
     session.require_reachable()
     with session.with_room(context.config):
@@ -141,6 +147,10 @@ def _searched(held_study: HeldStudy) -> SearchResult:
     context, trial_store = held_study.context, held_study.trial_store
     settings = context.config.search
     trial_store.enqueue_once(first_points(context.space, settings.always_try, settings.noise_seed))
+    if context.warm_from is not None:
+        known, data = known_trials(context.warm_from, context), held_study.prepared.data
+        told = learn_from(known, trial_store, context.space, data)
+        context.console.print(told, highlight=False, soft_wrap=True)
     sizes = stored_sizes(context.folder.root)
     held_study.tracker.open(
         {

@@ -25,6 +25,7 @@ class StudyContext:
         space: what is searched.
         console: where a person looks.
         signals: how a person ends it.
+        warm_from: folder or name of a study whose trials guide the sampler of a new one.
         is_patient: whether to wait for another search of the study, instead of being refused.
         began: when this process began with it, by the monotonic clock in seconds.
     """
@@ -34,6 +35,7 @@ class StudyContext:
     space: SearchSpace
     console: Console
     signals: Signals = field(default_factory=Signals)
+    warm_from: str | None = None
     is_patient: bool = False
     began: float = field(default_factory=time.monotonic)
 

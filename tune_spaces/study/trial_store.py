@@ -64,6 +64,21 @@ class TrialStore:
             attributes = {"role": point.role, "fixed": dict(point.fixed)}
             self._study.enqueue_trial(dict(point.drawn), user_attrs=attributes)
 
+    def has_begun(self) -> bool:
+        """Tell whether any trial of this study was drawn."""
+        known = self._study.get_trials(deepcopy=False)
+        return any(one.state != TrialState.WAITING.in_optuna and not _is_told(one) for one in known)
+
+    def learn(self, told: Iterable[FrozenTrial]) -> None:
+        """Tell the sampler trials of another study, each once; they are no trials of this one.
+
+        Args:
+            told: complete, with their origin as the attribute ``warm_from``.
+        """
+        known = self._study.get_trials(deepcopy=False)
+        before = {one.user_attrs.get("warm_from") for one in known}
+        self._study.add_trials([one for one in told if one.user_attrs["warm_from"] not in before])
+
     def interrupted(self) -> list[Proposal]:
         """Return the trials that a former search left unfinished, to be continued."""
         proposals = []
@@ -144,7 +159,8 @@ class TrialStore:
     def _next_proposal(self) -> tuple[optuna.Trial, Proposal]:
         self._reserve()
         known = self._study.get_trials(deepcopy=False)
-        number = sum(1 for one in known if one.state != TrialState.WAITING.in_optuna)
+        waiting = [one.number for one in known if one.state == TrialState.WAITING.in_optuna]
+        number = min(waiting, default=len(known))
         self._reseed(number)
         trial = self._study.ask()
         return trial, self._drawn(trial)
@@ -251,6 +267,10 @@ def _proposal(frozen: FrozenTrial) -> Proposal | None:
 
 def _has_ended(frozen: FrozenTrial) -> bool:
     return TrialState.stored(frozen.state).has_ended
+
+
+def _is_told(frozen: FrozenTrial) -> bool:
+    return "warm_from" in frozen.user_attrs
 
 
 def _is_repeat(frozen: FrozenTrial) -> bool:
