@@ -13,7 +13,7 @@ from tests.tune_spaces.space.made_spaces import made, refused
         ({"weights/alpha": {}}, "exactly one of choice, real, int and tie"),
         ({"weights/alpha": {"real": [0, 1], "tie": "2"}}, "exactly one of choice, real, int and"),
         ({"weights/alpha": {"reel": [0, 1]}}, "search.space weights/alpha: reel: "),
-        ({"weights/alpha": [0, 1]}, "search.space weights/alpha: a mapping of names to values should be here"),
+        ({"weights/alpha": [0, 1]}, "weights/alpha: a mapping of names to values should be here"),
         ({"weights/alpha": None}, "search.space weights/alpha: "),
         ({"weights/alpha": {"real": [1, 0]}}, "the lower bound 1 is above the upper bound 0"),
         ({"weights/alpha": {"real": [0]}}, "search.space weights/alpha: real.1: missing"),
