@@ -15,6 +15,7 @@ EPOCH_METRICS: tuple[str, ...] = (
     "relief",
     "seconds",
 )
+COST_METRICS: tuple[str, ...] = ("parameters", "encode_ms")  # measured where a study limits them
 
 
 def metric_parts(name: str) -> tuple[str, float]:

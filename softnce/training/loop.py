@@ -27,10 +27,11 @@ from softnce.checkpoints.checkpoint import (
 from softnce.config.config import Config
 from softnce.encoders.encoder import Encoder
 from softnce.errors import DataError
-from softnce.evaluation.metric_names import EPOCH_METRICS, RETRIEVAL_METRICS
+from softnce.evaluation.metric_names import COST_METRICS, EPOCH_METRICS, RETRIEVAL_METRICS
 from softnce.inputs.prepared import Prepared
 from softnce.losses.table import BASELINE
 from softnce.ragged import ragged
+from softnce.training.costs import costs
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
 from softnce.training.numerics import attempted, require_finite, settle
@@ -126,6 +127,7 @@ def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
         if report is None:
             return
         report.update(_evaluation(run))
+        report.update(_costs(run))
         report["seconds"] = time.perf_counter() - began
         report |= standing(run.config, report, run.history, has_queries=bool(run.prepared.valid))
         run.history.append(report)
@@ -267,6 +269,17 @@ def _set_rate(run: Run, step: int, steps: int) -> None:
     share = rate_share(step, steps=steps, warmup=warmup_steps(steps, optim.warmup_share))
     for group in run.optimizer.param_groups:
         group["lr"] = optim.learning_rate * share
+
+
+def _costs(run: Run) -> Report:
+    """Measure on worker 0 what the study limits; of all times so far the least counts."""
+    prepared, before = run.prepared, run.history[-1] if run.history else {}
+    if run.workers.rank != 0 or not prepared.valid:
+        return {}
+    if not is_evaluated(run.config.optim, run.epoch + 1):
+        return {name: before[name] for name in COST_METRICS if name in before}
+    found = costs(run.encoder, prepared, run.config.search)
+    return {name: min(value, before.get(name, value)) for name, value in found.items()}
 
 
 def _evaluation(run: Run) -> Report:

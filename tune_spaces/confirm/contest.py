@@ -9,8 +9,7 @@ from softnce.config.file import with_overrides
 from softnce.errors import ConfigError
 from softnce.losses.table import BASELINE
 from tune_spaces.space.settings_read import in_effect
-from tune_spaces.study.verdict import IN_DISGUISE, ResultRow, described
-from tune_spaces.trial_state import TrialState
+from tune_spaces.study.verdict import IN_DISGUISE, ResultRow, described, eligible
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +75,7 @@ def contest(table: Sequence[ResultRow], *, candidates: int) -> Contest:
     Raises:
         ConfigError: no trial of InfoNCE, or of any other loss, has completed.
     """
-    complete = [row for row in table if row.state == TrialState.COMPLETE]
-    complete.sort(key=lambda row: row.value or 0.0, reverse=True)
+    complete = sorted(eligible(table), key=lambda row: row.value or 0.0, reverse=True)
     ranked = _distinct(complete)
     plain = [row for row in ranked if row.config.loss.name == BASELINE]
     weighted = [row for row in ranked if row.config.loss.name != BASELINE]

@@ -89,7 +89,7 @@ class Display(Watcher):
         if state != TrialState.INTERRUPTED:
             self._progress.advance(self._task)
         crown = ""
-        if state == TrialState.COMPLETE and value is not None and value > self._best:
+        if state == TrialState.COMPLETE and not reason and value and value > self._best:
             self._best, self._leader, crown = value, name, "  best so far"
         line = Text(f"{name:<38} {score:>7}  {epochs} epochs  ")
         line.append(state, COLOURS.get(state, ""))

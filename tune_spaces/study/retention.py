@@ -11,8 +11,7 @@ from softnce.checkpoints.manifest import best_checkpoint, keep_weights_only
 from softnce.checkpoints.retention import OPTIMIZER, checkpoints, needless_to_use, remove
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder
-from tune_spaces.study.verdict import ResultRow
-from tune_spaces.trial_state import TrialState
+from tune_spaces.study.verdict import ResultRow, eligible
 
 
 def kept_trials(table: Sequence[ResultRow], keep_top: int) -> set[str]:
@@ -22,7 +21,7 @@ def kept_trials(table: Sequence[ResultRow], keep_top: int) -> set[str]:
         table: one row per trial.
         keep_top: how many of them; the champion is the first.
     """
-    complete = [row for row in table if row.state == TrialState.COMPLETE]
+    complete = eligible(table)
     complete.sort(key=lambda row: row.value or 0.0, reverse=True)
     return {row.key for row in complete[:keep_top]}
 

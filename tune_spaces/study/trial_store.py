@@ -19,6 +19,7 @@ from softnce.losses.table import BASELINE
 from tune_spaces.space.dimension import Value
 from tune_spaces.space.first_points import Point
 from tune_spaces.space.space import SearchSpace
+from tune_spaces.study.limits import excess, infeasibility
 from tune_spaces.trial_state import TrialState
 
 _MOST_REPEATS = 50
@@ -139,6 +140,14 @@ class TrialStore:
         if key in self._alive:
             self._alive[key].set_user_attr(name, value)
 
+    def constrain(self, key: str, costs: Mapping[str, float]) -> str:
+        """Tell Optuna what a living trial costs, and return which limits it is above."""
+        for name, cost in costs.items():
+            self.note(key, name, cost)
+        for name, above in excess(self._search, costs).items():
+            self._alive[key].set_constraint(name, above)
+        return infeasibility(self._search, costs)
+
     def tell(self, key: str, state: TrialState, value: float | None = None) -> None:
         """End a trial: complete (with its best value), pruned or failed; NaN is a failure."""
         trial = self._alive.pop(key)
@@ -235,6 +244,8 @@ class TrialStore:
         trial.set_user_attr("repeats", twin.user_attrs["key"])
         for epoch, value in twin.intermediate_values.items():
             trial.report(value, step=epoch)
+        for name, above in twin.constraints.items():
+            trial.set_constraint(name, above)
         best = twin.value if TrialState.stored(twin.state) == TrialState.COMPLETE else None
         self._study.tell(trial, best, state=twin.state)
 

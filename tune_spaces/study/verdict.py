@@ -12,6 +12,7 @@ from softnce.errors import ConfigError
 from softnce.evidence.verdict import doubt, unconfirmed
 from softnce.losses.table import BASELINE
 from tune_spaces.space.space import SearchSpace
+from tune_spaces.study.limits import infeasibility, is_feasible
 from tune_spaces.study.sizes import Sizes
 from tune_spaces.trial_state import TrialState
 
@@ -31,6 +32,7 @@ class ResultRow:
         role: infonce, noise, paper, search.
         proposed_by: first, random, tpe, gp.
         note: what a reader should know.
+        is_feasible: whether it is above no limit of the study; else it cannot be the champion.
         relief: of the last epoch: above 0 the most relevant negatives were relieved, below 0
             hardened; None before the first.
     """
@@ -43,6 +45,7 @@ class ResultRow:
     proposed_by: str
     note: str
     relief: float | None = None
+    is_feasible: bool = True
 
 
 def rows(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[ResultRow]:
@@ -51,9 +54,13 @@ def rows(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[ResultRow]:
 
 
 def champion(table: Sequence[ResultRow]) -> ResultRow | None:
-    """Return the best complete trial, whatever its seed: no other one in the table beats it."""
-    complete = [row for row in table if row.state == TrialState.COMPLETE]
-    return max(complete, key=lambda row: row.value or 0.0, default=None)
+    """Return the best trial that may win, whatever its seed: no other such one beats it."""
+    return max(eligible(table), key=lambda row: row.value or 0.0, default=None)
+
+
+def eligible(table: Sequence[ResultRow]) -> list[ResultRow]:
+    """Return the complete trials that are above no limit of the study, in order."""
+    return [row for row in table if row.state == TrialState.COMPLETE and row.is_feasible]
 
 
 def best_infonce(table: Sequence[ResultRow]) -> ResultRow | None:
@@ -82,7 +89,8 @@ def cannot_tell(
         return f"Every trial failed, so there is no champion. {table[0].key}: {table[0].note}"
     best = champion(table)
     if best is None or best.value is None:
-        return "No trial has completed, so there is no champion."
+        where = "" if all(row.is_feasible for row in table) else " within the limits"
+        return f"No trial{where} has completed, so there is no champion."
     why = _nothing_to_compare(table) or _too_little_data(table, sizes, smallest_gain)
     if not why:
         return ""
@@ -164,8 +172,9 @@ def _row(one: FrozenTrial, space: SearchSpace) -> ResultRow:
         state=state,
         role=attributes["role"],
         proposed_by=attributes["proposed_by"],
-        note=_note(one, config),
+        note=infeasibility(space.base.search, attributes) or _note(one, config),
         relief=attributes.get("relief"),
+        is_feasible=is_feasible(one),
     )
 
 

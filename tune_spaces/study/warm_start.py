@@ -12,6 +12,7 @@ from tune_spaces.space.settings_read import in_effect
 from tune_spaces.space.space import SearchSpace
 from tune_spaces.study.context import StudyContext, stored_study_context
 from tune_spaces.study.fingerprint import stored_fingerprint
+from tune_spaces.study.limits import excess
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.trial_state import TrialState
 
@@ -110,6 +111,7 @@ def _in_space(one: FrozenTrial, known: KnownTrials, space: SearchSpace) -> Froze
         value=one.value,
         params=drawn.params,
         distributions=drawn.distributions,
+        constraints=excess(ours.search, one.user_attrs),
         user_attrs={"warm_from": f"{known.name} {one.user_attrs['key']}"},
     )
 

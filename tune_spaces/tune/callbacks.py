@@ -8,7 +8,7 @@ from typing import Any, final
 
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
-from softnce.evaluation.metric_names import EPOCH_METRICS
+from softnce.evaluation.metric_names import COST_METRICS, EPOCH_METRICS
 from softnce.whole_files import write_text
 from tune_spaces.space.settings_read import paths_read
 from tune_spaces.study.context import StudyContext
@@ -20,6 +20,7 @@ from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 
 log = logging.getLogger(__name__)
+_LOGGED = (*EPOCH_METRICS, *COST_METRICS)
 _NAMED = {
     "loss/name", "loss/temperature", "optim/learning_rate", "optim/batch_size", "optim/seed",
     "weights/estimator", "weights/alpha", "weights/beta", "weights/temperature", "weights/scale",
@@ -73,7 +74,7 @@ class MLflowWatcher(Watcher):
 
     def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
         """Log the epoch's metrics."""
-        metrics = {name: result[name] for name in EPOCH_METRICS if name in result}
+        metrics = {name: result[name] for name in _LOGGED if name in result}
         self._tracker.report(proposal.key, result["epoch"], metrics)
 
     def ended(

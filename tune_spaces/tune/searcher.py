@@ -18,6 +18,7 @@ from ray.tune.search import Searcher
 from softnce.config.config import Config
 from softnce.distributed.run import Assignment
 from softnce.errors import EXIT_STOPPED, ConfigError
+from softnce.evaluation.metric_names import COST_METRICS
 from softnce.training.resource_errors import memory_advice
 from tune_spaces.study.trial_store import Proposal, TrialStore
 from tune_spaces.trial_state import TrialState
@@ -206,6 +207,8 @@ class StudySearcher(_OfThisProcess, Searcher):
             if last is not None:
                 for name in ("weight_spread", "relief"):
                     self._trial_store.note(proposal.key, name, last.get(name))
+                costs = {name: last[name] for name in COST_METRICS if name in last}
+                reason = reason or self._trial_store.constrain(proposal.key, costs)
                 self._trial_store.note(proposal.key, "epochs", last.get("epoch", 0))
             self._trial_store.tell(proposal.key, state, value)
         for watcher in self._watchers:

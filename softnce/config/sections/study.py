@@ -115,6 +115,17 @@ class SearchSection(Section):
         description="Most candidates that they are ranked against, a fixed sample; null: as for "
         "the queries, 1000 at least.",
     )
+    max_parameters: int | None = Field(
+        None,
+        ge=1,
+        description="Most parameters of an encoder that may become the champion; null: no limit.",
+    )
+    max_encode_ms: float | None = Field(
+        None,
+        gt=0,
+        description="Most milliseconds that its encoding of one query may take (median, one at a "
+        "time, on the machine that trains it); null: no limit.",
+    )
     asha: AshaSection = AshaSection()
     seed: int = Field(
         0, ge=0, le=2**31 - 1, description="Seed of the sampler that proposes the trials."

@@ -76,6 +76,11 @@ def test_a_family_without_a_complete_trial_is_named(table, said):
         contest(table, candidates=1)
 
 
+def test_what_is_above_a_limit_of_the_study_is_no_side():
+    above = replace(row("t0007", 0.9), is_feasible=False)
+    assert contest([*TABLE, above], candidates=3) == contest(TABLE, candidates=3)
+
+
 def test_those_that_failed_are_left_out_with_whom_they_leave_alone():
     found = contest(TABLE, candidates=2)
     assert found.without({"t0005-infonce"}).opponents["t0005"] == ("t0001",)
