@@ -15,6 +15,7 @@ from tune_spaces.cli import clean, logs, report, search
 from tune_spaces.confirm_cli import confirm
 from tune_spaces.evaluate_cli import evaluate
 from tune_spaces.negatives_cli import mine_negatives
+from tune_spaces.plan_cli import plan
 from tune_spaces.train_cli import train
 from tune_spaces.weights_cli import weights
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(search)
+app.command()(plan)
 app.command()(confirm)
 app.command()(train)
 app.command()(evaluate)

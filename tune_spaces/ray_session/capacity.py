@@ -108,6 +108,15 @@ def require_possible(config: Config) -> None:
     Raises:
         SetupError: the missing resource is named.
     """
+    concurrency_here(config)
+
+
+def concurrency_here(config: Config) -> int:
+    """Return how many trials run at once on this machine; Ray need not run.
+
+    Raises:
+        SetupError: not even one trial fits; the missing resource is named.
+    """
     if config.resources.autoscaling:
         raise SetupError(
             "resources.autoscaling: true, and this machine does not grow",
@@ -119,7 +128,7 @@ def require_possible(config: Config) -> None:
 
         gpus = torch.cuda.device_count()
     here = {"CPU": float(os.cpu_count() or 1), "GPU": float(gpus)}
-    concurrency(config, Capacity([here], _most_memory_gb()))
+    return concurrency(config, Capacity([here], _most_memory_gb()))
 
 
 def _most_memory_gb() -> float:

@@ -1,0 +1,1 @@
+"""What a search would cost, measured and estimated before it runs."""
