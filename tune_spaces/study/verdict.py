@@ -89,8 +89,7 @@ def cannot_tell(
         return f"Every trial failed, so there is no champion. {table[0].key}: {table[0].note}"
     best = champion(table)
     if best is None or best.value is None:
-        where = "" if all(row.is_feasible for row in table) else " within the limits"
-        return f"No trial{where} has completed, so there is no champion."
+        return f"No trial{_where(table)} has completed, so there is no champion."
     why = _nothing_to_compare(table) or _too_little_data(table, sizes, smallest_gain)
     if not why:
         return ""
@@ -102,8 +101,13 @@ def cannot_tell(
 def _nothing_to_compare(table: Sequence[ResultRow]) -> str:
     for found, name in ((best_infonce(table), "InfoNCE"), (best_other(table), "another loss")):
         if found is None:
-            return f"no trial of {name} has completed, so there is nothing to compare"
+            where = _where(table)
+            return f"no trial of {name}{where} has completed, so there is nothing to compare"
     return ""
+
+
+def _where(table: Sequence[ResultRow]) -> str:
+    return "" if all(row.is_feasible for row in table) else " within the limits"
 
 
 def _too_little_data(table: Sequence[ResultRow], sizes: Sizes | None, smallest_gain: float) -> str:

@@ -1,11 +1,12 @@
 """Limits of an encoder's cost on a real sqlite study: what is above one cannot win."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import optuna
 import pytest
 
-from softnce.config.file import validated
+from softnce.config.file import validated, with_overrides
 from softnce.errors import ConfigError
 from tune_spaces.report.results_table import results_table
 from tune_spaces.space.space import search_space
@@ -86,6 +87,17 @@ def test_the_table_shows_what_is_infeasible_and_why(study):
         cannot_tell(table, "mrr", None, 0.005)
         == "No trial within the limits has completed, so there is no champion."
     )
+
+
+def test_a_family_without_a_feasible_trial_is_said_to_have_none_within_the_limits(study):
+    space = spaced()
+    costs = {"parameters": 50_000.0}
+    trial_store, _ = searched(study, space, 1, lambda _: costs)
+    table = rows(trial_store.trials(), space)
+    plain = with_overrides(space.base, {"loss/name": "infonce"})
+    above = replace(table[0], key="t0001", config=plain, is_feasible=False)
+    said = cannot_tell([*table, above], "mrr", None, 0.005)
+    assert said.startswith("Cannot tell: no trial of InfoNCE within the limits has completed")
 
 
 def test_a_time_above_its_limit_is_infeasible_and_an_unlimited_cost_is_not(study):

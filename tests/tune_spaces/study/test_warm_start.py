@@ -46,6 +46,7 @@ def asked(trial_store, count, value=0.9):
     proposals = []
     for _ in range(count):
         proposals.append(trial_store.ask())
+        trial_store.constrain(proposals[-1].key, {"parameters": 900.0})
         trial_store.tell(proposals[-1].key, TrialState.COMPLETE, value)
     return proposals
 
@@ -100,6 +101,12 @@ def test_what_lies_outside_the_new_space_is_left_out_and_counted(old, tmp_path):
     _, said = warmed(context, old)
     plain = [one for one in told_of(context) if one.params.get("loss/name") == "infonce"]
     assert len(plain) == len(told_of(context)) > 0
+
+
+def test_the_limits_of_the_new_study_hold_for_them_too(old, tmp_path):
+    context = made(tmp_path / "new", max_parameters=500)
+    warmed(context, old)
+    assert [one.constraints for one in told_of(context)] == [{"max_parameters": 0.8}] * 7
 
 
 def test_they_are_told_once_and_only_before_the_study_begins(old, tmp_path):
