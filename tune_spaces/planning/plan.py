@@ -36,7 +36,7 @@ _TRAIN_STARTS = 2  # under Ray Train: the trial's owner, then its workers
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SearchPlan:
     """What a search would take.
 
     Attributes:
@@ -102,7 +102,7 @@ class Plan:
 
 def planned(
     config: Config, console: Console, *, source: str, usd_per_gpu_hour: float | None = None
-) -> Plan:
+) -> SearchPlan:
     """Prepare the inputs of a search, measure its rates here, and leave nothing behind.
 
     A cache that ``resources.cache`` names is used, and keeps what the search would put there.
@@ -128,7 +128,7 @@ def planned(
     finally:
         shutil.rmtree(root, ignore_errors=True)
     size = study_size(config, space, prepared, tests=tests, at_once=at_once)
-    return Plan(
+    return SearchPlan(
         rates=rates,
         size=size,
         losses=tuple(one.loss.name for one in configs),

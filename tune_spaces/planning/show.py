@@ -3,10 +3,10 @@
 from typing import Any
 
 from tune_spaces.planning.estimates import QUERY_SD, SAME_SEED_SD
-from tune_spaces.planning.plan import Plan
+from tune_spaces.planning.plan import SearchPlan
 
 
-def plan_lines(plan: Plan) -> list[tuple[str, str]]:
+def plan_lines(plan: SearchPlan) -> list[tuple[str, str]]:
     """Return what a plan says, line by line: what, and how much."""
     facts = plan.facts()
     stopped = duration(facts["seconds"])
@@ -26,7 +26,7 @@ def plan_lines(plan: Plan) -> list[tuple[str, str]]:
     ]
 
 
-def assumptions(plan: Plan) -> str:
+def assumptions(plan: SearchPlan) -> str:
     """Return what the estimates rest on besides what was measured."""
     size = plan.size
     return (
@@ -54,7 +54,7 @@ def _short(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0") if value < 10 else f"{value:.0f}"
 
 
-def _trial(plan: Plan) -> str:
+def _trial(plan: SearchPlan) -> str:
     rates, size = plan.rates, plan.size
     return (
         f"{size.epochs} epochs of {size.steps} steps of {rates.step * 1000:.3g} ms, evaluations "
@@ -75,7 +75,7 @@ def _price(facts: dict[str, Any]) -> str:
     return "" if facts["usd"] is None else f", {facts['usd']:.2f} US dollars"
 
 
-def _confirmation(plan: Plan, facts: dict[str, Any]) -> str:
+def _confirmation(plan: SearchPlan, facts: dict[str, Any]) -> str:
     if not plan.size.confirm_runs:
         return "none: nothing to compare, or no test queries"
     how = "the end of the search" if facts["confirms"] else "on request: softnce confirm"

@@ -8,7 +8,7 @@ import yaml
 from softnce.config.file import validated
 from tests.faults import softnce
 from tune_spaces.planning.estimates import Rates, StudySize
-from tune_spaces.planning.plan import Plan, measured_configs
+from tune_spaces.planning.plan import SearchPlan, measured_configs
 from tune_spaces.planning.show import plan_lines
 from tune_spaces.space.space import search_space
 
@@ -90,7 +90,7 @@ def made_plan(**changes):
     )
     size = StudySize(trials=10, spared=4, epochs=4, steps=20, gpus=1, confirm_runs=20)
     whole = {"test": 2000, "seeds": 5, "confirm": "auto", "epochs": 2.0, **changes}
-    return Plan(rates=rates, size=size, losses=("infonce",), **whole)
+    return SearchPlan(rates=rates, size=size, losses=("infonce",), **whole)
 
 
 def test_a_confirmation_counts_where_the_search_would_run_it():
