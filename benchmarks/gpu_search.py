@@ -26,7 +26,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from softnce.config.config import Config
 from softnce.config.file import validated
-from tune_spaces.search import search
+from tune_spaces.search.search import search
 
 HAS_GPU = torch.cuda.is_available()
 AT_ONCE = 4 if HAS_GPU else 2

@@ -33,7 +33,7 @@ import psutil
 from rich.console import Console
 
 from softnce.config.file import validated
-from tune_spaces.search import search
+from tune_spaces.search.search import search
 
 TITLES = {
     "owner": "TrainTrial",

@@ -62,7 +62,7 @@ def submit(  # noqa: PLR0913  (what a user may set)
     """Run a search as a job of a Ray cluster, and follow it to its end."""
     from cluster.submit.submit import SubmitOptions, runner_named, submit
     from softnce.config.file import load_config
-    from tune_spaces.config_source import config_path, source_name
+    from tune_spaces.sources.config import config_path, source_name
 
     path = config_path(config)
     resolved = load_config(path, list(settings or []))
@@ -97,7 +97,7 @@ def doctor(
     from cluster.doctor.examine import examine
     from cluster.jobs import known_address
     from softnce.config.file import load_config
-    from tune_spaces.config_source import config_path
+    from tune_spaces.sources.config import config_path
 
     wanted = load_config(config_path(config), list(settings or [])) if config or settings else None
     results = []

@@ -8,15 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tune_spaces.evaluate_door import evaluate
-    from tune_spaces.front_door import search
-    from tune_spaces.train_door import train
+    from tune_spaces.api.evaluate import evaluate
+    from tune_spaces.api.search import search
+    from tune_spaces.api.train import train
 
 __all__ = ["evaluate", "search", "train"]
 _DOORS = {
-    "evaluate": "tune_spaces.evaluate_door",
-    "search": "tune_spaces.front_door",
-    "train": "tune_spaces.train_door",
+    "evaluate": "tune_spaces.api.evaluate",
+    "search": "tune_spaces.api.search",
+    "train": "tune_spaces.api.train",
 }
 
 

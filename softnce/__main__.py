@@ -11,13 +11,13 @@ from cluster.cli import doctor, submit, ui
 from softnce.cli import data_app
 from softnce.errors import EXIT_KILLED, ConfigError, RunError, SetupError, SoftnceError
 from softnce.secret import masked
-from tune_spaces.cli import clean, logs, report, search
-from tune_spaces.confirm_cli import confirm
-from tune_spaces.evaluate_cli import evaluate
-from tune_spaces.negatives_cli import mine_negatives
-from tune_spaces.plan_cli import plan
-from tune_spaces.train_cli import train
-from tune_spaces.weights_cli import weights
+from tune_spaces.commands.confirm import confirm
+from tune_spaces.commands.evaluate import evaluate
+from tune_spaces.commands.negatives import mine_negatives
+from tune_spaces.commands.plan import plan
+from tune_spaces.commands.search import clean, logs, report, search
+from tune_spaces.commands.train import train
+from tune_spaces.commands.weights import weights
 
 app = typer.Typer(
     name="softnce",

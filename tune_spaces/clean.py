@@ -22,7 +22,7 @@ from tune_spaces.study.folder import DEFAULT_ROOT, StudyFolder
 from tune_spaces.study.retention import needless_of_trials
 from tune_spaces.study.study_lock import require_free
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import rows
+from tune_spaces.study.verdicts.verdict import rows
 
 _FROZEN = tuple(name for name, spec in ESTIMATORS.items() if spec.training)
 _RUNS_OF_TRAIN = ("trials/*/train", *(f"{name}/train" for name in _FROZEN))

@@ -24,12 +24,13 @@ from softnce.terminal.console import like, terminal
 from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
 from softnce.whole_files import write_json
-from tune_spaces.held_study import prepared_inputs
+from tune_spaces.preparation.held_study import prepared_inputs
+from tune_spaces.preparation.study_pairs import mined, read
 from tune_spaces.ray_session import nodes, session
 from tune_spaces.ray_session.capacity import concurrency
 from tune_spaces.report.notes import tell_stop
-from tune_spaces.run_source import TrainingSource
 from tune_spaces.signals import Signals
+from tune_spaces.sources.run import TrainingSource
 from tune_spaces.space.space import search_space
 from tune_spaces.study.caches import require_cache
 from tune_spaces.study.context import StudyContext
@@ -39,8 +40,7 @@ from tune_spaces.study.holder import ClusterNodes
 from tune_spaces.study.optuna_storage import study_id
 from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.study_lock import Lease, held
-from tune_spaces.study.verdict import ResultRow, described
-from tune_spaces.study_pairs import mined, read
+from tune_spaces.study.verdicts.verdict import ResultRow, described
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import run_name, tracker_of, trial_params
@@ -243,7 +243,7 @@ def _concluded(run: _HeldRun, code: int) -> TrainedRun:
         f"{described(run.config)}: {metric} {best[metric]:.4f} on {run.prepared.valid} validation "
         f"queries, at epoch {best['epoch']} of {len(history)}."
     )
-    from tune_spaces.champion import export_champion
+    from tune_spaces.search.champion import export_champion
 
     export_champion(context, run.prepared, row, sentence)
     run.tracker.champion(KEY, folder.champion, to_yaml(run.config))

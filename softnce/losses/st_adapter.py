@@ -21,11 +21,12 @@ from torch import Tensor, nn
 
 from softnce.errors import ConfigError
 from softnce.losses.columns import own_columns
-from softnce.losses.denominators import sides
+from softnce.losses.composed.denominators import sides
+from softnce.losses.composed.shifted import shifted_info_nce
+from softnce.losses.composed.softmaxes import Compared, softmaxes
+from softnce.losses.composed.trust import pair_trust, trusted_mean
 from softnce.losses.infonce import similarity, soft_info_nce
 from softnce.losses.promotion import require_share, with_duplicates
-from softnce.losses.shifted import shifted_info_nce
-from softnce.losses.softmaxes import Compared, softmaxes
 from softnce.losses.st_columns import (
     CITATION,
     AnchorBM25,
@@ -40,7 +41,6 @@ from softnce.losses.st_columns import (
     of_all,
     require_word,
 )
-from softnce.losses.trust import pair_trust, trusted_mean
 from softnce.shapes import Loss, Number, Relevance
 from softnce.weight_domain import has_domain
 from softnce.weights.weighting import negative_weights, require_finite, standardised
@@ -207,9 +207,9 @@ class ShiftedInfoNCELoss(nn.Module):
             prior: see ``softnce.losses.debiased``.
             share: see ``softnce.losses.promotion``.
             promotion_temperature: see there.
-            directions: qc, and any of qq, cq, cc: see ``softnce.losses.denominators``.
+            directions: qc, and any of qq, cq, cc: see ``softnce.losses.composed.denominators``.
             partition: joint or per_direction.
-            trust_rank: see ``softnce.losses.trust``; None trusts all pairs.
+            trust_rank: see ``softnce.losses.composed.trust``; None trusts all pairs.
             trust_least: see there.
             known_duplicates: keep, mask or promote those with the same token ids.
             duplicates_share: of the target, that promoted duplicates get.

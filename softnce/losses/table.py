@@ -14,7 +14,7 @@ BASELINE = "infonce"  # what all other losses are compared with
 _TILT = {"strength": "loss/tilt"}
 _PRIOR = {"prior": "loss/prior", "temperature": "loss/temperature"}
 _PROMOTION = {"share": "loss/promotion", "temperature": "loss/promotion_temperature"}
-_SHIFTED = "softnce.losses.shifted:shifted_info_nce"
+_SHIFTED = "softnce.losses.composed.shifted:shifted_info_nce"
 _ROWS = (
     LossSpec(
         name="infonce",

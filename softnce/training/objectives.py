@@ -11,11 +11,11 @@ from torch import Tensor
 
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.formula import settings_of
+from softnce.losses.composed.relief import relief
+from softnce.losses.composed.trust import pair_trust, trusted_mean
 from softnce.losses.promotion import with_duplicates
-from softnce.losses.relief import relief
 from softnce.losses.spec import Need
 from softnce.losses.table import BASELINE
-from softnce.losses.trust import pair_trust, trusted_mean
 from softnce.shapes import Answers, Logits, Loss, Marks, Relevance, Shares, Weights
 from softnce.weights.weighting import (
     negative_shares,

@@ -11,9 +11,9 @@ from torch import Tensor
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.data.batching import negative_rows
 from softnce.encoders.encoder import Encoder
-from softnce.losses.denominators import sides
+from softnce.losses.composed.denominators import sides
+from softnce.losses.composed.softmaxes import Compared, softmaxes
 from softnce.losses.infonce import similarity
-from softnce.losses.softmaxes import Compared, softmaxes
 from softnce.ragged import Ragged, joined
 from softnce.shapes import Answers, Candidates, Judged, Marks, Queries, Relevance
 from softnce.training.gather import Workers

@@ -9,7 +9,7 @@ from softnce.data.pairs import read_pairs
 from softnce.inputs.prepare import prepare
 from softnce.training.scoring import reciprocal_ranks
 from softnce.weights.bm25 import terms
-from tune_spaces.baselines import store_baselines, stored_baselines
+from tune_spaces.preparation.baselines import store_baselines, stored_baselines
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from softnce.config.file import to_yaml, validated, with_overrides
 from softnce.errors import ConfigError
 from softnce.weights.cache import cache_key
 from tests.faults import softnce
-from tune_spaces.cli import clean
+from tune_spaces.commands.search import clean
 from tune_spaces.study.caches import MARKER, open_cache, require_cache, users_of
 from tune_spaces.study.fingerprint import require_same
 from tune_spaces.study.folder import StudyFolder

@@ -4,7 +4,7 @@ import pytest
 
 from softnce.config.file import load_config
 from softnce.errors import ConfigError
-from tune_spaces.config_source import config_path, source_name
+from tune_spaces.sources.config import config_path, source_name
 
 
 def test_without_a_name_the_quick_preset_is_taken():

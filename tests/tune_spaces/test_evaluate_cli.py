@@ -7,7 +7,7 @@ import pytest
 
 from softnce.__main__ import main
 from softnce.errors import ConfigError
-from tune_spaces.model_source import ModelSource, distinct, model_source
+from tune_spaces.sources.model import ModelSource, distinct, model_source
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import softnce
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.errors import ConfigError
-from tune_spaces.front_door import resolved_source
+from tune_spaces.api.search import resolved_source
 from tune_spaces.report.trials_table import trial_records
 from tune_spaces.space.space import search_space
-from tune_spaces.study.verdict import ResultRow
+from tune_spaces.study.verdicts.verdict import ResultRow
 
 SPACE = {
     "loss/name": {"choice": ["infonce", "soft-infonce"]},

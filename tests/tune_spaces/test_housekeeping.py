@@ -54,7 +54,7 @@ def test_the_log_of_the_study_and_of_a_trial_are_printed(study):
     assert "t0000-infonce started: infonce, by first" in whole.stdout
     assert len(re.findall(r"t000\d complete with 0\.\d{4}\n", whole.stdout)) == 5
     assert (
-        "tune_spaces.conclusion: Cannot tell: no trial of another loss has completed"
+        "tune_spaces.search.conclusion: Cannot tell: no trial of another loss has completed"
         in whole.stdout
     )
     trial = softnce("logs", str(study), "t0001")

@@ -9,7 +9,7 @@ from softnce.config.file import with_overrides
 from softnce.errors import ConfigError
 from softnce.losses.table import BASELINE
 from tune_spaces.space.settings_read import in_effect
-from tune_spaces.study.verdict import IN_DISGUISE, ResultRow, described, eligible
+from tune_spaces.study.verdicts.verdict import IN_DISGUISE, ResultRow, described, eligible
 
 
 @dataclass(frozen=True, slots=True)

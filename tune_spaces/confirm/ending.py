@@ -11,10 +11,10 @@ from tune_spaces.confirm.phase import (
     seconds_of_the_search,
     table_of,
 )
-from tune_spaces.held_study import HeldStudy
+from tune_spaces.preparation.held_study import HeldStudy
 from tune_spaces.study.sizes import stored_sizes
-from tune_spaces.study.stored_verdict import StoredVerdict, stored_verdict
-from tune_spaces.study.verdict import cannot_tell, unconfirmed_lead
+from tune_spaces.study.verdicts.stored_verdict import StoredVerdict, stored_verdict
+from tune_spaces.study.verdicts.verdict import cannot_tell, unconfirmed_lead
 
 if TYPE_CHECKING:
     from tune_spaces.tune.searcher import StopSwitch

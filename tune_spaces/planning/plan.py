@@ -16,16 +16,16 @@ from softnce.errors import ConfigError
 from softnce.inputs.frozen_models import FROZEN_MODELS
 from softnce.losses.table import BASELINE
 from tune_spaces.confirm.phase import CANDIDATES
-from tune_spaces.held_study import prepared_inputs
 from tune_spaces.planning import estimates
 from tune_spaces.planning.estimates import Rates, StudySize, expected_epochs
 from tune_spaces.planning.measuring import folder_bytes, measured
+from tune_spaces.preparation.held_study import prepared_inputs
+from tune_spaces.preparation.study_pairs import mined, read
 from tune_spaces.ray_session.capacity import concurrency_here, uses_train
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import SearchSpace, search_space
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder
-from tune_spaces.study_pairs import mined, read
 
 if TYPE_CHECKING:
     from softnce.inputs.prepared import Prepared

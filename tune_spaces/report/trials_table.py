@@ -7,7 +7,7 @@ from typing import Any
 from softnce.config.file import all_paths, value_at
 from softnce.evaluation.metric_names import EPOCH_METRICS
 from tune_spaces.space.space import SearchSpace
-from tune_spaces.study.verdict import ResultRow
+from tune_spaces.study.verdicts.verdict import ResultRow
 from tune_spaces.tracking.event_log import Event
 from tune_spaces.tune.callbacks import run_name
 

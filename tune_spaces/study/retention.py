@@ -11,7 +11,7 @@ from softnce.checkpoints.manifest import best_checkpoint, keep_weights_only
 from softnce.checkpoints.retention import OPTIMIZER, checkpoints, needless_to_use, remove
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder
-from tune_spaces.study.verdict import ResultRow, eligible
+from tune_spaces.study.verdicts.verdict import ResultRow, eligible
 
 
 def kept_trials(table: Sequence[ResultRow], keep_top: int) -> set[str]:

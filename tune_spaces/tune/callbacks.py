@@ -14,7 +14,7 @@ from tune_spaces.space.settings_read import paths_read
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.trial_store import Proposal, TrialStore
-from tune_spaces.study.verdict import rows
+from tune_spaces.study.verdicts.verdict import rows
 from tune_spaces.tracking.store import Store, own_uri
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState

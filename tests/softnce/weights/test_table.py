@@ -12,7 +12,7 @@ from softnce.diagnostics.requested import WORDS
 from softnce.formula import resolved
 from softnce.inputs.frozen_models import FROZEN_MODELS, FrozenModel
 from softnce.weights.table import ESTIMATORS, MIXTURE_SHARES, OWN
-from tune_spaces.weights_cli import weights
+from tune_spaces.commands.weights import weights
 
 BASE = Config.model_validate({"data": {"path": "pairs"}})
 

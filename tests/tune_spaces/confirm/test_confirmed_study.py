@@ -9,8 +9,8 @@ from rich.console import Console
 
 from softnce.config.file import validated
 from softnce.data.pairs import read_pairs
-from tune_spaces.confirm_study import confirm
-from tune_spaces.search import search
+from tune_spaces.search.confirm_study import confirm
+from tune_spaces.search.search import search
 from tune_spaces.tracking.store import own_uri
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

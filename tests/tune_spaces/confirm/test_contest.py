@@ -8,7 +8,7 @@ from softnce.config.file import validated, with_overrides
 from softnce.errors import ConfigError
 from tune_spaces.confirm.contest import contest
 from tune_spaces.confirm.runs import fresh_seeds
-from tune_spaces.study.verdict import IN_DISGUISE, ResultRow
+from tune_spaces.study.verdicts.verdict import IN_DISGUISE, ResultRow
 
 SOFT = validated({"data": {"path": "pairs"}})
 

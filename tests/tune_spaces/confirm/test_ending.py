@@ -8,14 +8,14 @@ from rich.console import Console
 from softnce.config.file import validated
 from tune_spaces.confirm.ending import ended_verdict, settled_verdict, so_far
 from tune_spaces.confirm.phase import table_of
-from tune_spaces.held_study import HeldStudy
+from tune_spaces.preparation.held_study import HeldStudy
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.sizes import Sizes, store_sizes
-from tune_spaces.study.stored_verdict import StoredVerdict, store_verdict, stored_verdict
 from tune_spaces.study.trial_store import TrialStore
+from tune_spaces.study.verdicts.stored_verdict import StoredVerdict, store_verdict, stored_verdict
 from tune_spaces.trial_state import TrialState
 
 SPACE = {"optim/learning_rate": {"real": [0.001, 0.01]}}

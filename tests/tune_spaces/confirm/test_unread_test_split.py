@@ -8,7 +8,7 @@ from rich.console import Console
 
 from softnce.config.file import validated
 from tests.conftest import made_pair
-from tune_spaces.search import search
+from tune_spaces.search.search import search
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.long]
 SIZES = {"train": 600, "valid": 100, "test": 100}

@@ -7,7 +7,7 @@ from softnce.config.file import validated, with_overrides
 from tune_spaces.report.display import Display, headline, sparkline
 from tune_spaces.report.results_table import results_table
 from tune_spaces.study.trial_store import Proposal
-from tune_spaces.study.verdict import ResultRow
+from tune_spaces.study.verdicts.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import run_name, trial_params
 

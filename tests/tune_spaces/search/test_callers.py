@@ -15,7 +15,7 @@ import json, os, signal, sys
 from pathlib import Path
 import ray
 from softnce.config.file import validated
-from tune_spaces.search import search
+from tune_spaces.search.search import search
 
 def mine(number, frame):
     pass

@@ -10,7 +10,7 @@ from rich.console import Console
 import softnce
 from softnce.config.file import validated
 from softnce.errors import DataError, SetupError
-from tune_spaces.search import search
+from tune_spaces.search.search import search
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.study_lock import held
 

@@ -6,9 +6,9 @@ from rich.console import Console
 from softnce.config.file import validated
 from softnce.errors import ConfigError, DataError
 from tests.faults import softnce
-from tune_spaces.cli import _next_commands, seconds
-from tune_spaces.conclusion import SearchResult
-from tune_spaces.search import search
+from tune_spaces.commands.search import _next_commands, seconds
+from tune_spaces.search.conclusion import SearchResult
+from tune_spaces.search.search import search
 from tune_spaces.study.folder import StudyFolder
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from softnce.config.file import validated
 from softnce.data.pairs import read_pairs
 from softnce.evaluation.ranking import mrr, ranks
-from tune_spaces.search import search
+from tune_spaces.search.search import search
 from tune_spaces.tracking.store import own_uri
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

@@ -14,7 +14,7 @@ from rich.console import Console
 from softnce.config.file import validated
 from softnce.errors import ConfigError, RunError, SetupError
 from tests.faults import begun, ended, in_mid_epoch, wait_for_one
-from tune_spaces.search import search
+from tune_spaces.search.search import search
 from tune_spaces.study.study_lock import held
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]

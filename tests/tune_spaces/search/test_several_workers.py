@@ -13,7 +13,7 @@ from rich.console import Console
 
 from softnce.config.file import validated
 from tests.clusters import LEFT_BEHIND, head_node, left_running, run_python
-from tune_spaces.search import search
+from tune_spaces.search.search import search
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow]
 

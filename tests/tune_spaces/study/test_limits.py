@@ -12,7 +12,7 @@ from tune_spaces.report.results_table import results_table
 from tune_spaces.space.space import search_space
 from tune_spaces.study.retention import kept_trials
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import cannot_tell, champion, rows
+from tune_spaces.study.verdicts.verdict import cannot_tell, champion, rows
 from tune_spaces.tune.searcher import Plan, StopSwitch, StudySearcher
 
 SPACE = {"encoder/dimensions": {"int": [16, 256]}}

@@ -13,7 +13,7 @@ from tune_spaces.space.space import search_space
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.retention import apply_retention, kept_trials, needless_of_trials
-from tune_spaces.study.verdict import ResultRow
+from tune_spaces.study.verdicts.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
 
 CONFIG = validated({"data": {"path": "x"}, "search": {"keep_top": 1}})

@@ -5,7 +5,7 @@ from optuna.trial import TrialState
 from softnce.config.file import validated, with_overrides
 from tune_spaces.space.space import search_space
 from tune_spaces.study.sizes import Sizes
-from tune_spaces.study.verdict import (
+from tune_spaces.study.verdicts.verdict import (
     IN_DISGUISE,
     ResultRow,
     all_failed,

@@ -15,7 +15,7 @@ from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import require_same
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import champion, rows
+from tune_spaces.study.verdicts.verdict import champion, rows
 from tune_spaces.study.warm_start import known_trials, learn_from
 from tune_spaces.trial_state import TrialState
 

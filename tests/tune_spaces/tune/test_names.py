@@ -6,7 +6,7 @@ import pytest
 
 from softnce.config.file import validated
 from softnce.config.sections.method import LossName
-from tune_spaces.study.verdict import described
+from tune_spaces.study.verdicts.verdict import described
 from tune_spaces.tune.callbacks import run_name, trial_params
 
 

@@ -13,7 +13,7 @@ from softnce.data.pairs import read_pairs
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached
 from softnce.inputs.prepare import prepare
 from tune_spaces.ray_session import session
-from tune_spaces.search import search
+from tune_spaces.search.search import search
 from tune_spaces.space.space import search_space
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.folder import StudyFolder

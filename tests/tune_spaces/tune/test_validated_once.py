@@ -17,7 +17,7 @@ from softnce.inputs.prepare import prepare
 from tests.validations import Counter
 from tune_spaces.space.space import search_space
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import rows
+from tune_spaces.study.verdicts.verdict import rows
 from tune_spaces.tune.searcher import Plan, StopSwitch, StudySearcher
 
 ROOT = Path(__file__).parents[3]

@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.config.sections.shifts import DIRECTIONS
-from softnce.losses.denominators import pairs_of, sides, without_own
+from softnce.losses.composed.denominators import pairs_of, sides, without_own
+from softnce.losses.composed.softmaxes import Compared, softmaxes
 from softnce.losses.infonce import info_nce
-from softnce.losses.softmaxes import Compared, softmaxes
 from softnce.training.objectives import averaged, outcome
 
 ROWS, SCALE = 6, 20.0

@@ -5,9 +5,9 @@ import torch
 
 from softnce.config.sections.method import WeightsSection
 from softnce.errors import ConfigError
+from softnce.losses.composed.trust import pair_trust, trusted_mean
 from softnce.losses.infonce import info_nce
 from softnce.losses.table import LOSSES
-from softnce.losses.trust import pair_trust, trusted_mean
 from softnce.training.objectives import outcome
 from tests.softnce.losses.denominators.drawn import MARKED, section
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from softnce.config.sections.method import WeightsSection
-from softnce.losses.relief import relief
+from softnce.losses.composed.relief import relief
 from softnce.training.objectives import outcome
 from tests.softnce.losses.denominators.drawn import section
 

@@ -5,10 +5,10 @@ from functools import partial
 
 import torch
 
+from softnce.losses.composed.shifted import shifted_info_nce
 from softnce.losses.debiased import debiased_info_nce
 from softnce.losses.masks import margin_info_nce
 from softnce.losses.promotion import promoted_info_nce
-from softnce.losses.shifted import shifted_info_nce
 from softnce.losses.tilt import tilted_info_nce
 
 INF = math.inf

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
+from softnce.losses.composed.shifted import shifted_info_nce
 from softnce.losses.debiased import debiased_info_nce
 from softnce.losses.infonce import info_nce
 from softnce.losses.masks import margin_info_nce
 from softnce.losses.promotion import promoted_info_nce
-from softnce.losses.shifted import shifted_info_nce
 from softnce.losses.tilt import tilted_info_nce
 from tests.softnce.losses.shifts.drawn import GRADIENTS, INF, cosines, draw
 

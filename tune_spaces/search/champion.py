@@ -10,7 +10,7 @@ from softnce.export import export, model_card
 from softnce.inputs.prepared import Prepared
 from softnce.whole_files import torn_beside, write_text
 from tune_spaces.study.context import StudyContext
-from tune_spaces.study.verdict import ResultRow, described
+from tune_spaces.study.verdicts.verdict import ResultRow, described
 
 
 def export_champion(

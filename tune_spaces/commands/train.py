@@ -9,7 +9,7 @@ from softnce.errors import EXIT_OK, EXIT_STOPPED, ConfigError
 from softnce.terminal.output import say
 
 if TYPE_CHECKING:
-    from tune_spaces.run_source import TrainingSource
+    from tune_spaces.sources.run import TrainingSource
 
 
 def train(  # noqa: PLR0913  (what a user may set)
@@ -44,7 +44,7 @@ def train(  # noqa: PLR0913  (what a user may set)
     The model and its metrics lie in the run's folder, and its run in MLflow.
     """
     from tune_spaces.ray_session import session
-    from tune_spaces.run_source import seeded
+    from tune_spaces.sources.run import seeded
 
     session.quiet_environment()
     source = seeded(_source(config, study, settings or []), seed)
@@ -68,8 +68,8 @@ def train(  # noqa: PLR0913  (what a user may set)
 def _source(config: str | None, study: str | None, settings: list[str]) -> "TrainingSource":
     from softnce.config.file import load_config
     from softnce.terminal.console import terminal
-    from tune_spaces.config_source import config_path, source_name
-    from tune_spaces.run_source import TrainingSource, trial_source
+    from tune_spaces.sources.config import config_path, source_name
+    from tune_spaces.sources.run import TrainingSource, trial_source
 
     if study is None:
         if config is None:

@@ -18,10 +18,9 @@ from softnce.errors import EXIT_OK, RunError
 from softnce.terminal.console import like, terminal
 from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
-from tune_spaces.conclusion import SearchResult, concluded, tell_result
 from tune_spaces.confirm.ending import ended_verdict, settled_verdict
-from tune_spaces.finished import known_end
-from tune_spaces.held_study import HeldStudy, prepared_inputs, with_models
+from tune_spaces.preparation.held_study import HeldStudy, prepared_inputs, with_models
+from tune_spaces.preparation.study_pairs import mined, read
 from tune_spaces.ray_session import nodes, session
 from tune_spaces.ray_session.capacity import concurrency
 from tune_spaces.report.display import Display, headline
@@ -31,6 +30,8 @@ from tune_spaces.report.notes import (
     tell_if_there_is_nothing_to_search,
     tell_stop,
 )
+from tune_spaces.search.conclusion import SearchResult, concluded, tell_result
+from tune_spaces.search.finished import known_end
 from tune_spaces.signals import Signals
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import both_alpha_and_beta_are_free, search_space
@@ -46,12 +47,11 @@ from tune_spaces.study.holder import ClusterNodes
 from tune_spaces.study.optuna_storage import study_id
 from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.sizes import stored_sizes
-from tune_spaces.study.stored_verdict import StoredVerdict
 from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import ResultRow, all_failed, champion, rows
+from tune_spaces.study.verdicts.stored_verdict import StoredVerdict
+from tune_spaces.study.verdicts.verdict import ResultRow, all_failed, champion, rows
 from tune_spaces.study.warm_start import known_trials, learn_from
-from tune_spaces.study_pairs import mined, read
 from tune_spaces.tune.callbacks import tracker_of, unseen_watchers
 
 if TYPE_CHECKING:

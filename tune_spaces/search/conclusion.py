@@ -11,12 +11,12 @@ from softnce.config.file import to_yaml
 from softnce.errors import EXIT_OK, RunError
 from tune_spaces.confirm.ending import so_far
 from tune_spaces.confirm.phase import table_of
-from tune_spaces.held_study import HeldStudy
+from tune_spaces.preparation.held_study import HeldStudy
 from tune_spaces.report.report import show_table
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.retention import apply_retention
-from tune_spaces.study.stored_verdict import StoredVerdict, store_verdict
-from tune_spaces.study.verdict import ResultRow, all_failed, champion
+from tune_spaces.study.verdicts.stored_verdict import StoredVerdict, store_verdict
+from tune_spaces.study.verdicts.verdict import ResultRow, all_failed, champion
 from tune_spaces.trial_state import TrialState
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def concluded(study: HeldStudy, code: int, ending: StoredVerdict | None) -> Sear
     log.info(sentence)
     apply_retention(context, table)
     if best is not None:
-        from tune_spaces.champion import export_champion
+        from tune_spaces.search.champion import export_champion
 
         export_champion(context, study.prepared, best, sentence)
         tracker.champion(best.key, context.folder.champion, to_yaml(best.config))

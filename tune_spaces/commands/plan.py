@@ -8,7 +8,7 @@ import typer
 
 from softnce.errors import ConfigError
 from softnce.terminal.output import say
-from tune_spaces.config_source import config_path, source_name
+from tune_spaces.sources.config import config_path, source_name
 
 
 def plan(

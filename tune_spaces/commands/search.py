@@ -11,11 +11,11 @@ import typer
 
 from softnce.errors import EXIT_STOPPED, ConfigError
 from softnce.terminal.output import say
-from tune_spaces.config_source import config_path, source_name
+from tune_spaces.sources.config import config_path, source_name
 
 if TYPE_CHECKING:
     from softnce.config.config import Config
-    from tune_spaces.conclusion import SearchResult
+    from tune_spaces.search.conclusion import SearchResult
 
 _STUDY = "A study's folder or name; the newest without it."
 
@@ -92,8 +92,8 @@ def _searched(
 ) -> "SearchResult":
     from softnce.terminal.console import terminal
     from softnce.terminal.logging_setup import also_show
-    from tune_spaces.conclusion import tell_result
-    from tune_spaces.search import search as run
+    from tune_spaces.search.conclusion import tell_result
+    from tune_spaces.search.search import search as run
 
     console = terminal(quiet=bool(quiet))
     if quiet is False:

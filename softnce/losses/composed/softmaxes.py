@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from softnce.losses.denominators import apart, joined_columns, pairs_of, without_own
+from softnce.losses.composed.denominators import apart, joined_columns, pairs_of, without_own
 from softnce.shapes import Answers, Logits, Marks, Relevance
 
 

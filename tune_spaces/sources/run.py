@@ -10,7 +10,7 @@ from softnce.config.file import with_overrides
 from softnce.errors import ConfigError
 from tune_spaces.study.context import StudyContext, stored_study_context
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import rows
+from tune_spaces.study.verdicts.verdict import rows
 
 _NAMED_TRIALS = 20
 

@@ -15,13 +15,13 @@ from softnce.config.paths import resolve_paths
 from softnce.errors import ConfigError
 from softnce.terminal.console import terminal
 from softnce.terminal.logging_setup import logging_restored
-from tune_spaces.config_source import config_path, source_name
 from tune_spaces.ray_session import session
+from tune_spaces.sources.config import config_path, source_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tune_spaces.conclusion import SearchResult
+    from tune_spaces.search.conclusion import SearchResult
 
 Source = Config | Mapping[str, Any] | str | os.PathLike[str]
 
@@ -131,7 +131,7 @@ def search(  # noqa: PLR0913  (what a caller may set)
     folder = None if out is None else Path(out)
     with logging_restored(), environment_restored():
         session.quiet_environment()
-        from tune_spaces.search import search as run
+        from tune_spaces.search.search import search as run
 
         shown = console or terminal(quiet=quiet)
         known = None if warm_from is None else os.fspath(warm_from)

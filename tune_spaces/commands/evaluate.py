@@ -59,7 +59,7 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
 
     Ranks are exact, over all codes; intervals are of a bootstrap over queries.
     """
-    from tune_spaces.evaluate_door import evaluate as run
+    from tune_spaces.api.evaluate import evaluate as run
 
     if out is not None:
         _check_out(out)

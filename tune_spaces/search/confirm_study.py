@@ -10,7 +10,6 @@ from softnce.checkpoints.manifest import best_checkpoint
 from softnce.errors import EXIT_OK, RunError
 from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
-from tune_spaces.champion import export_champion
 from tune_spaces.confirm.contest import contest
 from tune_spaces.confirm.ending import so_far
 from tune_spaces.confirm.outcome import JudgedRace
@@ -21,20 +20,21 @@ from tune_spaces.confirm.phase import (
     require_test_queries,
     table_of,
 )
-from tune_spaces.held_study import HeldStudy, prepared_inputs
+from tune_spaces.preparation.held_study import HeldStudy, prepared_inputs
+from tune_spaces.preparation.study_pairs import mined, read
 from tune_spaces.ray_session import nodes, session
 from tune_spaces.ray_session.capacity import concurrency
 from tune_spaces.report.notes import tell_stop
+from tune_spaces.search.champion import export_champion
 from tune_spaces.signals import Signals
 from tune_spaces.study.context import StudyContext, stored_study_context
 from tune_spaces.study.holder import ClusterNodes
 from tune_spaces.study.optuna_storage import study_id
 from tune_spaces.study.sizes import Sizes, stored_sizes
-from tune_spaces.study.stored_verdict import StoredVerdict, store_verdict
 from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import champion, rows
-from tune_spaces.study_pairs import mined, read
+from tune_spaces.study.verdicts.stored_verdict import StoredVerdict, store_verdict
+from tune_spaces.study.verdicts.verdict import champion, rows
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import tracker_of
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from softnce.data.pairs import PairSet
-from tune_spaces.baselines import store_baselines
+from tune_spaces.preparation.baselines import store_baselines
 from tune_spaces.study.caches import open_cache
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import require_same, require_same_weights

@@ -8,9 +8,9 @@ from rich.console import Console
 from softnce.errors import ConfigError
 from softnce.terminal.console import terminal
 from softnce.terminal.logging_setup import logging_restored
-from tune_spaces.front_door import Source, environment_restored, resolved_source
+from tune_spaces.api.search import Source, environment_restored, resolved_source
 from tune_spaces.ray_session import session
-from tune_spaces.run_source import TrainingSource, seeded, trial_source
+from tune_spaces.sources.run import TrainingSource, seeded, trial_source
 from tune_spaces.training import TrainedRun
 from tune_spaces.training import train as run
 

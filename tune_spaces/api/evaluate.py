@@ -10,7 +10,7 @@ from softnce.data.judged.judged_set import Docstrings, SetOptions, SplitName
 from softnce.data.judged.read import read_evaluation_set
 from softnce.errors import ConfigError
 from tune_spaces.confirm.ledger import note_evaluation
-from tune_spaces.model_source import distinct, model_source
+from tune_spaces.sources.model import distinct, model_source
 
 if TYPE_CHECKING:
     from softnce.retrieval.evaluation import Evaluation

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from softnce.whole_files import write_json
-from tune_spaces.study.verdict import ResultRow
+from tune_spaces.study.verdicts.verdict import ResultRow
 
 _FILE = "verdict.json"
 

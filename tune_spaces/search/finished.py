@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from tune_spaces.study.context import StudyContext
-from tune_spaces.study.stored_verdict import stored_verdict
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdict import ResultRow, champion, rows
+from tune_spaces.study.verdicts.stored_verdict import stored_verdict
+from tune_spaces.study.verdicts.verdict import ResultRow, champion, rows
 from tune_spaces.tracking.event_log import EventLog
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState

@@ -27,12 +27,12 @@ def confirm(
 ) -> None:
     """Is the gain real? The best of a study against InfoNCE, on fresh seeds and the test split."""
     from softnce.terminal.console import terminal
-    from tune_spaces.cli import interruptible, seconds
+    from tune_spaces.commands.search import interruptible, seconds
     from tune_spaces.ray_session import session
 
     budget = None if time_budget is None else seconds(time_budget)
     session.quiet_environment()
-    from tune_spaces.confirm_study import confirm as run
+    from tune_spaces.search.confirm_study import confirm as run
 
     with interruptible():
         console = terminal(quiet=as_json)

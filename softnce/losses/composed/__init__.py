@@ -1,0 +1,1 @@
+"""Losses made of parts: masks, tilts, targets and denominators in one softmax."""
