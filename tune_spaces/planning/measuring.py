@@ -32,25 +32,29 @@ class Probe:
     """What one process measures.
 
     Attributes:
-        configs: of the losses, one after the other.
+        configs: of the losses, one after the other, with the share of the trials of each.
         prepared: shared inputs.
         folder: for its checkpoints.
         began: when the process was asked for, in seconds of ``time.time``.
     """
 
-    configs: Sequence[Config]
+    configs: Sequence[tuple[Config, float]]
     prepared: "Prepared"
     folder: Path
     began: float
 
 
 def measured(
-    configs: Sequence[Config], prepared: "Prepared", folder: Path, *, processes: int
+    configs: Sequence[tuple[Config, float]],
+    prepared: "Prepared",
+    folder: Path,
+    *,
+    processes: int,
 ) -> Measured:
     """Return the mean over processes of what each measures at the same time.
 
     Args:
-        configs: of the losses that trials train; their mean counts.
+        configs: of the losses that trials train, with the share of the trials of each.
         prepared: shared inputs.
         folder: for what the processes write.
         processes: that measure at the same time.
@@ -80,16 +84,17 @@ def _measure(probe: Probe) -> dict[str, float] | str:
     from softnce.distributed.worker import use_threads
 
     started = time.time() - probe.began
-    use_threads(probe.configs[0])
+    use_threads(probe.configs[0][0])
     try:
         each = [
             _training(config, probe.prepared, probe.folder / str(number))
-            for number, config in enumerate(probe.configs)
+            for number, (config, _) in enumerate(probe.configs)
         ]
-        evaluation = _evaluation(probe.configs[0], probe.prepared)
+        evaluation = _evaluation(probe.configs[0][0], probe.prepared)
     except SoftnceError as error:
         return str(error)
-    means = {name: statistics.fmean(one[name] for one in each) for name in each[0]}
+    shares = [share for _, share in probe.configs]
+    means = {name: statistics.fmean([one[name] for one in each], shares) for name in each[0]}
     return {**means, "evaluation": evaluation, "start": started, "memory_gb": _peak_gb()}
 
 

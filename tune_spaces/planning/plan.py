@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from softnce.inputs.prepared import Prepared
 
 _MOST_OPPONENTS = 2  # the best InfoNCE, and InfoNCE in the best candidate's own configuration
+_LEAST_SHARE = 0.1  # of the trials, that is measured with an estimator
 _AUTO_SHARE = 0.5  # of the search, up to which a confirmation is its end
 _TRAIN_STARTS = 2  # under Ray Train: the trial's owner, then its workers
 
@@ -131,7 +132,7 @@ def planned(
     return SearchPlan(
         rates=rates,
         size=size,
-        losses=tuple(one.loss.name for one in configs),
+        losses=tuple(one.loss.name for one, _ in configs),
         test=tests,
         seeds=config.search.confirm_seeds,
         confirm=config.search.confirm,
@@ -141,14 +142,14 @@ def planned(
 
 
 def _measured(
-    context: StudyContext, configs: Sequence[Config], at_once: int
+    context: StudyContext, configs: Sequence[tuple[Config, float]], at_once: int
 ) -> tuple[Rates, "Prepared", int]:
     """Prepare and measure in a study's folder; also return its inputs and its test queries."""
     root, began = context.folder.root, time.monotonic()
     pairs = read(context) or mined(context)
     prepared = prepared_inputs(context, pairs)
     preparation, prepared_bytes = time.monotonic() - began, folder_bytes(root)
-    names = " and ".join(one.loss.name for one in configs)
+    names = " and ".join(one.loss.name for one, _ in configs)
     context.console.print(f"measuring steps of {names}, {at_once} trials at once", highlight=False)
     processes = _processes(context.config, at_once)
     found = dict(measured(configs, prepared, root / "measured", processes=processes))
@@ -169,10 +170,11 @@ def epochs_on_average(config: Config) -> float:
     return expected_epochs(epochs, rules.grace_epochs, rules.reduction)
 
 
-def measured_configs(config: Config, space: SearchSpace) -> list[Config]:
+def measured_configs(config: Config, space: SearchSpace) -> list[tuple[Config, float]]:
     """Return the configurations to measure: InfoNCE, and a loss with an estimator if there is one.
 
-    An estimator that reads a frozen model costs a product of vectors, and is measured as BM25.
+    With each stands its share of the trials. An estimator that reads a frozen model adds a product
+    of vectors only, and counts as InfoNCE.
 
     Args:
         config: of the study.
@@ -188,8 +190,11 @@ def measured_configs(config: Config, space: SearchSpace) -> list[Config]:
             except ConfigError:
                 continue
             if not set(other.models) & set(FROZEN_MODELS):
-                return [plain, other]
-    return [plain]
+                asked = space.possible("weights/estimator")
+                share = (1 - config.search.infonce_share) * len(asked - set(FROZEN_MODELS))
+                share = max(share / max(1, len(asked)), _LEAST_SHARE)
+                return [(plain, 1 - share), (other, share)]
+    return [(plain, 1.0)]
 
 
 def study_size(

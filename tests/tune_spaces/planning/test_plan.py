@@ -72,8 +72,16 @@ def test_a_loss_is_measured_with_an_estimator_that_needs_no_frozen_model(setting
     settings["search"]["space"] |= {"weights/estimator": {"choice": ["teacher", "simcse"]}}
     config = validated(settings)
     measured = measured_configs(config, search_space(config))
-    assert [one.loss.name for one in measured] == ["infonce", "soft-infonce"]
-    assert measured[1].weights.estimator == "bm25"
+    assert [one.loss.name for one, _ in measured] == ["infonce", "soft-infonce"]
+    assert measured[1][0].weights.estimator == "bm25"
+    assert [share for _, share in measured] == [0.9, 0.1]  # no trial asks BM25 itself
+
+
+def test_the_losses_count_by_their_share_of_the_trials(settings):
+    settings["search"]["space"] |= {"weights/estimator": {"choice": ["bm25", "teacher"]}}
+    config = validated(settings)
+    measured = measured_configs(config, search_space(config))
+    assert [share for _, share in measured] == [0.75, 0.25]
 
 
 def made_plan(**changes):
