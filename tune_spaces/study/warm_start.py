@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from optuna.trial import FixedTrial, FrozenTrial, create_trial
-from rich.console import Console
 
 from softnce.config.config import Config
 from softnce.config.file import value_at
 from softnce.errors import ConfigError
+from softnce.terminal.console import terminal
 from tune_spaces.space.settings_read import in_effect
 from tune_spaces.space.space import SearchSpace
 from tune_spaces.study.context import StudyContext, stored_study_context
@@ -45,7 +45,7 @@ def known_trials(study: str, context: StudyContext) -> KnownTrials:
         ConfigError: there is no such study, it is damaged, it maximises another metric, or it is
             the one that shall learn.
     """
-    known = stored_study_context(study, Console(quiet=True))
+    known = stored_study_context(study, terminal(quiet=True))
     if known.folder.root == context.folder.root:
         raise ConfigError(f"--warm-from {study}: the study itself", "name another study")
     theirs, ours = known.config.search.metric, context.config.search.metric

@@ -51,13 +51,16 @@ def cosines(model, columns):
     return similarity(*sides, kind="cosine")
 
 
-@pytest.mark.parametrize("margin", [-0.1, 0.0, 0.05, 0.6])
-@pytest.mark.parametrize("strategy", ["absolute", "relative"])
+@pytest.mark.parametrize(
+    ("strategy", "margin"),
+    [
+        *(("absolute", margin) for margin in (-0.1, 0.0, 0.05, 0.6)),
+        *(("relative", margin) for margin in (0.0, 0.05, 0.6)),
+    ],
+)
 def test_the_mask_is_gist_s_whose_absolute_margin_is_minus_ours(
     model, guide, columns, strategy, margin
 ):
-    if strategy == "relative" and margin < 0:
-        pytest.skip("a negative relative margin is refused here")
     theirs = GISTEmbedLoss(
         model,
         guide,
