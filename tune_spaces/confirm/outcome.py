@@ -111,8 +111,10 @@ def contest_table(found: JudgedRace) -> Table:
     """Return what each configuration has reached, as a table."""
     shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("confirmed", "seeds", "selected", "fresh", "test", ""):
-        justify = "left" if name in ("confirmed", "") else "right"
-        shown.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        if name in ("confirmed", ""):  # words give way where the terminal is narrow, figures never
+            shown.add_column(name)
+        else:
+            shown.add_column(name, justify="right", no_wrap=True)
     for one in found.sides:
         selected = "-" if one.selected is None else f"{one.selected:.4f}"
         cells = (str(one.seeds), selected, f"{one.fresh:.4f}", f"{one.test:.4f}")

@@ -1,12 +1,15 @@
 """Who meets whom: the best of both families, and never a tuned side against an untuned one."""
 
+import io
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from softnce.config.file import validated, with_overrides
 from softnce.errors import ConfigError
 from tune_spaces.confirm.contest import contest
+from tune_spaces.confirm.outcome import JudgedRace, SideResult, contest_table
 from tune_spaces.confirm.runs import fresh_seeds
 from tune_spaces.study.verdicts.verdict import IN_DISGUISE, ResultRow
 
@@ -90,3 +93,14 @@ def test_those_that_failed_are_left_out_with_whom_they_leave_alone():
 
 def test_fresh_seeds_are_those_of_no_trial():
     assert fresh_seeds({20_001, 20_003}, 3) == [20_002, 20_004, 20_005]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_a_narrow_terminal_cuts_words_and_no_figure(width):
+    title = "t0010 (Soft-InfoNCE, teacher, alpha 1.76, beta 0.24)"
+    side = SideResult("t0010", title, 0.3672, 0.3611, 0.3971, 4, "beaten by t0001")
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(contest_table(JudgedRace("", {}, (side,))))
+    shown = console.export_text()
+    assert all(figure in shown for figure in ("0.3672", "0.3611", "0.3971"))
+    assert "…" not in shown
