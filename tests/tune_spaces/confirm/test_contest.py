@@ -95,7 +95,7 @@ def test_fresh_seeds_are_those_of_no_trial():
     assert fresh_seeds({20_001, 20_003}, 3) == [20_002, 20_004, 20_005]
 
 
-@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("width", [80, 100])
 def test_a_narrow_terminal_cuts_words_and_no_figure(width):
     title = "t0010 (Soft-InfoNCE, teacher, alpha 1.76, beta 0.24)"
     side = SideResult("t0010", title, 0.3672, 0.3611, 0.3971, 4, "beaten by t0001")
