@@ -34,6 +34,7 @@ def study(tmp_path):
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_finished_study_is_told_again_without_a_heavy_import(made_pairs, tmp_path):
     words = ["search", "--set", f"data.path={made_pairs}", "--set", "search.always_try=infonce"]
     words += ["--set", "search.trials=1", "--set", "optim.epochs=1", "--out", str(tmp_path / "out")]

@@ -130,6 +130,7 @@ def test_passes_of_like_length_have_one_size_and_the_same_vectors(tmp_path):
     assert sizes == {128, 192}
 
 
+@pytest.mark.long
 def test_compiled_layers_have_the_vectors_and_gradient_of_the_others(tmp_path):
     encoder = transformer_encoder(saved(CONFIGS["roberta"], tmp_path), packing="never")
     encoder.model.eval()

@@ -115,6 +115,7 @@ class Interrupting(io.StringIO):
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_run_that_is_stopped_goes_on_to_the_same_end(config, tmp_path):
     longer = {**config, "optim": {**BASE["optim"], "epochs": 30}}
     page = Interrupting()
