@@ -1,5 +1,6 @@
 """Tables of the training texts that estimators read, made once and cached: terms, duplicates."""
 
+import errno
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
@@ -106,10 +107,13 @@ def array(folder: Path, name: str) -> NDArray[np.generic]:
 
     Raises:
         DataError: it is missing or damaged.
+        OSError: memory ran out, which says nothing of the file.
     """
     try:
         return open_array(folder, name)
     except (OSError, ValueError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise
         raise DataError(
             f"{folder / name}.npy: missing or damaged", "the same search, started again, mends it"
         ) from error
