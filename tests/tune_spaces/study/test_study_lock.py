@@ -1,6 +1,5 @@
 """Two searches never run on one study; a dead one does not block the next."""
 
-import multiprocessing
 import os
 import re
 import signal
@@ -20,7 +19,6 @@ from tune_spaces.study.holder import ClusterNodes, Heartbeat
 from tune_spaces.study.study_lock import held, require_free
 
 QUICK = Heartbeat(every_s=1.0, dead_after_s=3.0)
-ROUNDS = 60
 HOLDER = """
 import optuna, sys, time
 from tune_spaces.study.holder import Heartbeat
@@ -281,34 +279,3 @@ def test_a_loss_is_reported_even_where_the_other_search_has_ended_since(storage)
         wait_for(lambda: told)
     assert "another search took it over" in told[0][0]
     assert entry(study) == {}
-
-
-def rival(storage, barrier, wins):
-    """Claim the study in every round together with another process, and note who has got it."""
-    study = opened(storage)
-    for number in range(ROUNDS):
-        if barrier.wait() == 0:
-            dead = {"token": "x", "host": "elsewhere", "pid": 1, "at": 0}
-            study.set_user_attr("softnce.holder", dead if number % 2 else {})
-        barrier.wait()
-        try:
-            with held(study):
-                wins.put(number)
-                barrier.wait()
-        except SetupError:
-            barrier.wait()
-    wins.put(None)
-
-
-def test_of_two_searches_that_look_at_the_same_time_exactly_one_gets_the_study(storage):
-    opened(storage)
-    context = multiprocessing.get_context("spawn")
-    barrier, wins = context.Barrier(2, timeout=600), context.Queue()
-    rivals = [context.Process(target=rival, args=(storage, barrier, wins)) for _ in range(2)]
-    for one in rivals:
-        one.start()
-    won = [number for _ in rivals for number in iter(lambda: wins.get(timeout=600), None)]
-    for one in rivals:
-        one.join(300)
-    assert [one.exitcode for one in rivals] == [0, 0]
-    assert sorted(won) == list(range(ROUNDS))
