@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from softnce.config.config import Config
-from softnce.data.pairs import PairSet
 from softnce.whole_files import write_json
 
 if TYPE_CHECKING:
     import torch
 
+    from softnce.data.pairs import PairSet
     from softnce.inputs.prepared import Prepared
 
 UNTRAINED, BM25 = "encoder before training", "BM25"
@@ -25,7 +25,12 @@ Metrics = Mapping[str, float]
 
 
 def store_baselines(
-    root: Path, config: Config, prepared: "Prepared", pairs: PairSet, *, tell: Callable[[str], None]
+    root: Path,
+    config: Config,
+    prepared: "Prepared",
+    pairs: "PairSet",
+    *,
+    tell: Callable[[str], None],
 ) -> None:
     """Measure what a study is compared with, unless it is known.
 
@@ -70,7 +75,7 @@ def _there(device: "torch.device") -> "torch.device":
     return device if torch.cuda.is_available() else torch.device("cpu")
 
 
-def _bm25(prepared: "Prepared", pairs: PairSet) -> Metrics:
+def _bm25(prepared: "Prepared", pairs: "PairSet") -> Metrics:
     import torch
 
     from softnce.evaluation.ranking import retrieval_metrics

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from softnce.data.pairs import PairSet
 from tune_spaces.preparation.baselines import store_baselines
 from tune_spaces.study.caches import open_cache
 from tune_spaces.study.context import StudyContext
@@ -15,6 +14,7 @@ from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
+    from softnce.data.pairs import PairSet
     from softnce.inputs.prepared import Prepared
 
 
@@ -47,7 +47,7 @@ def with_models(study: HeldStudy, is_stopped: Callable[[], bool]) -> "Prepared":
     return prepared
 
 
-def prepared_inputs(context: StudyContext, pairs: PairSet) -> "Prepared":
+def prepared_inputs(context: StudyContext, pairs: "PairSet") -> "Prepared":
     """Fill the cache, and check that the study is about the same data, settings and weights."""
     from softnce.inputs.prepare import prepare
     from softnce.inputs.validation_sample import SampleSize

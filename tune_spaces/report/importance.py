@@ -1,11 +1,13 @@
 """Which searched settings decide: PED-ANOVA over the complete trials of a study."""
 
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 from rich.console import Console
 from rich.table import Table
@@ -58,12 +60,33 @@ def importance(trials: Sequence[FrozenTrial]) -> Importance:
     quantile = min(max(_BEST / count, _LEAST_QUANTILE), _MOST_QUANTILE)
     study = optuna.create_study(direction="maximize")
     study.add_trials(complete)
-    evaluator = PedAnovaImportanceEvaluator(target_quantile=quantile)
+    evaluators = _evaluators()
+    evaluator = evaluators.PedAnovaImportanceEvaluator(target_quantile=quantile)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        found = get_param_importances(study, evaluator=evaluator)
+        found = evaluators.get_param_importances(study, evaluator=evaluator)
     largest_first = sorted(found.items(), key=lambda item: -item[1])
     return Importance(dict(largest_first), count, round(quantile * count))
+
+
+def _evaluators() -> Any:  # noqa: ANN401  (optuna.importance)
+    """Import Optuna's evaluators, and without scikit-learn, which those of forests alone need.
+
+    It would take longer than all the rest of a report. Optuna minds its absence only where it is
+    needed; whoever imports Optuna's evaluators later gets them whole.
+    """
+    package, forests = "optuna.importance", "sklearn.ensemble"
+    if package in sys.modules or forests in sys.modules:
+        return import_module(package)
+    modules: dict[str, Any] = sys.modules
+    modules[forests] = None  # importing it fails at once
+    whole = vars(optuna)["importance"]  # Optuna's own lazy door to it
+    try:
+        return import_module(package)
+    finally:
+        optuna.importance = whole
+        for name in [one for one in modules if one == forests or one.startswith(package)]:
+            del modules[name]
 
 
 def show_importance(console: Console, found: Importance) -> None:

@@ -20,7 +20,7 @@ from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
 from tune_spaces.confirm.ending import ended_verdict, settled_verdict
 from tune_spaces.preparation.held_study import HeldStudy, prepared_inputs, with_models
-from tune_spaces.preparation.study_pairs import mined, read
+from tune_spaces.preparation.study_pairs import StudyPairs
 from tune_spaces.ray_session import nodes, session
 from tune_spaces.ray_session.capacity import concurrency
 from tune_spaces.report.display import Display, headline
@@ -37,11 +37,7 @@ from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import both_alpha_and_beta_are_free, search_space
 from tune_spaces.study.caches import require_cache
 from tune_spaces.study.context import StudyContext
-from tune_spaces.study.fingerprint import (
-    require_same,
-    require_same_if_known,
-    withdrawn_unless_prepared,
-)
+from tune_spaces.study.fingerprint import require_same, withdrawn_unless_prepared
 from tune_spaces.study.folder import require_own, study_folder
 from tune_spaces.study.holder import ClusterNodes
 from tune_spaces.study.optuna_storage import study_id
@@ -112,9 +108,8 @@ def _with_room(context: StudyContext) -> SearchResult:
         console.print("note: only the ratio of weights/alpha and weights/beta matters; tie one")
     tell_if_there_is_nothing_to_search(context)
     tell_if_no_gpu_is_reserved(context)
-    pairs = read(context)  # before anything is written
-    if pairs is not None:
-        require_same_if_known(context.folder, config, pairs.digest)
+    pairs = StudyPairs(context)
+    pairs.require()  # before anything is written
     study = context.folder.optuna_study()
     tell_wait = partial(console.print, soft_wrap=True) if context.is_patient else None
     known = ClusterNodes(nodes.own_node(), nodes.is_declared_dead)
@@ -124,11 +119,13 @@ def _with_room(context: StudyContext) -> SearchResult:
         tracker = tracker_of(context, study_id(study))
         end = known_end(context, trial_store, tracker)
         if end is not None:
-            require_same(context.folder, config, (pairs or mined(context)).digest)
+            require_same(context.folder, config, pairs.digest)
+            pairs.remember()
             return _told_again(context, *end)
         tracker.connect()
         with withdrawn_unless_prepared(context.folder):
-            prepared = prepared_inputs(context, pairs or mined(context))
+            prepared = prepared_inputs(context, pairs.all())
+        pairs.remember()
         return _searched(HeldStudy(context, prepared, trial_store, tracker, lease))
 
 

@@ -1,6 +1,8 @@
 """Importances on a real sqlite study, whose objective is known."""
 
 import io
+import subprocess
+import sys
 
 import optuna
 import pytest
@@ -64,3 +66,21 @@ def test_the_second_seed_of_infonce_is_no_trial_of_the_space(trial_store):
     known = trial_store.trials()
     known[0].user_attrs["role"] = "noise"
     assert importance(known).trials == 9
+
+
+def test_the_importances_are_told_without_the_forests_that_optuna_may_draw_on():
+    script = """
+import sys
+import optuna
+from tune_spaces.report.importance import importance
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+study = optuna.create_study(direction="maximize")
+study.optimize(lambda one: one.suggest_float("a", 0, 1) + 0 * one.suggest_float("b", 0, 1), 12)
+print(*importance(study.trials).of_settings, *{"sklearn", "pandas", "scipy"} & set(sys.modules))
+optuna.importance.FanovaImportanceEvaluator()  # and who asks for those later has them
+print("sklearn" in sys.modules)
+"""
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines() == ["a b", "True"]
