@@ -15,6 +15,7 @@ from tune_spaces.commands.confirm import confirm
 from tune_spaces.commands.evaluate import evaluate
 from tune_spaces.commands.negatives import mine_negatives
 from tune_spaces.commands.plan import plan
+from tune_spaces.commands.query import query
 from tune_spaces.commands.search import clean, logs, report, search
 from tune_spaces.commands.train import train
 from tune_spaces.commands.weights import weights
@@ -32,6 +33,7 @@ app.command()(plan)
 app.command()(confirm)
 app.command()(train)
 app.command()(evaluate)
+app.command()(query)
 app.command()(report)
 app.command()(logs)
 app.command()(clean)

@@ -11,7 +11,8 @@ from softnce.errors import ConfigError
 from softnce.formula import resolved
 from softnce.inputs.frozen_models import FROZEN_MODELS
 from softnce.shapes import CandidateRows, QueryRows, Relevance
-from softnce.weights.bm25 import BM25Estimator, VariantName, terms
+from softnce.weights.bm25 import BM25Estimator, terms
+from softnce.weights.bm25_formula import VariantName
 from softnce.weights.duplicates import DuplicatesEstimator, duplicate_groups
 from softnce.weights.mixture import MixtureEstimator
 from softnce.weights.neural import VectorEstimator

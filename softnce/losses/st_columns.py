@@ -10,7 +10,8 @@ from softnce.errors import ConfigError
 from softnce.formula import resolved
 from softnce.losses.infonce import similarity
 from softnce.shapes import Marks, Number, Relevance
-from softnce.weights.bm25 import BM25Estimator, VariantName
+from softnce.weights.bm25 import BM25Estimator
+from softnce.weights.bm25_formula import VariantName
 from softnce.weights.docstrings import mean_of_others
 from softnce.weights.table import ESTIMATORS
 

@@ -3,7 +3,8 @@
 from softnce.data.judged.judged_set import EvaluationSet, SetOptions
 from softnce.retrieval.comparison import comparison, notes_on_bm25, notes_on_models
 from softnce.retrieval.evaluation import Evaluation
-from softnce.retrieval.rankers import BM25, BM25Ranker, Progress, Ranker
+from softnce.retrieval.open_model import Progress
+from softnce.retrieval.rankers import BM25, BM25Ranker, Ranker
 from softnce.retrieval.ranking_table import ranking_table
 from softnce.retrieval.summary import results_of
 

@@ -1,10 +1,8 @@
 """What ranks the codes for a query: a model's vectors, or BM25."""
 
-import logging
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, final
+from collections.abc import Callable
+from typing import final
 
 import numpy as np
 import torch
@@ -12,26 +10,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from softnce.data.judged.judged_set import Codebase
-from softnce.encoders.transformer import load_model, require_tokenizer
-from softnce.errors import SetupError, SoftnceError
+from softnce.errors import SetupError
 from softnce.evaluation.ranking import repeated_vectors
+from softnce.retrieval.open_model import OpenModel, Progress, open_model
+from softnce.retrieval.words import words
 from softnce.weights.bm25 import BM25Estimator
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
 
 BM25 = "bm25"
 Scorer = Callable[[int, int], Float[Tensor, "q c"]]  # scores of the queries from start to stop
-Progress = Callable[[str, int, int], None]
-_TEXTS_A_CALL = 1024
-_BATCH = 32
-_CASE_CHANGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_WORD = re.compile(r"[^\W\d_]{2,}|\d+")  # a letter alone says nothing
-_STOP_WORDS = (  # Lucene's, for English
-    "a an and are as at be but by for if in into is it no not of on or such that the their then "
-    "there these they this to was will with"
-)
-_STOPPED = frozenset(_STOP_WORDS.split())
 
 
 class Ranker(ABC):
@@ -80,20 +66,13 @@ class BM25Ranker(Ranker):
 class ModelRanker(Ranker):
     """A sentence-transformers model, with its own prompts, lengths and similarity."""
 
-    def __init__(self, name: str, model: "SentenceTransformer") -> None:
-        self.name, self._model = name, model
+    def __init__(self, model: OpenModel) -> None:
+        self.name, self._model = model.name, model
 
     def scorer(self, codebase: Codebase, progress: Progress) -> Scorer:
         """Encode each distinct text once."""
-        queries = self._vectors(
-            [one.text for one in codebase.queries], "queries", self._model.encode_query, progress
-        )
-        codes = self._vectors(
-            [one.text for one in codebase.codes.values()],
-            "codes",
-            self._model.encode_document,
-            progress,
-        )
+        queries = self._model.queries([one.text for one in codebase.queries], progress)
+        codes = self._model.codes([one.text for one in codebase.codes.values()], progress)
         if queries.shape[1] != codes.shape[1]:
             raise SetupError(
                 f"{self.name}: its vectors of queries have {queries.shape[1]} dimensions, those of "
@@ -104,45 +83,11 @@ class ModelRanker(Ranker):
         similarity = self._model.similarity
 
         def scores(start: int, stop: int) -> Float[Tensor, "q c"]:
-            found: Float[Tensor, "q c"] = similarity(queries[start:stop], codes)
+            found = similarity(queries[start:stop], codes)
             found[:, later] = found[:, first]
             return found
 
         return scores
-
-    def _vectors(
-        self,
-        texts: Sequence[str],
-        what: str,
-        encode: Callable[..., Tensor],
-        progress: Progress,
-    ) -> Float[Tensor, "n d"]:
-        """Encode texts sorted by length, the longest first, so that little padding is computed."""
-        distinct = sorted(set(texts), key=len, reverse=True)
-        parts: list[Tensor] = []
-        for start in range(0, len(distinct), _TEXTS_A_CALL):
-            progress(f"{self.name}: encoding {what}", start, len(distinct))
-            part = distinct[start : start + _TEXTS_A_CALL]
-            try:
-                found = encode(
-                    part, batch_size=_BATCH, convert_to_tensor=True, show_progress_bar=False
-                )
-            except (RuntimeError, ValueError, IndexError, KeyError) as error:
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-                raise SetupError(f"{self.name}: cannot encode the {what}: {reason}") from error
-            parts.append(found.detach().float().cpu())
-        vectors = torch.cat(parts)
-        self._require_finite(vectors, what)
-        place = {text: row for row, text in enumerate(distinct)}
-        return vectors[torch.tensor([place[text] for text in texts])]
-
-    def _require_finite(self, vectors: Float[Tensor, "n d"], what: str) -> None:
-        broken = int((~vectors.isfinite().all(dim=1)).sum())
-        if broken:
-            raise SetupError(
-                f"{self.name}: {broken} of {len(vectors)} vectors of {what} hold NaN or infinity",
-                "take another copy of the model: it has diverged, or its file is damaged",
-            )
 
 
 def model_ranker(model: str, name: str | None = None) -> Ranker:
@@ -155,34 +100,7 @@ def model_ranker(model: str, name: str | None = None) -> Ranker:
     Raises:
         SetupError: it cannot be loaded.
     """
-    if model == BM25:
-        return BM25Ranker()
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    for library in ("huggingface_hub", "transformers", "sentence_transformers"):
-        logging.getLogger(library).setLevel(logging.ERROR)  # each retry would be a line
-    try:
-        loaded = load_model(model)
-        if getattr(loaded, "tokenizer", None) is not None and hasattr(
-            loaded.tokenizer, "all_special_tokens"
-        ):
-            require_tokenizer(loaded, model)
-    except SoftnceError as error:
-        raise type(error)(error.found, error.cure) from error
-    if torch.cuda.is_available():
-        loaded.to("cuda")
-    return ModelRanker(name or "/".join(model.rstrip("/").split("/")[-2:]), loaded.eval())
-
-
-def words(text: str) -> list[str]:
-    """Cut a text into the words that BM25 matches: those inside identifiers, too.
-
-    >>> words("def readCSVFile(path_name): # the 2 ways")
-    ['def', 'read', 'csv', 'file', 'path', 'name', '2', 'ways']
-    """
-    found = (word.lower() for word in _WORD.findall(_CASE_CHANGE.sub(" ", text)))
-    return [word for word in found if word not in _STOPPED]
+    return BM25Ranker() if model == BM25 else ModelRanker(open_model(model, name))
 
 
 def _filled_up(documents: list[list[str]], queries: int) -> list[list[str]]:

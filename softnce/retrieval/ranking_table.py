@@ -12,7 +12,8 @@ from softnce.data.judged.judged_set import Codebase, EvaluationSet
 from softnce.evaluation.fusion import reciprocal_rank_fusion
 from softnce.evaluation.graded import Answers, expected_places, metrics_per_query
 from softnce.evaluation.metric_names import EVALUATION_METRICS
-from softnce.retrieval.rankers import BM25, Progress, Ranker, block_size
+from softnce.retrieval.open_model import Progress
+from softnce.retrieval.rankers import BM25, Ranker, block_size
 
 Measures = Mapping[str, Float64[ndarray, " q"]]
 

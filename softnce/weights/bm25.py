@@ -5,9 +5,9 @@ scores them against its own document frequencies, and takes one sparse product.
 """
 
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import final
 
 import numpy as np
 import torch
@@ -16,11 +16,10 @@ from scipy import sparse
 
 from softnce.errors import ConfigError, DataError
 from softnce.shapes import CandidateRows, Number, QueryRows, Relevance
+from softnce.weights.bm25_formula import VARIANTS, Floats, VariantName
 from softnce.weights.weighting import Estimator
 
-Floats = NDArray[np.float64]
 Terms = Sequence[Hashable]
-VariantName = Literal["okapi", "official", "lucene"]  # bm25_engines has those of rank_bm25 too
 
 WORD = re.compile(r"\w+")
 
@@ -32,46 +31,6 @@ def terms(text: str) -> list[str]:
     ['read', 'a', 'json', 'file', 'line', 'by', 'line']
     """
     return WORD.findall(text.lower())
-
-
-def okapi_idf(holders: Floats, size: int) -> Floats:
-    """Weigh terms as rank_bm25's BM25Okapi does: a negative idf becomes 0.25 of the average."""
-    idf = official_idf(holders, size)
-    return np.where(idf < 0, 0.25 * idf.mean(), idf)
-
-
-def official_idf(holders: Floats, size: int) -> Floats:
-    """Weigh terms by Robertson and Sparck Jones; negative for a term in over half of the texts."""
-    return np.log(size - holders + 0.5) - np.log(holders + 0.5)
-
-
-def lucene_idf(holders: Floats, size: int) -> Floats:
-    """Weigh terms as Lucene does, never below 0."""
-    return np.log1p((size - holders + 0.5) / (holders + 0.5))
-
-
-@dataclass(frozen=True)
-class BM25Formula:
-    """What tells one BM25 from another.
-
-    Attributes:
-        idf: weight of each term, from the number of batch documents that hold it and their count.
-        k1: how slowly repeated terms saturate.
-        b: how much long documents are held back, 0 to 1.
-        average: which documents' mean length is the norm, unless the caller gives one.
-    """
-
-    idf: Callable[[Floats, int], Floats]
-    k1: float
-    b: float
-    average: Literal["batch", "training set"]
-
-
-VARIANTS: dict[VariantName, BM25Formula] = {
-    "okapi": BM25Formula(okapi_idf, k1=1.5, b=0.75, average="batch"),
-    "official": BM25Formula(official_idf, k1=1.2, b=0.75, average="training set"),
-    "lucene": BM25Formula(lucene_idf, k1=1.2, b=0.75, average="batch"),
-}
 
 
 @final

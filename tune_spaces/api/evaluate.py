@@ -14,7 +14,7 @@ from tune_spaces.sources.model import distinct, model_source
 
 if TYPE_CHECKING:
     from softnce.retrieval.evaluation import Evaluation
-    from softnce.retrieval.rankers import Progress
+    from softnce.retrieval.open_model import Progress
 
 Model = str | os.PathLike[str]
 

@@ -222,6 +222,7 @@ def _next_commands(study: "SearchResult", *, has_own_pairs: bool) -> None:
     say("\nNext:")
     lines = {f"softnce ui {where}": "browse the trials in MLflow"}
     if study.champion is not None:
+        lines[f'softnce query {where} FOLDER "what it does"'] = "search your own code with it"
         lines[f'SentenceTransformer("{where}/champion")'] = "the champion, in Python"
     if not has_own_pairs:
         lines["softnce search --set data.path=FOLDER_OR_FILE"] = "the same on your own pairs"

@@ -3,17 +3,15 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import optuna
-
-from softnce.config.config import Config
 from softnce.errors import ConfigError
 from softnce.terminal.logging_setup import TRIAL_LOG
-from tune_spaces.study.optuna_storage import (
-    created_or_loaded,
-    loaded,
-    require_trials_known,
-)
+
+if TYPE_CHECKING:
+    import optuna
+
+    from softnce.config.config import Config
 
 DEFAULT_ROOT = Path("softnce-studies")
 _NAMED_LOGS = 20
@@ -61,26 +59,30 @@ class StudyFolder:
         """The folder of a trial."""
         return self.root / "trials" / key
 
-    def cache(self, config: Config) -> Path:
+    def cache(self, config: "Config") -> Path:
         """The folder of tokens and vectors."""
         return config.resources.cache_in(self.root)
 
-    def optuna_study(self) -> optuna.Study:
+    def optuna_study(self) -> "optuna.Study":
         """Open the Optuna study, or create it.
 
         Raises:
             ConfigError: the storage is damaged or locked, or it is gone while trials lie there.
         """
+        from tune_spaces.study.optuna_storage import created_or_loaded, require_trials_known
+
         require_trials_known(self._database, self.root / "trials")
         self.root.mkdir(parents=True, exist_ok=True)
         return created_or_loaded(self._database, self.name)
 
-    def stored_study(self) -> optuna.Study:
+    def stored_study(self) -> "optuna.Study":
         """Open the Optuna study as it is, for those who look at it; nothing is created.
 
         Raises:
             ConfigError: the storage is empty, damaged, locked, or another study's.
         """
+        from tune_spaces.study.optuna_storage import loaded
+
         return loaded(self._database, self.name)
 
     @property
@@ -128,7 +130,7 @@ def find_log(study: str | None, trial: str | None) -> Path:
     raise ConfigError(f"{path}: no such log", cure)
 
 
-def study_folder(config: Config, source: str, out: Path | None) -> StudyFolder:
+def study_folder(config: "Config", source: str, out: Path | None) -> StudyFolder:
     """Choose the folder and name of a study.
 
     Args:

@@ -15,9 +15,10 @@ from softnce.data.judged.read import read_evaluation_set
 from softnce.errors import ConfigError, SetupError
 from softnce.retrieval.comparison import notes_on_bm25, notes_on_models, signed
 from softnce.retrieval.evaluation import Comparison, Interval
-from softnce.retrieval.rankers import BM25, words
+from softnce.retrieval.rankers import BM25
 from softnce.retrieval.show import show, write_out
 from softnce.retrieval.summary import Means
+from softnce.retrieval.words import words
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ from tune_spaces.commands.search import _next_commands, seconds
 from tune_spaces.search.conclusion import SearchResult
 from tune_spaces.search.search import search
 from tune_spaces.study.folder import StudyFolder
+from tune_spaces.study.verdicts.verdict import ResultRow
+from tune_spaces.trial_state import TrialState
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,11 @@ def test_what_to_do_next_offers_own_pairs_only_to_who_has_given_none(
     assert f"softnce ui {tmp_path}" in said
     assert ("data.path" in said) is not has_own_pairs
     assert "submit" not in said
+
+
+def test_a_champion_may_search_code_next(tmp_path, capsys):
+    study = StudyFolder(tmp_path, "mine")
+    config = validated({"data": {"path": "pairs"}})
+    best = ResultRow("t0000", config, 0.5, TrialState.COMPLETE, "infonce", "first", "")
+    _next_commands(SearchResult(study, [best], best, "Better.", 0), has_own_pairs=False)
+    assert f'softnce query {tmp_path} FOLDER "what it does"' in capsys.readouterr().out
