@@ -74,7 +74,7 @@ def listed_functions(path: Path, memory: Path, *, with_tests: bool, progress: Pr
     Args:
         path: of the code.
         memory: folder that remembers what files held.
-        with_tests: whether files of tests count, too; they do where there are no others.
+        with_tests: whether files of tests count; always where there are no others.
         progress: is told the phase, how much is done, and how much there is.
 
     Raises:
