@@ -14,6 +14,7 @@ Shares = Float[Tensor, "q c"]  # s_ij of Eq. 4; rows sum to 1, 0 at each query's
 Marks = Bool[Tensor, "q c"]  # pairs that are known to be duplicates
 Weights = Float[Tensor, "q c"]  # w_ij of Eq. 4; 1 at each query's own answer
 Answers = Int[Tensor, " q"]  # column of each query's own snippet
+Trust = Float[Tensor, " q"]  # weight of each query in the mean
 Loss = Float[Tensor, ""]
 QueryRows = Int[Tensor, " q"]  # row numbers of the training set
 CandidateRows = Int[Tensor, " c"]

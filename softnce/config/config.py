@@ -125,23 +125,37 @@ def _scores_fault(
     Returns:
         What was found and its cure, or None.
     """
-    if "loss/prior" in read and loss.prior > 0 and similarity == "dot":
-        return (
+    is_official = "bm25" in weights.parts and weights.bm25.variant == "official"
+    faults = (
+        (
+            "loss/prior" in read and loss.prior > 0 and similarity == "dot",
             "loss.prior needs cosines, whose least value bounds the negatives' sum, and "
             "encoder.similarity is dot",
             "set loss.prior to 0, or encoder.similarity to cosine",
-        )
-    is_official = "bm25" in weights.parts and weights.bm25.variant == "official"
-    if "loss/relative_margin" in read and is_official:
-        return (
+        ),
+        (
+            "loss/relative_margin" in read and is_official,
             "loss.mask: relative needs scores with a true zero, and those of weights.bm25.variant: "
             "official have none, since a common word counts below 0",
             "set loss.mask to absolute, or weights.bm25.variant to lucene",
-        )
-    if loss.trusts_few and not weights.compares_with_codes:
-        return (
+        ),
+        (
+            loss.trusts_few and not weights.compares_with_codes,
             f"loss.trust_rank: {weights.estimator} compares queries with queries, of which each is "
             "the first by its own",
             "set weights.estimator to teacher or self, or weights.bm25.documents to codes",
-        )
-    return None
+        ),
+        (
+            "loss/promotion" in read and loss.promotion > 0 and weights.parts == ("duplicates",),
+            f"loss.promotion={loss.promotion:g} by weights.estimator: duplicates would promote "
+            "every negative of a query without duplicates",
+            "set loss.name to infonce and loss.duplicates to promote, or another weights.estimator",
+        ),
+        (
+            "weights/alpha" in read and loss.name == "kl-infonce" and weights.alpha < 0,
+            f"weights.alpha={weights.alpha:g} is the factor of KL where loss.kl_coefficients is "
+            "official, and below 0 the loss has no least value",
+            "give 0 or more, or set loss.kl_coefficients to paper",
+        ),
+    )
+    return next(((found, cure) for is_fault, found, cure in faults if is_fault), None)

@@ -13,6 +13,7 @@ EPOCH_METRICS: tuple[str, ...] = (
     "loss",
     "weight_spread",
     "relief",
+    "trusted",
     "seconds",
 )
 COST_METRICS: tuple[str, ...] = ("parameters", "encode_ms")  # measured where a study limits them

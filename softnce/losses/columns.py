@@ -24,7 +24,16 @@ def wide(tensor: Tensor) -> Tensor:
 
 
 def constants(values: Tensor, logits: Logits) -> Tensor:
-    """Return an estimator's scores as constants in the precision of the logits."""
+    """Return an estimator's scores as constants in the precision of the logits.
+
+    Raises:
+        ConfigError: they are scores of other pairs.
+    """
+    if values.shape != logits.shape:
+        raise ConfigError(
+            f"relevance of shape {tuple(values.shape)} for logits of shape {tuple(logits.shape)}",
+            "give one score for each logit",
+        )
     return values.detach().to(wide(logits).dtype)
 
 

@@ -42,13 +42,15 @@ def tilted(logits: Logits, relevance: Relevance, answers: Answers, *, strength: 
         strength: see ``tilted_info_nce``.
 
     Raises:
-        ConfigError: the strength is so large that float32 may overflow.
+        ConfigError: the strength is so large that float32 may overflow, or the scores do not fit.
     """
     require_setting(
         is_between(strength, -STEEPEST, STEEPEST),
         f"loss.tilt={strength} overflows float32 as a shift of logits",
         f"give a number from -{STEEPEST:g} to {STEEPEST:g}",
     )
+    if strength == 0:  # whatever the scores are, infinite ones among them
+        return wide(logits)
     shift = strength * constants(relevance, logits)
     silent = own_columns(logits, answers) | logits.detach().isneginf()
     return wide(logits) + shift.masked_fill(silent, 0.0)

@@ -29,18 +29,18 @@ from softnce.encoders.encoder import Encoder
 from softnce.errors import DataError
 from softnce.evaluation.metric_names import COST_METRICS, EPOCH_METRICS, RETRIEVAL_METRICS
 from softnce.inputs.prepared import Prepared
-from softnce.losses.table import BASELINE
 from softnce.ragged import ragged
 from softnce.training.costs import costs
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
-from softnce.training.numerics import attempted, require_finite, settle
+from softnce.training.numerics import attempted, settle
 from softnce.training.objectives import Outcome
 from softnce.training.optimizer import adamw, rate_share, warmup_steps
 from softnce.training.resource_errors import explained
 from softnce.training.scoring import validate
 from softnce.training.standing import Report, is_evaluated, standing
 from softnce.training.step import Batch, Objective, Texts
+from softnce.training.tally import Tally
 
 log = logging.getLogger(__name__)
 _STEPS_A_LOOK = 10  # steps between two looks at the stop flag
@@ -87,11 +87,12 @@ def epochs(
 
     A report holds ``epoch``, the validation metrics, ``objective`` (best ``search.metric`` so far),
     ``best_epoch``, ``loss``, ``weight_spread`` (0: InfoNCE; absent for a loss without weights),
-    ``relief`` (above 0: the most relevant negatives are relieved, below 0: hardened), ``seconds``
-    and ``finished``. Without validation queries the objective is minus the loss, and the last epoch
-    is the best. The first report after a resume also holds ``before``, the reports of the epochs
-    that were done already, some of which may not have reached anyone. A run that was complete
-    already reports its last epoch again.
+    ``relief`` (above 0: the most relevant negatives are relieved, below 0: hardened), ``trusted``
+    (share of the pairs that count; absent where all do), ``seconds`` and ``finished``. Without
+    validation queries the objective is minus the loss, and the last epoch is the best. The first
+    report after a resume also holds ``before``, the reports of the epochs that were done already,
+    some of which may not have reached anyone. A run that was complete already reports its last
+    epoch again.
 
     Args:
         config: resolved.
@@ -103,7 +104,7 @@ def epochs(
             without a report of the epoch in flight.
 
     Raises:
-        RunError: the loss is no longer finite, or memory ran out.
+        RunError: the loss is no longer finite, no pair is trusted, or memory ran out.
         SetupError: the disk is full.
     """
     with explained(config, folder):
@@ -196,33 +197,15 @@ def _snapshot(run: Run) -> Checkpoint:
 
 def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Report | None:
     objective, texts = _objective(run), texts_of(run.prepared)
-    losses, spreads, reliefs = [], [], []
     steps = batches.drawn(run.epoch + 1)
     done = run.epoch * len(steps)
+    tally = Tally(run.config, run.workers, epoch=run.epoch + 1, steps=len(steps))
     for number, batch in enumerate(batches.prefetched(steps), start=1):
         if number % _STEPS_A_LOOK == 0 and run.workers.agree([float(should_stop())])[0]:
             return None
         _set_rate(run, done + number - 1, run.config.optim.epochs * len(steps))
-        outcome = attempted(partial(_step, run, objective, texts, batch))
-        if run.config.loss.name != BASELINE or run.config.loss.duplicates != "keep":
-            reliefs.append(outcome.relief())
-        losses.append(outcome.loss.detach())
-        if outcome.weight_spread is not None:
-            spreads.append(outcome.weight_spread)
-        if number % 50 == 0 or number == len(steps):
-            recent = run.workers.mean(torch.stack(losses[-50:]))  # so that all workers end together
-            require_finite(recent, run.config, epoch=run.epoch + 1, step=number)
-    report = {
-        "epoch": run.epoch + 1,
-        "loss": float(run.workers.mean(torch.stack(losses)).mean()),
-        "steps": len(steps),
-    }
-    if spreads:
-        report["weight_spread"] = float(run.workers.mean(torch.stack(spreads)).mean())
-    elif run.config.loss.name == BASELINE:
-        report["weight_spread"] = 0.0
-    report["relief"] = float(run.workers.mean(torch.stack(reliefs)).mean()) if reliefs else 0.0
-    return report
+        tally.add(attempted(partial(_step, run, objective, texts, batch)))
+    return tally.report()
 
 
 def _step(run: Run, objective: Objective, texts: Texts, batch: Batch) -> Outcome:

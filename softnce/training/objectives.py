@@ -11,12 +11,14 @@ from torch import Tensor
 
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.formula import settings_of
+from softnce.losses.columns import own_columns
 from softnce.losses.composed.relief import relief
-from softnce.losses.composed.trust import pair_trust, trusted_mean
+from softnce.losses.composed.softmaxes import Compared
+from softnce.losses.composed.trust import trust_in_batch, trusted_mean
 from softnce.losses.promotion import with_duplicates
 from softnce.losses.spec import Need
 from softnce.losses.table import BASELINE
-from softnce.shapes import Answers, Logits, Loss, Marks, Relevance, Shares, Weights
+from softnce.shapes import Answers, Logits, Loss, Marks, Relevance, Shares, Trust, Weights
 from softnce.weights.weighting import (
     negative_shares,
     negative_weights,
@@ -38,6 +40,7 @@ class Scored:
         loss: section ``loss``.
         weights: section ``weights``.
         marked: (q, c) known duplicates; None where they are kept like any other negative.
+        trust: (q,) weight of each query in the mean; None: all count alike.
     """
 
     logits: Logits
@@ -46,6 +49,7 @@ class Scored:
     loss: LossSection
     weights: WeightsSection
     marked: Marks | None = None
+    trust: Trust | None = None
 
     @property
     def scores(self) -> Relevance:
@@ -75,6 +79,11 @@ class Outcome:
     weight_spread: Tensor | None
     scored: Scored
 
+    @property
+    def trusted(self) -> Tensor | None:
+        """The share of the pairs that count; None where all do."""
+        return None if self.scored.trust is None else self.scored.trust.mean()
+
     def relief(self) -> Tensor:
         """Tell, after the backward pass, how far the loss relieves the most relevant negatives.
 
@@ -89,7 +98,8 @@ class Outcome:
         judge = scored.logits if scored.marked is None else scored.marked.float()
         judge = judge if scored.relevance is None else scored.relevance.to(judge.device)
         baseline = _baseline_gradient(scored)
-        return relief(scored.logits.grad, baseline, judge.detach(), scored.answers)
+        found = (scored.logits.grad, baseline, judge.detach(), scored.answers)
+        return relief(*found, trust=scored.trust)
 
 
 def outcome(
@@ -111,16 +121,48 @@ def outcome(
         weights: section ``weights``.
         marked: (q, c) known duplicates, where ``loss.duplicates`` does not keep them.
     """
+    return outcome_of(Compared(logits, relevance, answers, marked), loss=loss, weights=weights)
+
+
+def outcome_of(compared: Compared, *, loss: LossSection, weights: WeightsSection) -> Outcome:
+    """Take the loss that a configuration names of one softmax.
+
+    Args:
+        compared: the scores, and who is trusted; where that is None, relevance tells.
+        loss: section ``loss``.
+        weights: section ``weights``.
+    """
+    logits, answers, marked = compared.logits, compared.answers, compared.marked
     if logits.requires_grad:
         logits.retain_grad()
     if marked is not None:
-        own = answers.unsqueeze(1) == torch.arange(logits.shape[1], device=logits.device)
-        marked = marked.to(logits.device) & ~own
-    scored = Scored(logits, relevance, answers, loss, weights, marked)
+        marked = marked.to(logits.device) & ~own_columns(logits, answers)
+    trust = compared.trust
+    if trust is None:
+        trust = trust_of(compared, loss)
+    scored = Scored(logits, compared.relevance, answers, loss, weights, marked, trust)
     needed = _needed(scored)
     value = _promoting(scored, _taken(scored, needed))
     spread = weight_spread(needed[0], answers) if loss.spec.has_weights else None
     return Outcome(value, spread, scored)
+
+
+def trust_of(compared: Compared, loss: LossSection) -> Trust | None:
+    """Tell which pairs the estimator confirms; None where all count.
+
+    Args:
+        compared: queries against codes alone.
+        loss: section ``loss``.
+    """
+    if not loss.trusts_few or loss.trust_rank is None or compared.relevance is None:
+        return None
+    return trust_in_batch(
+        compared.relevance.to(compared.logits.device),
+        compared.answers,
+        compared.marked if loss.duplicates == "mask" else None,
+        rank=loss.trust_rank,
+        least=loss.trust_least,
+    )
 
 
 def averaged(outcomes: Sequence[Outcome]) -> Outcome:
@@ -145,12 +187,9 @@ def _taken(scored: Scored, needed: Sequence[Tensor]) -> Loss:
         found: Loss = section.spec.formula.called(*tensors, settings=settings)
         return found
 
-    if section.trust_rank is None or not section.trusts_few:
+    if scored.trust is None:
         return called(logits, *needed, scored.answers)
-    trust = pair_trust(
-        scored.scores, scored.answers, rank=section.trust_rank, least=section.trust_least
-    )
-    return trusted_mean(called, [logits, *needed], scored.answers, trust)
+    return trusted_mean(called, [logits, *needed], scored.answers, scored.trust)
 
 
 def _promoting(scored: Scored, value: Loss) -> Loss:
@@ -165,8 +204,7 @@ def _promoting(scored: Scored, value: Loss) -> Loss:
 def _baseline_gradient(scored: Scored) -> Tensor:
     """Return the gradient that InfoNCE has by the same logits."""
     logits = scored.logits.detach().requires_grad_()
-    changed = {"name": BASELINE, "duplicates": "keep", "trust_rank": None}
-    section = scored.loss.model_copy(update=changed)
+    section = scored.loss.model_copy(update={"name": BASELINE, "duplicates": "keep"})
     plain = Scored(logits, None, scored.answers, section, scored.weights)
     return torch.autograd.grad(_taken(plain, ()), logits)[0]
 

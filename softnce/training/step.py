@@ -1,6 +1,6 @@
 """One batch to one loss: encode, compare, weigh, reduce."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from softnce.losses.infonce import similarity
 from softnce.ragged import Ragged, joined
 from softnce.shapes import Answers, Candidates, Judged, Marks, Queries, Relevance
 from softnce.training.gather import Workers
-from softnce.training.objectives import Outcome, averaged, outcome
+from softnce.training.objectives import Outcome, averaged, outcome_of, trust_of
 from softnce.weights.mixture import with_own
 from softnce.weights.neural import SelfEstimator
 from softnce.weights.weighting import standardised
@@ -129,10 +129,13 @@ class Objective:
         if self.asks_encoder:
             relevance = self._own_relevance(query_vectors, candidates, answers, batch)
         compared = Compared(logits, relevance, answers, batch.marked)
+        compared = replace(compared, trust=trust_of(compared, self.loss))
         compared_all = softmaxes(
             compared, self._others(query_vectors, candidates), joint=self.loss.partition == "joint"
         )
-        return averaged([self._outcome(one) for one in compared_all])
+        return averaged(
+            [outcome_of(one, loss=self.loss, weights=self.weights) for one in compared_all]
+        )
 
     def _others(self, queries: Queries, candidates: Candidates) -> dict[str, Tensor]:
         """Score the other directions of the batch that stand in the denominator."""
@@ -141,16 +144,6 @@ class Objective:
             left, right = sides(direction, queries, candidates)
             scored[direction] = similarity(left, right, kind=self.similarity)
         return {name: scores / self.loss.temperature for name, scores in scored.items()}
-
-    def _outcome(self, compared: Compared) -> Outcome:
-        return outcome(
-            compared.logits,
-            compared.relevance,
-            compared.answers,
-            loss=self.loss,
-            weights=self.weights,
-            marked=compared.marked,
-        )
 
     def _encoded(
         self, encoder: Encoder, texts: Texts, own: NDArray[np.int64]

@@ -114,6 +114,23 @@ class LossSection(ShiftsSection):
             )
         return self
 
+    @model_validator(mode="after")
+    def _symmetric_alone(self) -> "LossSection":
+        other = (
+            f"loss.directions: {self.directions}"
+            if self.directions != DIRECTIONS[0]
+            else f"loss.trust_rank={self.trust_rank}"
+            if self.trusts_few
+            else ""
+        )
+        if self.symmetric and other:
+            raise InvalidSettingError(
+                f"loss.symmetric with {other}: its second direction is a softmax over the whole "
+                "batch of pairs, and nothing else",
+                "set loss.symmetric to false, or loss.directions to qc and loss.trust_rank to null",
+            )
+        return self
+
 
 class BM25Section(Section):
     """How BM25 reads the docstrings."""

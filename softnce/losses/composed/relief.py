@@ -7,13 +7,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from softnce.losses.columns import own_columns
-from softnce.shapes import Answers, Logits, Relevance
+from softnce.shapes import Answers, Logits, Relevance, Trust
 
 _SUSPECTS = 20  # one negative of so many is among the most relevant, one at least
 
 
 def relief(
-    gradient: Logits, baseline: Logits, relevance: Relevance, answers: Answers
+    gradient: Logits,
+    baseline: Logits,
+    relevance: Relevance,
+    answers: Answers,
+    *,
+    trust: Trust | None = None,
 ) -> Float[Tensor, ""]:
     """Tell what share of the gradient a loss takes from the negatives that look most relevant.
 
@@ -22,6 +27,8 @@ def relief(
         baseline: (q, c) of InfoNCE by the same logits.
         relevance: (q, c) scores, higher is more alike.
         answers: (q,) column of each query's own snippet.
+        trust: (q,) weight of each query in the loss, and here; None: all count alike. A query that
+            is not trusted has no gradient of which a share could be taken.
 
     Returns:
         The mean over the queries of InfoNCE's share of the push on the most relevant twentieth of
@@ -37,4 +44,8 @@ def relief(
         whole = negatives.abs().sum(dim=1).clamp(min=torch.finfo(pushes.dtype).tiny)
         return negatives.gather(1, suspects).sum(dim=1) / whole
 
-    return (share(baseline) - share(gradient)).mean()
+    taken = share(baseline) - share(gradient)
+    if trust is None:
+        return taken.mean()
+    weights = trust.to(taken.dtype)
+    return (taken * weights).sum() / weights.sum().clamp(min=torch.finfo(taken.dtype).tiny)

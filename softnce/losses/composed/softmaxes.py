@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from softnce.losses.composed.denominators import apart, joined_columns, pairs_of, without_own
-from softnce.shapes import Answers, Logits, Marks, Relevance
+from softnce.shapes import Answers, Logits, Marks, Relevance, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,15 @@ class Compared:
         relevance: (q, c) of the estimator; None where the loss needs none.
         answers: (q,) column of each query's own code.
         marked: (q, c) known duplicates; None where the loss keeps them.
+        trust: (q,) weight of each query in the mean; None: all count alike, or it follows from
+            relevance.
     """
 
     logits: Logits
     relevance: Relevance | None
     answers: Answers
     marked: Marks | None
+    trust: Trust | None = None
 
 
 def softmaxes(compared: Compared, others: Mapping[str, Tensor], *, joint: bool) -> list[Compared]:
@@ -50,6 +53,7 @@ def softmaxes(compared: Compared, others: Mapping[str, Tensor], *, joint: bool) 
                 _joined(compared.relevance, relevance),
                 compared.answers,
                 _joined(compared.marked, marked),
+                compared.trust,
             )
         ]
     first = torch.zeros_like(compared.answers)
@@ -59,6 +63,7 @@ def softmaxes(compared: Compared, others: Mapping[str, Tensor], *, joint: bool) 
             _apart(compared.relevance, relevance, number, compared.answers),
             first,
             _apart(compared.marked, marked, number, compared.answers),
+            compared.trust,
         )
         for number in range(len(names))
     )

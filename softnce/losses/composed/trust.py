@@ -1,15 +1,13 @@
 """Pair trust: pairs that a frozen guide does not confirm count for nothing."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from softnce.losses.columns import own_values
-from softnce.shapes import Answers, Loss, Number, Relevance
-
-Trust = Float[Tensor, " q"]
+from softnce.losses.columns import own_columns, own_values
+from softnce.shapes import Answers, Loss, Marks, Number, Relevance, Trust
 
 
 def pair_trust(
@@ -33,6 +31,32 @@ def pair_trust(
     if least is not None:
         trusted &= own.squeeze(1) > least
     return trusted.float()
+
+
+def trust_in_batch(
+    relevance: Relevance,
+    answers: Answers,
+    left_out: Marks | None,
+    *,
+    rank: int,
+    least: Number | None,
+) -> Trust:
+    """Trust pairs by the codes of a batch, known duplicates that a loss leaves out apart.
+
+    Other directions of a denominator have no part in it: they would repeat a code that is ahead of
+    the own one, and so push down its rank.
+
+    Args:
+        relevance: (q, c) the guide's scores of queries and codes.
+        answers: (q,) column of each query's own code.
+        left_out: (q, c) known duplicates; None: none is left out.
+        rank: see ``pair_trust``.
+        least: see ``pair_trust``.
+    """
+    if left_out is not None:
+        others = left_out.to(relevance.device) & ~own_columns(relevance, answers)
+        relevance = relevance.masked_fill(others, -math.inf)
+    return pair_trust(relevance, answers, rank=rank, least=least)
 
 
 def trusted_mean(

@@ -53,6 +53,32 @@ def test_two_candidates_always_weigh_one():
     assert weights.tolist() == [[1, 1], [1, 1]]
 
 
+@pytest.mark.parametrize("size", [2, 3, 33])
+@pytest.mark.parametrize("alpha", [-1e6, -100.0, -1e-9, -0.0])
+def test_every_batch_is_within_the_domain_of_an_alpha_below_zero(alpha, size):
+    """The most relevant negative weighs most, and without a floor a row keeps its mass."""
+    scores = torch.randn(
+        size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    )
+    weights = negative_weights(scores, alpha=alpha, beta=0.01, temperature=0.5, floor=None)
+    off = ~torch.eye(size, dtype=torch.bool)
+    assert (weights[off] >= 0).all()
+    assert weights.sum(dim=1).tolist() == pytest.approx([float(size)] * size)
+    by_score = scores.where(off, -math.inf).argmax(dim=1)
+    if alpha < 0 and size > 2:
+        assert torch.equal(weights.where(off, -math.inf).argmax(dim=1), by_score)
+
+
+def test_an_alpha_at_the_edge_is_refused_on_one_side_only():
+    scores = torch.randn(5, 5, generator=torch.Generator().manual_seed(1))
+    with pytest.raises(ConfigError, match="more than 4 negatives"):
+        negative_weights(scores, alpha=4.0, beta=1.0, temperature=1.0)
+    assert negative_weights(scores, alpha=-4.0, beta=1.0, temperature=1.0).isfinite().all()
+    assert negative_weights(scores, alpha=3.999, beta=1.0, temperature=1.0).isfinite().all()
+    with pytest.raises(ConfigError, match=r"weights\.alpha=-1000001\.0 is out of range"):
+        negative_weights(scores, alpha=-1e6 - 1, beta=1.0, temperature=1.0)
+
+
 def test_a_lone_pair_is_refused():
     with pytest.raises(ConfigError, match="at least 1 negative, the batch has 0"):
         negative_weights(torch.ones(1, 1), alpha=0, beta=1, temperature=1)

@@ -6,7 +6,8 @@ from softnce.config.sections.method import LossSection
 
 
 def section(name, **changes):
-    return LossSection(name=name, mask="none" if name == "shifted" else "absolute", **changes)
+    mask = "none" if name == "shifted" else "absolute"
+    return LossSection(**{"name": name, "mask": mask} | changes)
 
 
 # --- known duplicates

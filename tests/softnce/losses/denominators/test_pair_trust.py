@@ -8,7 +8,9 @@ from softnce.errors import ConfigError
 from softnce.losses.composed.trust import pair_trust, trusted_mean
 from softnce.losses.infonce import info_nce
 from softnce.losses.table import LOSSES
+from softnce.training.gather import Workers
 from softnce.training.objectives import outcome
+from softnce.training.step import Batch, Objective
 from tests.softnce.losses.denominators.drawn import MARKED, section
 
 
@@ -48,6 +50,26 @@ def test_a_pair_is_trusted_by_rank_and_by_score():
     assert pair_trust(relevance, answers, rank=2).tolist() == [1, 1, 0]
     assert pair_trust(relevance, answers, rank=2, least=0.7).tolist() == [1, 0, 0]
     assert pair_trust(relevance, answers, rank=3).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("partition", ["joint", "per_direction"])
+def test_other_directions_push_no_pair_down_in_rank(partition):
+    """A code that is ahead of the own one stands in several directions, and counts once."""
+    draw = torch.Generator().manual_seed(0)
+    queries, codes = torch.randn(6, 4, generator=draw), torch.randn(6, 4, generator=draw)
+    ranks = (queries @ codes.T > (queries * codes).sum(dim=1, keepdim=True)).sum(dim=1)
+    assert (ranks == 1).any()
+    trust = (ranks < 2).float()
+    for loss in (
+        section("tilted", trust_rank=2, directions="qc+qq+cq+cc", partition=partition),
+        section("tilted", trust_rank=2),
+    ):
+        objective = Objective("dot", loss, WeightsSection(estimator="self"), Workers())
+        batch = Batch(torch.arange(6).numpy(), None)
+        leaf = queries.clone().requires_grad_()
+        found = objective.taken(leaf, codes, torch.arange(6), batch)
+        assert found.scored.trust.tolist() == trust.tolist()
+        assert found.trusted.item() == pytest.approx(trust.mean().item())
 
 
 def test_where_no_pair_is_trusted_the_loss_is_nothing():
@@ -128,6 +150,32 @@ def test_settings_that_do_not_fit_are_refused(changes, said):
             "a true zero",
         ),
         ({"loss": {"name": "tilted", "trust_rank": 2}}, "compares queries with queries"),
+        (
+            {"loss": {"name": "promoted"}, "weights": {"estimator": "duplicates"}},
+            "would promote every negative of a query without duplicates",
+        ),
+        (
+            {"loss": {"name": "shifted", "mask": "none"}, "weights": {"estimator": "duplicates"}},
+            "would promote every negative of a query without duplicates",
+        ),
+        (
+            {
+                "loss": {"name": "kl-infonce", "kl_coefficients": "official"},
+                "weights": {"alpha": -0.5},
+            },
+            "weights.alpha=-0.5 is the factor of KL",
+        ),
+        (
+            {"loss": {"name": "infonce", "symmetric": True, "directions": "qc+cq"}},
+            "loss.symmetric with loss.directions: qc+cq",
+        ),
+        (
+            {
+                "loss": {"name": "soft-infonce", "symmetric": True, "trust_rank": 2},
+                "weights": {"estimator": "self"},
+            },
+            "loss.symmetric with loss.trust_rank=2",
+        ),
     ],
 )
 def test_scores_that_do_not_fit_are_refused(sections, said):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from softnce.errors import ConfigError
+from softnce.losses.columns import constants
 from softnce.losses.composed.shifted import shifted_info_nce
 from softnce.losses.debiased import debiased_info_nce
 from softnce.losses.infonce import info_nce
@@ -36,6 +37,22 @@ def test_scores_that_are_no_numbers_give_no_number(loss):
     logits, relevance, answers = draw()
     relevance[0, int(answers[0]) - 1] = math.nan
     assert loss(logits, relevance, answers).isnan()
+
+
+@pytest.mark.parametrize("score", [INF, -INF])
+def test_a_tilt_of_nothing_is_info_nce_whatever_the_scores(score):
+    """0 times infinity is no number."""
+    logits, relevance, answers = draw()
+    relevance[0, int(answers[0]) - 1] = score
+    found = tilted_info_nce(logits, relevance, answers, strength=0.0)
+    assert found.item() == info_nce(logits, answers).item()
+
+
+def test_scores_of_other_pairs_are_refused():
+    """A single column would be repeated in silence."""
+    logits, relevance, _ = draw()
+    with pytest.raises(ConfigError, match=r"relevance of shape \(5, 1\) for logits of shape"):
+        constants(relevance[:, :1], logits)
 
 
 def test_a_row_whose_negatives_are_all_masked_adds_nothing():

@@ -3,9 +3,9 @@
 import pytest
 
 from softnce.config.file import validated
-from softnce.errors import ConfigError, DataError, SetupError
+from softnce.errors import ConfigError, DataError, RunError, SetupError
 from softnce.inputs.prepare import prepare
-from tests.softnce.training.objectives.small_runs import config_with
+from tests.softnce.training.objectives.small_runs import config_with, trained
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,17 @@ def test_a_simcse_model_out_of_reach_is_named_by_its_setting(minilm, pairs, tmp_
     config = config_with(minilm, weights__simcse__model="/no/such/folder")
     with pytest.raises(SetupError, match=r"^weights\.simcse\.model /no/such/folder"):
         prepare(config, pairs, tmp_path, tell=lambda _: None, models=("simcse",))
+
+
+def test_a_training_that_trusts_no_pair_ends_with_a_sentence(minilm, prepared, tmp_path):
+    options = {"loss__trust_rank": 2, "loss__trust_least": 0.999, "weights__scale": "raw"}
+    config = config_with(minilm, loss__name="tilted", weights__estimator="self", **options)
+    with pytest.raises(RunError, match="trust none of the pairs of the last 6 steps") as caught:
+        trained(config, prepared, tmp_path)
+    assert "lower loss.trust_least" in str(caught.value)
+
+
+def test_the_share_of_trusted_pairs_is_reported(minilm, prepared, tmp_path):
+    options = {"loss__trust_rank": 1, "weights__estimator": "self", "optim__epochs": 1}
+    (report,) = trained(config_with(minilm, loss__name="tilted", **options), prepared, tmp_path)
+    assert 0 < report["trusted"] < 1
