@@ -31,6 +31,7 @@ from softnce.evaluation.metric_names import COST_METRICS, EPOCH_METRICS, RETRIEV
 from softnce.inputs.prepared import Prepared
 from softnce.ragged import ragged
 from softnce.training.costs import costs
+from softnce.training.epoch_means import EpochMeans
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
 from softnce.training.numerics import attempted, settle
@@ -40,7 +41,6 @@ from softnce.training.resource_errors import explained
 from softnce.training.scoring import validate
 from softnce.training.standing import Report, is_evaluated, standing
 from softnce.training.step import Batch, Objective, Texts
-from softnce.training.tally import Tally
 
 log = logging.getLogger(__name__)
 _STEPS_A_LOOK = 10  # steps between two looks at the stop flag
@@ -199,13 +199,13 @@ def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Re
     objective, texts = _objective(run), texts_of(run.prepared)
     steps = batches.drawn(run.epoch + 1)
     done = run.epoch * len(steps)
-    tally = Tally(run.config, run.workers, epoch=run.epoch + 1, steps=len(steps))
+    means = EpochMeans(run.config, run.workers, epoch=run.epoch + 1, steps=len(steps))
     for number, batch in enumerate(batches.prefetched(steps), start=1):
         if number % _STEPS_A_LOOK == 0 and run.workers.agree([float(should_stop())])[0]:
             return None
         _set_rate(run, done + number - 1, run.config.optim.epochs * len(steps))
-        tally.add(attempted(partial(_step, run, objective, texts, batch)))
-    return tally.report()
+        means.add(attempted(partial(_step, run, objective, texts, batch)))
+    return means.report()
 
 
 def _step(run: Run, objective: Objective, texts: Texts, batch: Batch) -> Outcome:

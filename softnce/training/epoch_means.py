@@ -17,7 +17,7 @@ _STEPS_A_LOOK = 50  # each look waits for the device
 
 
 @final
-class Tally:
+class EpochMeans:
     """Collects the numbers of one epoch's steps on their device."""
 
     def __init__(self, config: Config, workers: Workers, *, epoch: int, steps: int) -> None:
