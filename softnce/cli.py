@@ -34,7 +34,13 @@ def mine(
         ),
     ],
     out: Annotated[Path, typer.Option(help="The folder to write: new, or mined before.")],
-    language: Annotated[str, typer.Option(help="The language of the code.")] = "python",
+    language: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Mine only this language: go, java, javascript, php, python, ruby, typescript. "
+            "Repeat it for several; without it, all by the ends of the files' names."
+        ),
+    ] = None,
     max_pairs: Annotated[int | None, typer.Option(min=1, help="Stop after so many pairs.")] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Number of processes; all cores without it.")
@@ -43,13 +49,13 @@ def mine(
 ) -> None:
     """Mine (docstring, function) pairs from your own code."""
     from softnce.data.mining import mine as mining
-    from softnce.data.mining.sources import named_paths
+    from softnce.data.mining.sources import named_paths, wanted_languages
 
     with phase_progress() as progress:
         report = mining.mine(
             named_paths(paths),
             out,
-            language=language,
+            languages=wanted_languages(paths, *(language or ())),
             max_pairs=max_pairs,
             workers=workers,
             seed=seed,
@@ -90,6 +96,8 @@ def _show(report: "MiningReport", out: Path) -> None:
     table = Table("", "count", title=f"{report.files} files, {report.functions} functions")
     for split, count in report.pairs.items():
         table.add_row(f"{split} pairs", str(count))
+    for name, count in report.languages.items() if len(report.languages) > 1 else ():
+        table.add_row(f"{name} pairs", str(count))
     for reason, count in [*report.dropped.items(), *report.skipped.items()]:
         table.add_row(f"dropped: {reason}", str(count))
     table.add_row(f"packages (splits are by {report.split_by})", str(report.packages))

@@ -93,14 +93,14 @@ def mined(context: StudyContext) -> "PairSet":
 
 def _mine(context: StudyContext) -> None:
     from softnce.data.mining.mine import mine
-    from softnce.data.mining.sources import named_paths
+    from softnce.data.mining.sources import named_paths, wanted_languages
 
     data = context.config.data
     with phase_progress(context.console) as progress:
         report = mine(
             named_paths(data.mine),
             context.folder.mined,
-            language=data.language or "python",
+            languages=wanted_languages(data.mine, data.language),
             max_pairs=data.max_pairs,
             seed=data.seed,
             progress=progress,

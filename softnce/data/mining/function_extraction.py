@@ -5,35 +5,26 @@ Imports stay light here: every worker pays for them.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tree_sitter import Node
-
 from softnce.data.dedup import Shingles, code_tokens, shingles
-from softnce.data.mining.source_text import (
-    SECONDS,
-    Deadline,
-    UnreadableError,
-    functions,
-    parsed,
-    read_source,
-)
+from softnce.data.mining.functions import Definition, definitions
+from softnce.data.mining.source_text import SECONDS, Deadline, UnreadableError, read_source
 from softnce.data.source_code.docstrings import occurring, occurs, query_fault, summary
-from softnce.data.source_code.languages import LANGUAGES, Language
-from softnce.data.source_code.stripping import (
-    edited,
-    string_holds,
-    without_comments,
-    without_query,
-)
+from softnce.data.source_code.language import Language
+from softnce.data.source_code.languages.table import LANGUAGES
 
 MIN_LINES = 3
 
 _GENERATED = re.compile(
-    rb"do not edit|@generated|(?:auto|automatically )-?generated", re.IGNORECASE
+    rb"do not edit|@generated|(?:auto|automatically )-?generated"
+    rb"|^\W*(?:code )?generated (?:by|from|with)\b",
+    re.IGNORECASE | re.MULTILINE,
 )
+_HEAD = 600  # bytes in which a file says that it is generated
+_WIDE = 200  # bytes per line, on average, of minified code; of other code it is 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +36,13 @@ class Source:
         name: below the folder given, the same on any machine; bytes that are no UTF-8 stand as
             ``\xe9`` in it.
         package: the repository or package that it belongs to, named in the same way.
+        language: key of its row in ``LANGUAGES``.
     """
 
     path: Path
     name: str
     package: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +70,21 @@ class FileFunctions:
     skipped: str = ""
 
 
-def extract_all(sources: Sequence[Source], language: str) -> list[FileFunctions]:
+def extract_all(sources: Sequence[Source]) -> list[FileFunctions]:
     """Extract the functions of some files in order."""
-    return [extract(source, LANGUAGES[language]) for source in sources]
+    return [extract(source) for source in sources]
 
 
-def extract(source: Source, language: Language, *, seconds: float = SECONDS) -> FileFunctions:
+def extract(source: Source, *, seconds: float = SECONDS) -> FileFunctions:
     """Extract the functions of one file; whatever is wrong with it is named, never raised.
 
     Args:
         source: the file.
-        language: its language.
         seconds: of the processor, after which the functions found so far must do.
     """
     result = FileFunctions(source)
     try:
-        _fill(result, language, Deadline(seconds))
+        _fill(result, LANGUAGES[source.language], Deadline(seconds))
     except OSError as error:
         result.fault = error.strerror or type(error).__name__
     except UnreadableError as error:
@@ -102,96 +94,81 @@ def extract(source: Source, language: Language, *, seconds: float = SECONDS) -> 
 
 def _fill(result: FileFunctions, language: Language, deadline: Deadline) -> None:
     content = read_source(result.source.path)
-    result.skipped = _skipped(content)
+    result.skipped = _skipped(content, language)
     if result.skipped:
         return
-    root = parsed(content, language, deadline).root_node
-    if root.has_error:
+    found = definitions(content, language, deadline)
+    if found.has_error:
         result.fault = "syntax errors; its sound functions were used"
-    for node in _outermost(functions(root, language)):
-        deadline.check()
+    for definition in found.functions:
         result.seen += 1
-        reason = _unwanted(node, language) or _take(node, language, content, result.functions)
+        reason = _unwanted(definition) or _take(definition, result.functions)
         if reason:
             result.dropped[reason] += 1
 
 
-def _skipped(content: bytes) -> str:
+def _skipped(content: bytes, language: Language) -> str:
     if not content.strip():
         return "empty file"
-    return "generated file" if _GENERATED.search(content[:600]) else ""
+    if language.is_minified and len(content) > _WIDE * (content.count(b"\n") + 10):
+        return "minified file"
+    return "generated file" if _GENERATED.search(content[:_HEAD]) else ""
 
 
-def _outermost(definitions: Sequence[Node]) -> Iterator[Node]:
-    """Leave out functions inside functions: the outer one's code holds them already."""
-    end = -1
-    for node in definitions:
-        if node.start_byte >= end:
-            end = node.end_byte
-            yield node
-
-
-def _name(node: Node) -> str:
-    named = node.child_by_field_name("name")
-    return (named.text or b"").decode() if named else ""
-
-
-def _unwanted(node: Node, language: Language) -> str | None:
+def _unwanted(definition: Definition) -> str | None:
     """Tell at little cost why a function is no pair, or None."""
-    name = _name(node)
+    language = definition.language
+    if definition.node.type in language.skipped_type:
+        return language.skipped_type[definition.node.type]
+    last = re.split(r"[.#:]", definition.name)[-1]
     for pattern, reason in language.skipped_name:
-        if pattern.match(name):
+        if pattern.match(last):
             return reason
-    if not language.doc_nodes(node):
+    if not definition.documentation:
         return "no docstring"
-    return "syntax error" if node.has_error else None
+    return "syntax error" if definition.node.has_error else None
 
 
-def _take(node: Node, language: Language, content: bytes, into: list[Function]) -> str | None:
+def _take(definition: Definition, into: list[Function]) -> str | None:
     """Add a documented function to those found, or tell why not."""
-    documentation = language.doc_nodes(node)
-    docstring = language.doc_text((documentation[0].text or b"").decode())
-    query = summary(docstring)
-    code = _code(node, documentation, content)
-    fault = _shortness(code) or query_fault(query)
-    told = [] if fault else occurring([query, *docstring.splitlines()], code)
+    docstring = definition.docstring()
+    query, code = _query(docstring, definition), definition.code()
+    fault = _shortness(code, definition.language) or query_fault(query)
+    told = [] if fault else _told(definition, query, docstring, code)
     if told:
-        code = without_query(code, told[:1] if told[0] == query else [], language.name)
-        code = without_comments(code, told, language.name)
-        fault = _shortness(code) or _telling(code, query, told, language)
+        cut = definition.asides_that_hold(told)
+        code = definition.code(cut)
+        fault = _shortness(code, definition.language)
+        if fault is None and occurs(query, code):
+            fault = "query repeated in the code"
+        if fault is None and definition.strings_that_hold(told, cut):
+            fault = "docstring repeated in the code"
     if fault is None:
         tokens = code_tokens(code)
+        node = definition.node
         lines = (node.start_point.row + 1, node.end_point.row + 1)
         into.append(
-            Function(_name(node), code, docstring, query, lines, " ".join(tokens), shingles(tokens))
+            Function(
+                definition.name, code, docstring, query, lines, " ".join(tokens), shingles(tokens)
+            )
         )
     return fault
 
 
-def _shortness(code: str) -> str | None:
-    is_short = sum(bool(line.strip()) for line in code.splitlines()) < MIN_LINES
-    return f"fewer than {MIN_LINES} lines of code" if is_short else None
+def _query(docstring: str, definition: Definition) -> str:
+    """Shorten a docstring to a query; a name that opens it by convention is not asked for."""
+    text = summary(docstring)
+    first, _, rest = text.partition(" ")
+    is_name = definition.language.opens_with_name and first.rstrip(",:") == definition.name
+    return rest if is_name else text
 
 
-def _telling(code: str, query: str, told: Sequence[str], language: Language) -> str | None:
-    """Name what a code still says of its docstring, where no comment says it."""
-    if occurs(query, code):
-        return "query repeated in the code"
-    if string_holds(code, told, language.name):
-        return "docstring repeated in the code"
-    return None
+def _told(definition: Definition, query: str, docstring: str, code: str) -> list[str]:
+    """List the lines of a documentation, as written and as read, that a code repeats."""
+    written = "\n".join(definition.docstring_source())
+    return occurring([query, *docstring.splitlines(), *written.splitlines()], code)
 
 
-def _code(node: Node, documentation: Sequence[Node], content: bytes) -> str:
-    """Cut the documentation out of a function and shift it to the left margin."""
-    start, end = node.start_byte, node.end_byte
-    inside = [
-        (n.start_byte - start, n.end_byte - start, b"")
-        for n in documentation
-        if n.start_byte >= start
-    ]
-    margin = content[content.rfind(b"\n", 0, start) + 1 : start]
-    code = edited(content[start:end], inside)
-    if not margin.strip():
-        code = code.replace(b"\n" + margin, b"\n")
-    return code.decode().replace("\r\n", "\n").strip()
+def _shortness(code: str, language: Language) -> str | None:
+    lines = sum(language.filler.fullmatch(line) is None for line in code.splitlines())
+    return f"fewer than {MIN_LINES} lines of code" if lines < MIN_LINES else None

@@ -19,13 +19,14 @@ from softnce.data.layout import check_writable, write_set
 from softnce.data.mining.function_extraction import FileFunctions, Function, Source, extract_all
 from softnce.data.mining.sources import sources
 from softnce.data.pairs import Entry, digest
-from softnce.data.source_code.languages import language_named
+from softnce.data.source_code.languages.table import LANGUAGES, languages_named
 from softnce.data.splitting import splits
 from softnce.errors import DataError
 
 Progress = Callable[[str, int, int], None]  # phase, done, total
 _Taken = tuple[Source, Function]
 
+SPLITS = ("train", "valid", "test")
 MIN_PACKAGES = 20  # with fewer, a division by package would leave the held-out parts to chance
 _LARGEST = 0.25  # of a held-out part, for one package
 _CHUNK = 32  # files that a worker takes at a time
@@ -40,6 +41,7 @@ class MiningReport:
         files: read to the end, or until the cap was reached.
         functions: seen in them.
         pairs: kept, by split.
+        languages: pairs, by language.
         dropped: functions, by reason.
         skipped: files left out unread, by reason.
         unreadable: files with what is wrong with them.
@@ -52,6 +54,7 @@ class MiningReport:
     files: int
     functions: int
     pairs: Mapping[str, int]
+    languages: Mapping[str, int]
     dropped: Mapping[str, int]
     skipped: Mapping[str, int]
     unreadable: tuple[tuple[str, str], ...]
@@ -111,7 +114,7 @@ def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user t
     paths: Sequence[Path],
     out: Path,
     *,
-    language: str = "python",
+    languages: Sequence[str] = (),
     max_pairs: int | None = None,
     workers: int | None = None,
     seed: int = 0,
@@ -126,7 +129,8 @@ def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user t
     Args:
         paths: folders or files of code; vendored folders below them are left out.
         out: folder to write; new, empty, or written by mining before.
-        language: one of ``LANGUAGES``.
+        languages: names of the only ones wanted; without one, all that can be mined, each by the
+            ends of its files' names.
         max_pairs: stop after so many pairs, a varied sample of files; None mines everything.
         workers: processes; None takes every core.
         seed: of the sample and the splits.
@@ -141,20 +145,20 @@ def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user t
             f"max_pairs={max_pairs} leaves nothing to mine",
             "ask for 1 or more",
         )
-    spoken = language_named(language)
+    spoken = languages_named(languages)
     check_writable(out)
     found = sources(paths, spoken, seed=seed)
     catch = _Catch(found.skipped, max_pairs, progress or _say_nothing, faults=found.faults)
-    extracted = _extracted(found.files, spoken.name, workers or os.cpu_count() or 1)
+    extracted = _extracted(found.files, workers or os.cpu_count() or 1)
     catch.fill(extracted, len(found.files))
     kept = _without_near_duplicates(catch)
     if not kept:
         raise _nothing(paths, catch)
     catch.progress("writing", 0, len(kept))
     unit = _unit(kept)
-    parts = _parts(kept, unit, spoken.name, seed)
+    parts = _parts(kept, unit, seed)
     report = _report(catch, parts, unit, time.monotonic() - started)
-    write_set(out, parts, {**asdict(report), "language": spoken.name, "seed": seed})
+    write_set(out, parts, {**asdict(report), "seed": seed})
     return report
 
 
@@ -162,24 +166,22 @@ def _say_nothing(_phase: str, _done: int, _total: int) -> None:
     """Serve as a progress that is not shown."""
 
 
-def _extracted(files: Sequence[Source], language: str, workers: int) -> Generator[FileFunctions]:
+def _extracted(files: Sequence[Source], workers: int) -> Generator[FileFunctions]:
     """Extract in parallel, given back in order; without a working pool, one file by one."""
     chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
     done = 0
     if workers > 1 and len(chunks) > 1:
         try:
-            for extracted in _pooled(chunks, language, min(workers, len(chunks))):
+            for extracted in _pooled(chunks, min(workers, len(chunks))):
                 yield from extracted
                 done += 1
         except BrokenProcessPool:  # a worker was killed, or the caller's script has no main guard
             pass
     for chunk in chunks[done:]:
-        yield from extract_all(chunk, language)
+        yield from extract_all(chunk)
 
 
-def _pooled(
-    chunks: Sequence[Sequence[Source]], language: str, workers: int
-) -> Iterator[list[FileFunctions]]:
+def _pooled(chunks: Sequence[Sequence[Source]], workers: int) -> Iterator[list[FileFunctions]]:
     context = multiprocessing.get_context("spawn")  # the parent may hold threads of torch or ray
     pool = ProcessPoolExecutor(
         workers,
@@ -190,7 +192,7 @@ def _pooled(
     try:
         waiting: deque[Future[list[FileFunctions]]] = deque()
         for chunk in chunks:
-            waiting.append(pool.submit(extract_all, chunk, language))
+            waiting.append(pool.submit(extract_all, chunk))
             if len(waiting) > _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -215,24 +217,22 @@ def _unit(kept: Sequence[_Taken]) -> str:
     return "package" if MIN_PACKAGES <= len(packages) < len(files) else "file"
 
 
-def _parts(
-    kept: Sequence[_Taken], unit: str, language: str, seed: int
-) -> dict[str, list[dict[str, Any]]]:
+def _parts(kept: Sequence[_Taken], unit: str, seed: int) -> dict[str, list[dict[str, Any]]]:
     parts: dict[str, list[dict[str, Any]]] = {"train": [], "valid": [], "test": []}
     by_package = unit == "package"
     groups = [source.package if by_package else source.name for source, _ in kept]
     chosen = splits(groups, seed=seed, largest=_LARGEST if by_package else 1.0)
     for (source, function), split in zip(kept, chosen, strict=True):
-        parts[split].append(_record(source, function, language, split))
+        parts[split].append(_record(source, function, split))
     return {**parts, "codebase": parts["valid"] + parts["test"]}
 
 
-def _record(source: Source, function: Function, language: str, split: str) -> dict[str, Any]:
+def _record(source: Source, function: Function, split: str) -> dict[str, Any]:
     return {
         "repo": source.package,
         "path": source.name,
         "func_name": function.name,
-        "language": language,
+        "language": LANGUAGES[source.language].name,
         "code": function.code,
         "code_tokens": function.tokens.split(" "),
         "docstring": function.docstring,
@@ -245,16 +245,18 @@ def _record(source: Source, function: Function, language: str, split: str) -> di
 def _report(
     catch: _Catch, parts: Mapping[str, Sequence[Mapping[str, Any]]], unit: str, seconds: float
 ) -> MiningReport:
+    records = [one for split in SPLITS for one in parts[split]]
     return MiningReport(
         files=catch.files,
         functions=catch.functions,
-        pairs={split: len(parts[split]) for split in ("train", "valid", "test")},
+        pairs={split: len(parts[split]) for split in SPLITS},
+        languages=dict(Counter(one["language"] for one in records).most_common()),
         dropped=dict(catch.dropped.most_common()),
         skipped=dict(catch.skipped.most_common()),
         unreadable=tuple(sorted(catch.faults)),
-        packages=len({one["repo"] for records in parts.values() for one in records}),
+        packages=len({one["repo"] for one in records}),
         split_by=unit,
-        digest=digest({part: _entries(part, records) for part, records in parts.items()}),
+        digest=digest({part: _entries(part, rows) for part, rows in parts.items()}),
         seconds=round(seconds, 2),
     )
 

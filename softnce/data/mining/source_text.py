@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from tree_sitter import Node, QueryCursor, Tree
+from tree_sitter import Node, Tree
 
-from softnce.data.source_code.languages import Language, compiled, parser
+from softnce.data.source_code.parsing import parser
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 1000  # brackets open at once; Python itself allows 200
@@ -57,6 +57,15 @@ def read_source(path: Path) -> bytes:
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
         _require_regular(os.fstat(file.fileno()))
         content = file.read(MAX_BYTES + 1)
+    return checked(content)
+
+
+def checked(content: bytes) -> bytes:
+    """Refuse what is too much for a parser; a byte order mark is taken off.
+
+    Raises:
+        UnreadableError: it is too large, nested too deeply or not UTF-8.
+    """
     if len(content) > MAX_BYTES:
         raise UnreadableError(f"larger than {MAX_BYTES // 1_000_000} MB")
     content = content.removeprefix(b"\xef\xbb\xbf")
@@ -75,13 +84,18 @@ def _require_regular(found: os.stat_result) -> None:
         raise UnreadableError("not a regular file")
 
 
-def parsed(content: bytes, language: Language, deadline: Deadline) -> Tree:
+def parsed(content: bytes, key: str, deadline: Deadline) -> Tree:
     """Parse a file.
+
+    Args:
+        content: of the file.
+        key: of its language in the table.
+        deadline: for it.
 
     Raises:
         UnreadableError: the deadline came first.
     """
-    reader = parser(language.name)
+    reader = parser(key)
     try:
         return reader.parse(
             lambda start, _: content[start : start + _CHUNK],
@@ -93,19 +107,12 @@ def parsed(content: bytes, language: Language, deadline: Deadline) -> Tree:
         raise
 
 
-def functions(root: Node, language: Language) -> list[Node]:
-    """Find the definitions of a file, in the order in which they stand.
+def require_small_errors(root: Node) -> None:
+    """Refuse what takes time without a chance to stop: it grows with the square of an error.
 
     Raises:
-        UnreadableError: a syntax error spans so much that the search would take minutes.
+        UnreadableError: a syntax error spans so much that a search in it would take minutes.
     """
-    _require_small_errors(root)
-    nodes = QueryCursor(compiled(language.name, language.functions)).captures(root)
-    return sorted(nodes.get("function", []), key=lambda node: node.start_byte)
-
-
-def _require_small_errors(root: Node) -> None:
-    """Refuse what takes time without a chance to stop: it grows with the square of an error."""
     waiting = [root]
     while waiting:
         node = waiting.pop()

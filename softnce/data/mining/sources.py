@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from softnce.data.mining.function_extraction import Source
-from softnce.data.source_code.languages import Language
+from softnce.data.mining.source_walk import SourceFolder, SourceWalk
+from softnce.data.source_code.language import Language
+from softnce.data.source_code.languages.table import LANGUAGES, language_of
 from softnce.data.splitting import hashed
 from softnce.data.tables import require_there
 from softnce.errors import DataError
 
 ENVIRONMENT = "@environment"  # on the command line: what environment_packages() finds
-SKIPPED_FOLDERS = frozenset(
-    "node_modules bower_components __pycache__ site-packages dist-packages build dist venv".split()  # noqa: SIM905
-)
 
 
 def environment_packages() -> tuple[Path, ...]:
@@ -38,6 +37,17 @@ def named_paths(names: Sequence[str]) -> list[Path]:
     return found
 
 
+def wanted_languages(names: Sequence[str], *asked: str | None) -> tuple[str, ...]:
+    """Decide whose files are mined; none means every language that can be.
+
+    Args:
+        names: what was typed for paths; the environment alone is Python packages.
+        asked: languages that the user asked for; they are the only ones.
+    """
+    only = tuple(name for name in asked if name)
+    return only or (("python",) if set(names) == {ENVIRONMENT} else ())
+
+
 def _there(path: Path) -> Path:
     require_there(path, "name a folder or a file of code")
     return path
@@ -51,42 +61,72 @@ class Found(NamedTuple):
     faults: list[tuple[str, str]]
 
 
-def sources(paths: Sequence[Path], language: Language, *, seed: int) -> Found:
-    """List the files of a language below some paths, shuffled by a seeded hash of their names.
+def sources(paths: Sequence[Path], languages: Sequence[Language], *, seed: int) -> Found:
+    """List the files of some languages below some paths, shuffled by a seeded hash of their names.
 
     Args:
         paths: folders, or single files. With several, names start with the path's own last part.
-        language: gives the suffixes, and which paths are tests.
+        languages: whose files are wanted.
         seed: another seed, another order.
 
     Raises:
-        DataError: a path does not exist, or no file of the language is there.
+        DataError: a path does not exist, or no file of the languages is there.
     """
     found: dict[Path, Source] = {}
     faults: list[tuple[str, str]] = []
+    others = {_real(path) for path in paths}
     for root in _roots(paths):
-        walk = _Walk(root, {_real(path) for path in paths}, language.suffixes, faults)
-        for file, repository in walk.files():
-            path = _real(file)
-            found.setdefault(path, Source(path, root.name(file), root.package(file, repository)))
+        walk = SourceWalk(root.path, others, languages, root.name, faults)
+        for file, folder in walk.files():
+            found.setdefault(_real(file), _source(root, file, folder, languages))
     if not found:
-        raise DataError(_no_file(paths, language, faults))
-    kept = [one for one in found.values() if not language.test_path.search(one.name)]
-    tests = len(found) - len(kept)
+        raise DataError(_no_file(paths, languages, faults))
+    kept: list[Source] = []
+    skipped: Counter[str] = Counter()
+    for one in found.values():
+        reason = _unwanted(one)
+        if reason:
+            skipped[reason] += 1
+        else:
+            kept.append(one)
     kept.sort(key=lambda source: (hashed(source.name, seed), source.name))
-    return Found(kept, Counter({"test file": tests} if tests else {}), faults)
+    return Found(kept, skipped, faults)
+
+
+def _source(
+    root: "_Root", file: Path, folder: SourceFolder, languages: Sequence[Language]
+) -> Source:
+    language = language_of(file.name, languages)
+    if language is None and len(languages) != 1:
+        raise DataError(
+            f"{file}: no language is known whose files end in {file.suffix or 'nothing'}",
+            "say which one it is in with --language",
+        )
+    language = language or languages[0]
+    package = root.repository(folder.repository) or folder.packages.get(language.name)
+    return Source(_real(file), root.name(file), package or root.top(file), language.key)
+
+
+def _unwanted(source: Source) -> str:
+    language = LANGUAGES[source.language]
+    if language.test_path.search(source.name):
+        return "test file"
+    return "generated file" if language.generated_path.search(source.name) else ""
 
 
 def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))  # Path.resolve raises at a loop of links
 
 
-def _no_file(paths: Sequence[Path], language: Language, faults: list[tuple[str, str]]) -> str:
+def _no_file(
+    paths: Sequence[Path], languages: Sequence[Language], faults: list[tuple[str, str]]
+) -> str:
     where = ", ".join(map(str, paths))
     if faults:
         return f"no file below {where} can be mined: {faults[0][0]}: {faults[0][1]}"
+    suffixes = [suffix for language in languages for suffix in language.suffixes]
     return (
-        f"no {'/'.join(language.suffixes)} file below {where}: name a folder of code "
+        f"no {'/'.join(suffixes)} file below {where}: name a folder of code "
         "(site-packages, dist-packages, build folders and the like are mined only when named)"
     )
 
@@ -102,12 +142,14 @@ class _Root:
         """Name a file, or a folder, the same on any machine."""
         return _text(self.prefix + self._below(file).as_posix())
 
-    def package(self, file: Path, repository: Path | None) -> str:
-        """Name what a file belongs to: its repository, else the first part of its path."""
-        if repository == self.path and self.prefix:  # one of several checkouts
+    def repository(self, found: Path | None) -> str:
+        """Name the repository that a file lies in; "" where it is in none, or in the only one."""
+        if found == self.path and self.prefix:  # one of several checkouts
             return _text(_real(self.path).name)
-        if repository is not None and repository != self.path:
-            return _text(self._below(repository).as_posix())
+        return "" if found in (None, self.path) else _text(self._below(found).as_posix())
+
+    def top(self, file: Path) -> str:
+        """Name the first folder on the way to a file."""
         first, *rest = self._below(file).parts
         return _text(first if rest else Path(first).stem)
 
@@ -129,58 +171,3 @@ def _roots(paths: Sequence[Path]) -> Iterator[_Root]:
             yield _Root(path, "")
         else:
             yield _Root(path, f"{name}/" if names.count(name) == 1 else f"{index}-{name}/")
-
-
-@dataclass(frozen=True, slots=True)
-class _Walk:
-    """A walk below a root; folders of vendored code, hidden ones and other roots are left alone."""
-
-    root: _Root
-    others: set[Path]
-    suffixes: tuple[str, ...]
-    faults: list[tuple[str, str]]
-
-    def files(self) -> Iterator[tuple[Path, Path | None]]:
-        """Yield each file with the repository (a folder that holds .git) that it lies in."""
-        top = self.root.path
-        if not top.is_dir():
-            yield top, None
-            return
-        keep = {"site-packages", "dist-packages"} if (top / "pyvenv.cfg").exists() else set()
-        waiting: list[tuple[Path, Path | None]] = [(top, None)]  # a stack: folders may lie deep
-        while waiting:
-            folder, repository = waiting.pop()
-            inner, files, is_repository = self._listed(folder)
-            repository = folder if is_repository else repository
-            for name in files:
-                yield folder / name, repository
-            waiting += [
-                (folder / name, repository)
-                for name in reversed(inner)
-                if self._is_wanted(folder / name, keep)
-            ]
-
-    def _listed(self, folder: Path) -> tuple[list[str], list[str], bool]:
-        """List the folders and the files of the language in a folder, and whether it has .git."""
-        try:
-            with os.scandir(folder) as entries:
-                found = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
-        except OSError as error:
-            self.faults.append((self.root.name(folder), error.strerror or type(error).__name__))
-            return [], [], False
-        shown = sorted(name for name in found if not name.startswith("."))
-        files = [name for name in shown if name.lower().endswith(self.suffixes)]
-        return (
-            [name for name in shown if found[name]],
-            [name for name in files if not found[name] and not (folder / name).is_dir()],
-            ".git" in found,
-        )
-
-    def _is_wanted(self, folder: Path, keep: set[str]) -> bool:
-        is_vendored = folder.name in SKIPPED_FOLDERS and folder.name not in keep
-        if is_vendored or folder in self.others:
-            return False
-        try:
-            return not (folder / "pyvenv.cfg").exists()
-        except OSError:  # the folder will be named when it cannot be listed
-            return True

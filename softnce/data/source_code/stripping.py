@@ -7,17 +7,12 @@ from tree_sitter import Node, QueryCursor
 
 from softnce.data.source_code.comments import Span, comment_runs, headless, joined
 from softnce.data.source_code.docstrings import occurs, wording
-from softnce.data.source_code.languages import (
-    PYTHON,
-    compiled,
-    is_bare_string,
-    leading_strings,
-    parser,
-)
+from softnce.data.source_code.languages.python import PYTHON, is_bare_string, leading_strings
+from softnce.data.source_code.parsing import compiled, parser
 
 Edit = tuple[int, int, bytes]  # start, end, and what to put there
 
-_OTHERS = ("go", "java", "javascript", "php", "ruby")
+_OTHERS = ("go", "java", "javascript", "php", "ruby", "typescript")
 _PYTHON_HEAD = re.compile(
     r"\s*(?:@[^\n]*\n\s*)*(?:async\s+)?(?:def\s+\w+\s*\((?!.*\bend\s*$)|class\s+\w+[^\n{]*:)",
     re.DOTALL,
@@ -55,34 +50,6 @@ def without_query(code: str, queries: Sequence[str], language: str) -> str:
             )
             stripped = _without_carriers(stripped, query, spans, is_broken=is_broken)
     return stripped
-
-
-def without_comments(code: str, texts: Sequence[str], language: str) -> str:
-    """Cut the comments and bare strings that hold one of the texts; all else stays as it is.
-
-    Args:
-        code: a function's source, without its docstring.
-        texts: of three words and more.
-        language: its name.
-    """
-    source = code.encode()
-    spans = (
-        _python_carriers(source)[1] if language == PYTHON.name else comment_runs(source, language)
-    )
-    held = [
-        (start, end, b"")
-        for start, end in spans
-        if any(occurs(text, source[start:end].decode()) for text in texts)
-    ]
-    return edited(source, held).decode()
-
-
-def string_holds(code: str, texts: Sequence[str], language: str) -> bool:
-    """Tell whether a string that the code uses holds one of the texts."""
-    root = parser(language).parse(code.encode()).root_node
-    pattern = "(string) @string (concatenated_string) @string"
-    strings = QueryCursor(compiled(language, pattern)).captures(root).get("string", [])
-    return any(occurs(text, (string.text or b"").decode()) for string in strings for text in texts)
 
 
 def _without_carriers(code: str, query: str, spans: list[Span], *, is_broken: bool) -> str:

@@ -13,7 +13,7 @@ from softnce.data.mining.mine import mine
 from softnce.data.mining.sources import environment_packages, sources
 from softnce.data.pairs import read_pairs
 from softnce.data.source_code.docstrings import occurs
-from softnce.data.source_code.languages import PYTHON
+from softnce.data.source_code.languages.python import PYTHON
 from softnce.errors import DataError
 
 PACKAGES = environment_packages()[0]
@@ -165,9 +165,9 @@ def test_vendored_folders_are_mined_only_when_named(tmp_path, name):
     source = project(tmp_path)
     (source / name).mkdir()
     (source / name / "mine.py").write_text(function(998))
-    names = [item.name for item in sources([source], PYTHON, seed=0)[0]]
+    names = [item.name for item in sources([source], [PYTHON], seed=0)[0]]
     assert "mine.py" not in " ".join(names)
-    assert len(sources([source / name], PYTHON, seed=0)[0]) == 1
+    assert len(sources([source / name], [PYTHON], seed=0)[0]) == 1
 
 
 def test_test_files_are_left_out(tmp_path):
@@ -175,12 +175,12 @@ def test_test_files_are_left_out(tmp_path):
     for name in ("test_a.py", "conftest.py", "tests/b.py"):
         (source / name).parent.mkdir(exist_ok=True)
         (source / name).write_text(function(999))
-    assert sources([source], PYTHON, seed=0)[1] == {"test file": 3}
+    assert sources([source], [PYTHON], seed=0)[1] == {"test file": 3}
 
 
 def test_a_folder_inside_another_is_mined_once(tmp_path):
     source = project(tmp_path)
-    assert len(sources([tmp_path, source], PYTHON, seed=0)[0]) == 12
+    assert len(sources([tmp_path, source], [PYTHON], seed=0)[0]) == 12
 
 
 def test_a_single_file_is_all_train(tmp_path):
@@ -203,7 +203,7 @@ def test_a_function_stands_at_the_left_margin(tmp_path):
     ("change", "word"),
     [
         ({"paths": [Path("nowhere")]}, "nowhere does not exist"),
-        ({"language": "cobol"}, "choose one of python"),
+        ({"languages": ["cobol"]}, "choose one of go, java"),
         ({"max_pairs": 0}, "ask for 1 or more"),
     ],
 )

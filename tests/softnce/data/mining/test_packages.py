@@ -5,7 +5,7 @@ import pytest
 
 from softnce.data.mining.mine import mine
 from softnce.data.mining.sources import sources
-from softnce.data.source_code.languages import PYTHON
+from softnce.data.source_code.languages.python import PYTHON
 
 
 def function(number):
@@ -57,7 +57,7 @@ def test_several_checkouts_are_a_package_each(tmp_path):
 def test_an_installed_package_goes_by_its_folder_or_its_module(tmp_path):
     source = packages(tmp_path / "site-packages", 3)
     (source / "one.py").write_text(function(991))
-    names = {one.package for one in sources([source], PYTHON, seed=0).files}
+    names = {one.package for one in sources([source], [PYTHON], seed=0).files}
     assert names == {"owner0", "owner1", "one"}
 
 

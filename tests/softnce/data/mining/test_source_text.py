@@ -6,7 +6,6 @@ import pytest
 from softnce.data.mining.function_extraction import Source, extract
 from softnce.data.mining.mine import mine
 from softnce.data.pairs import read_pairs
-from softnce.data.source_code.languages import PYTHON
 from softnce.errors import DataError
 
 FUNCTION = (
@@ -29,7 +28,7 @@ def faults(folder, tmp_path):
 def extracted(tmp_path, text, **how):
     path = tmp_path / "a.py"
     path.write_text(text)
-    return extract(Source(path, "a.py", "a"), PYTHON, **how)
+    return extract(Source(path, "a.py", "a", "python"), **how)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "socket", "device"])
