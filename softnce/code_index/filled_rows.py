@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from softnce.code_index.functions import digest_of, text_of
+from softnce.code_index.functions import digest_of
 from softnce.code_index.listing import Listed, Progress
 from softnce.code_index.stored_rows import Arrays, StoredRows, add_rows, merged, stored_rows
+from softnce.data.mining.functions import at_the_margin
 from softnce.data.mining.source_text import UnreadableError, read_source
 
 _TEXTS_AT_ONCE = 1024  # made into rows, then kept: an interruption loses no more
@@ -85,7 +86,7 @@ def codes_of(functions: Iterable[Listed]) -> Iterator[str | None]:
     for one in functions:
         if one.source.path != path:
             path, content = one.source.path, _content(one.source.path)
-        text = text_of(content, one.function.span)
+        text = at_the_margin(content, one.function.span)
         yield text if digest_of(text) == one.function.digest else None
 
 

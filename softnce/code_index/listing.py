@@ -13,7 +13,8 @@ from typing import Any
 from softnce.code_index.functions import IndexedFile, IndexedFunction, file_functions
 from softnce.data.mining.function_extraction import Source
 from softnce.data.mining.sources import sources
-from softnce.data.source_code.languages import LANGUAGES, Language
+from softnce.data.source_code.language import Language
+from softnce.data.source_code.languages.table import LANGUAGES
 from softnce.data.tables import require_there
 from softnce.errors import DataError
 from softnce.weights.cache import cache_key
@@ -63,7 +64,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    files: list[tuple[Source, Language]]
+    files: list[Source]
     tests: int
     faults: tuple[tuple[str, str], ...]
 
@@ -90,7 +91,7 @@ def listed_functions(path: Path, memory: Path, *, with_tests: bool, progress: Pr
     known, was_damaged = _remembered(store)
     files: dict[str, tuple[IndexedFile, list[int]]] = {}
     read = 0
-    for place, (source, language) in enumerate(found.files):
+    for place, source in enumerate(found.files):
         progress("reading functions", place, len(found.files))
         stamp = _stamp(source.path)
         before = known.get(source.name)
@@ -100,7 +101,10 @@ def listed_functions(path: Path, memory: Path, *, with_tests: bool, progress: Pr
         read += 1
         now = time.time_ns()
         is_settled = bool(stamp) and max(stamp[1], stamp[2]) < now - _SETTLED_NS
-        files[source.name] = file_functions(source.path, language), stamp if is_settled else []
+        files[source.name] = (
+            file_functions(source.path, LANGUAGES[source.language]),
+            stamp if is_settled else [],
+        )
     if read or files.keys() != known.keys():
         _remember(store, files)
     return _listing(path, found, files, read=read, was_damaged=was_damaged)
@@ -108,22 +112,12 @@ def listed_functions(path: Path, memory: Path, *, with_tests: bool, progress: Pr
 
 def _found(path: Path, *, with_tests: bool) -> _Found:
     """List the files of all languages, by name."""
-    files: list[tuple[Source, Language]] = []
-    tests, faults, errors = 0, dict[str, str](), list[DataError]()
-    for language in _languages(path):
-        wanted = replace(language, test_path=_NO_TEST) if with_tests else language
-        try:
-            found = sources([path], wanted, seed=0)
-        except DataError as error:  # no file of this language
-            errors.append(error)
-            continue
-        files += [(one, language) for one in found.files]
-        tests += sum(found.skipped.values())
-        faults |= dict(found.faults)
-    if not files and not tests and errors:
-        raise errors[0]
-    files.sort(key=lambda one: one[0].name)
-    return _Found(files, tests, tuple(faults.items()))
+    languages = _languages(path)
+    if with_tests:
+        languages = [replace(language, test_path=_NO_TEST) for language in languages]
+    found = sources([path], languages, seed=0)
+    files = sorted(found.files, key=lambda one: one.name)
+    return _Found(files, found.skipped["test file"], tuple(found.faults))
 
 
 def _languages(path: Path) -> list[Language]:
@@ -146,8 +140,8 @@ def _listing(
     was_damaged: bool,
 ) -> Listing:
     functions = tuple(
-        Listed(source, language.name, function)
-        for source, language in found.files
+        Listed(source, LANGUAGES[source.language].name, function)
+        for source in found.files
         for function in files[source.name][0].functions
     )
     faults = [(name, one.fault) for name, (one, _) in files.items() if one.fault]

@@ -26,6 +26,8 @@ from softnce.data.source_code.parsing import compiled
 from softnce.data.source_code.stripping import edited
 from softnce.errors import DataError
 
+_WRAPPERS = ("decorated_definition", "export_statement")
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFunction:
@@ -34,7 +36,7 @@ class SourceFunction:
     Attributes:
         name: as the file writes it: in JavaScript perhaps ``Tree.prototype.add``; "" without one.
         language: the language's name.
-        text: as it stands, its documentation and comments included, from the left margin.
+        text: as it stands, with its documentation, decorators and comments, from the left margin.
         code: without its documentation.
         docstring: what its documentation says, as plain text; "" where there is none.
         lines: first and last line of the definition, from 1; documentation may stand above it.
@@ -110,14 +112,32 @@ class Definition:
         """Return what the documentation says, as plain text."""
         return self.language.doc_text(self.docstring_source()) if self.documentation else ""
 
+    def qualified_name(self) -> str:
+        """Return the name behind those of the classes and functions around it."""
+        names = [self.name]
+        here = self.node.parent
+        while here is not None:
+            named = here.child_by_field_name("name")
+            if named is not None and named.text:
+                names.append(named.text.decode(errors="replace"))
+            here = here.parent
+        return ".".join(reversed(names))
+
+    def place(self) -> Span:
+        """Return where the function stands with all that belongs to it: documentation, export."""
+        whole = self.node
+        while whole.parent is not None and whole.parent.type in _WRAPPERS:
+            whole = whole.parent
+        starts = [start for start, _ in self.documentation]
+        return min([whole.start_byte, *starts]), whole.end_byte
+
     def text(self) -> str:
-        """Return the function as it stands, from the first byte of its documentation."""
-        start = min(place for place, _ in [*self.documentation, self._span()])
-        return _at_the_margin(self.comments.content, (start, self.node.end_byte), ())
+        """Return the function as it stands, with all that belongs to it."""
+        return at_the_margin(self.comments.content, self.place())
 
     def code(self, cut: Sequence[Span] = ()) -> str:
         """Return the function without its documentation, and without some more places."""
-        return _at_the_margin(self.comments.content, self._span(), [*self.documentation, *cut])
+        return at_the_margin(self.comments.content, self._span(), [*self.documentation, *cut])
 
     def asides_that_hold(self, texts: Collection[str]) -> list[Span]:
         """Find the comments and bare strings inside that say one of the texts word for word."""
@@ -152,14 +172,14 @@ def _within(span: Span, others: Sequence[Span]) -> bool:
     return any(start <= span[0] and span[1] <= end for start, end in others)
 
 
-def _at_the_margin(content: bytes, span: Span, cut: Sequence[Span]) -> str:
+def at_the_margin(content: bytes, span: Span, cut: Sequence[Span] = ()) -> str:
     """Cut places out of a stretch of a file and shift it to the left margin."""
     start, end = span
     inside = [(first - start, last - start, b"") for first, last in cut if first >= start]
     line = content[content.rfind(b"\n", 0, start) + 1 : start]
     margin = line[: len(line) - len(line.lstrip())]
     code = edited(content[start:end], inside).replace(b"\n" + margin, b"\n")
-    return code.decode().replace("\r\n", "\n").strip()
+    return code.decode(errors="replace").replace("\r\n", "\n").strip()
 
 
 class Definitions(NamedTuple):

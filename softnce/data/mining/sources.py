@@ -11,7 +11,7 @@ from typing import NamedTuple
 from softnce.data.mining.function_extraction import Source
 from softnce.data.mining.source_walk import SourceFolder, SourceWalk
 from softnce.data.source_code.language import Language
-from softnce.data.source_code.languages.table import LANGUAGES, language_of
+from softnce.data.source_code.languages.table import language_of
 from softnce.data.splitting import hashed
 from softnce.data.tables import require_there
 from softnce.errors import DataError
@@ -72,7 +72,7 @@ def sources(paths: Sequence[Path], languages: Sequence[Language], *, seed: int) 
     Raises:
         DataError: a path does not exist, or no file of the languages is there.
     """
-    found: dict[Path, Source] = {}
+    found: dict[Path, tuple[Source, Language]] = {}
     faults: list[tuple[str, str]] = []
     others = {_real(path) for path in paths}
     for root in _roots(paths):
@@ -83,8 +83,8 @@ def sources(paths: Sequence[Path], languages: Sequence[Language], *, seed: int) 
         raise DataError(_no_file(paths, languages, faults))
     kept: list[Source] = []
     skipped: Counter[str] = Counter()
-    for one in found.values():
-        reason = _unwanted(one)
+    for one, language in found.values():
+        reason = _unwanted(one, language)
         if reason:
             skipped[reason] += 1
         else:
@@ -95,7 +95,7 @@ def sources(paths: Sequence[Path], languages: Sequence[Language], *, seed: int) 
 
 def _source(
     root: "_Root", file: Path, folder: SourceFolder, languages: Sequence[Language]
-) -> Source:
+) -> tuple[Source, Language]:
     language = language_of(file.name, languages)
     if language is None and len(languages) != 1:
         raise DataError(
@@ -104,11 +104,10 @@ def _source(
         )
     language = language or languages[0]
     package = root.repository(folder.repository) or folder.packages.get(language.name)
-    return Source(_real(file), root.name(file), package or root.top(file), language.key)
+    return Source(_real(file), root.name(file), package or root.top(file), language.key), language
 
 
-def _unwanted(source: Source) -> str:
-    language = LANGUAGES[source.language]
+def _unwanted(source: Source, language: Language) -> str:
     if language.test_path.search(source.name):
         return "test file"
     return "generated file" if language.generated_path.search(source.name) else ""

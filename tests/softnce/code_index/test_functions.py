@@ -2,8 +2,9 @@
 
 import os
 
-from softnce.code_index.functions import file_functions, text_of
-from softnce.data.source_code.languages import PYTHON
+from softnce.code_index.functions import file_functions
+from softnce.data.mining.functions import at_the_margin
+from softnce.data.source_code.languages.python import PYTHON
 
 
 def test_a_method_keeps_its_decorator_and_docstring_and_is_named_with_its_class(code_base):
@@ -11,7 +12,7 @@ def test_a_method_keeps_its_decorator_and_docstring_and_is_named_with_its_class(
     connect, close = file_functions(path, PYTHON).functions
     assert (connect.name, connect.lines, connect.begins) == ("Socket.connect", (8, 12), 6)
     assert (close.name, close.lines) == ("Socket.close", (14, 14))
-    text = text_of(path.read_bytes(), connect.span)
+    text = at_the_margin(path.read_bytes(), connect.span)
     assert text.startswith('@functools.cache\n# made once\ndef connect(self, host):\n    """Open')
     assert text.endswith("    return retry")
 

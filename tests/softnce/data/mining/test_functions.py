@@ -87,3 +87,10 @@ def test_a_file_of_no_known_language_is_refused(tmp_path):
 def test_a_text_too_deep_to_parse_is_refused():
     with pytest.raises(UnreadableError, match="nested deeper"):
         functions_of("x = " + "[" * 200_000, "ruby")
+
+
+def test_what_belongs_to_a_function_is_in_its_text_and_not_in_its_code():
+    text = '@cached\ndef f(a):\n    """Give a."""\n    return a\n'
+    (found,) = functions_of(text, "python")
+    assert found.text == text.strip()
+    assert found.code == "def f(a):\n    return a"
