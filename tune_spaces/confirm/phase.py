@@ -145,7 +145,7 @@ def confirmed(
 
 def _run(study: HeldStudy, race: Race, switch: "StopSwitch", at_once: int) -> None:
     from softnce.distributed.run import Assignment
-    from tune_spaces.confirm.searcher import RaceCallback, RaceSearcher
+    from tune_spaces.confirm.searcher import RaceSearcher
     from tune_spaces.tune.run import Start, run_tune
 
     context = study.context
@@ -157,7 +157,7 @@ def _run(study: HeldStudy, race: Race, switch: "StopSwitch", at_once: int) -> No
 
     searcher = RaceSearcher(race, assign, switch, study.tracker, context.console)
     try:
-        start = Start(searcher, RaceCallback(searcher), switch)
+        start = Start(searcher, switch)
         run_tune(context, start, at_once=at_once)
     finally:
         searcher.interrupt_rest()

@@ -1,10 +1,8 @@
 """Ray Tune's searcher for a confirmation: it hands out the runs that are due, stage by stage."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, final
 
-from ray.tune import Callback
 from ray.tune.search import Searcher
 from rich.console import Console
 
@@ -18,29 +16,23 @@ from tune_spaces.space.settings_read import paths_read
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import run_name, trial_params
-from tune_spaces.tune.searcher import StopSwitch
-from tune_spaces.tune.trial import ERROR_FILE
+from tune_spaces.tune.searcher import StopSwitch, TuneSearcher
 
 Assign = Callable[[FreshRun, Config], Assignment]
 _MEANS = tuple(f"{split}_mrr" for split in SPLITS)
 
 
 @final
-class RaceSearcher(Searcher):
+class RaceSearcher(TuneSearcher):
     """Hands out runs until the race is over; a run that has ended is never trained again."""
 
     def __init__(
         self, race: Race, assign: Assign, switch: StopSwitch, tracker: Tracker, console: Console
     ) -> None:
-        super().__init__(metric="objective", mode="max")
-        self._race, self._assign, self._switch = race, assign, switch
+        super().__init__(switch)
+        self._race, self._assign = race, assign
         self._tracker, self._console = tracker, console
         self._running: dict[str, FreshRun] = {}
-        self._last: dict[str, dict[str, Any]] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Let Tune write its restore file, which is never read."""
-        return {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return the next run that is due; None while the others of its stage run."""
@@ -58,7 +50,8 @@ class RaceSearcher(Searcher):
         tags = {"softnce.role": "confirm", "softnce.trial_confirmed": run.side}
         name = f"{run_name(run.side, config)}-s{run.seed}"
         self._tracker.begin(run.key, name, trial_params(config, _searched(config)), tags)
-        return {"assignment": self._assign(run, config), "is_spared": True}
+        assignment = self._assigned[trial_id] = self._assign(run, config)
+        return {"assignment": assignment, "is_spared": True}
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
         """Log an epoch, and in the end the means of both splits."""
@@ -71,45 +64,12 @@ class RaceSearcher(Searcher):
                 metrics = {name: one[name] for name in (*EPOCH_METRICS, *_MEANS) if name in one}
                 self._tracker.report(run.key, one["epoch"], metrics)
 
-    def on_trial_complete(
-        self,
-        trial_id: str,
-        result: dict[str, Any] | None = None,
-        error: bool = False,  # noqa: FBT001, FBT002
+    def _end(
+        self, trial_id: str, state: TrialState, last: dict[str, Any], reason: str = ""
     ) -> None:
-        """Remember how a run ended; one that was interrupted goes on another time."""
-        if trial_id not in self._running:
-            return
-        last = {**self._last.get(trial_id, {}), **(result or {})}
-        if last.get("halts"):
-            self._switch.press(last["failure"], last["exit_code"])
-            self._end(trial_id, TrialState.INTERRUPTED)
-        elif last.get("failure"):
-            self._end(trial_id, TrialState.FAILED, last["failure"])
-        elif last.get("finished") and not error:
-            self._end(trial_id, TrialState.COMPLETE)
-        elif self._switch.is_pressed():
-            self._end(trial_id, TrialState.INTERRUPTED)
-        else:
-            self._end(trial_id, TrialState.FAILED, self._crash(trial_id))
-
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Do nothing: the relay reports every result."""
-
-    def interrupt_rest(self) -> None:
-        """Tell that runs of which Tune told no ending were interrupted."""
-        for trial_id in list(self._running):
-            self._end(trial_id, TrialState.INTERRUPTED)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Keep nothing: the folders of the runs are the memory."""
-        Path(checkpoint_path).touch()
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Restore nothing."""
-
-    def _end(self, trial_id: str, state: TrialState, reason: str = "") -> None:
-        run, last = self._running.pop(trial_id), self._last.pop(trial_id, {})
+        run = self._running.pop(trial_id)
+        self._assigned.pop(trial_id, None)
+        self._last.pop(trial_id, None)
         if self._switch.is_cut_off:
             return
         if state is not TrialState.INTERRUPTED:
@@ -122,12 +82,6 @@ class RaceSearcher(Searcher):
         if reason:
             self._console.print(f"  {reason}", style="red", soft_wrap=True)
 
-    def _crash(self, trial_id: str) -> str:
-        path = self._race.runs.folder(self._running[trial_id]) / ERROR_FILE
-        if path.exists():
-            return path.read_text().strip().splitlines()[-1]
-        return "the run's process was killed twice, perhaps for want of memory"
-
 
 def _searched(config: Config) -> dict[str, Any]:
     """Return the values of what the study searches, as far as a configuration reads it."""
@@ -137,27 +91,3 @@ def _searched(config: Config) -> dict[str, Any]:
         for path in config.search.space
         if path in read or not path.startswith(("loss/", "weights/"))
     }
-
-
-@final
-class RaceCallback(Callback):
-    """Shows the searcher every result."""
-
-    def __init__(self, searcher: RaceSearcher) -> None:
-        self._searcher = searcher
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Let Tune write its restore file, which is never read."""
-        return {}
-
-    def on_trial_result(
-        self,
-        iteration: int,
-        trials: list[Any],
-        trial: Any,  # noqa: ANN401
-        result: dict[str, Any],
-        **info: object,
-    ) -> None:
-        """Pass a result on."""
-        del iteration, trials, info
-        self._searcher.reported(trial.trial_id, result)

@@ -17,6 +17,7 @@ from ray.tune import Callback
 from softnce.config.sections.study import ResourcesSection
 from softnce.errors import ConfigError
 from softnce.whole_files import write_json
+from tune_spaces.tune.of_this_process import OfThisProcess
 
 _FILE = "gpu-hours.json"
 _WRITTEN_EVERY_S = 5.0
@@ -102,47 +103,23 @@ class GPUMeter:
 
 
 @final
-class GPUMeterCallback(Callback):
+class GPUMeterCallback(OfThisProcess, Callback):
     """Tells the meter which trials Tune runs."""
 
     def __init__(self, meter: GPUMeter) -> None:
         self._meter = meter
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Let Tune write its restore file, which is never read."""
-        return {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: object) -> None:  # noqa: ANN401
         """Begin to count a trial."""
         del iteration, trials, info
         self._meter.begin(trial.trial_id)
 
-    def on_trial_recover(
-        self,
-        iteration: int,
-        trials: list[Any],
-        trial: Any,  # noqa: ANN401
-        **info: object,
-    ) -> None:
-        """Count no more of a trial whose process died; it starts once more."""
-        del iteration, trials, info
-        self._meter.end(trial.trial_id)
-
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: object) -> None:  # noqa: ANN401
-        """Count no more of a trial that failed."""
+        """Count no more of a trial that has failed or ended, or whose process died."""
         del iteration, trials, info
         self._meter.end(trial.trial_id)
 
-    def on_trial_complete(
-        self,
-        iteration: int,
-        trials: list[Any],
-        trial: Any,  # noqa: ANN401
-        **info: object,
-    ) -> None:
-        """Count no more of a trial that has ended."""
-        del iteration, trials, info
-        self._meter.end(trial.trial_id)
+    on_trial_recover = on_trial_complete = on_trial_error  # one whose process died starts once more
 
 
 def used_gpu_hours(root: Path) -> float:

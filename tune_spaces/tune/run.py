@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
-from ray.tune import Callback
 from ray.tune.schedulers import ASHAScheduler
-from ray.tune.search import Searcher
 
 from softnce.config.config import Config
 from softnce.distributed.run import Assignment
@@ -20,7 +18,14 @@ from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.tune.callbacks import Watcher
 from tune_spaces.tune.gpu_meter import GPUMeterCallback
 from tune_spaces.tune.scheduler import asha
-from tune_spaces.tune.searcher import Assign, Plan, SearcherCallback, StopSwitch, StudySearcher
+from tune_spaces.tune.searcher import (
+    Assign,
+    Plan,
+    SearcherCallback,
+    StopSwitch,
+    StudySearcher,
+    TuneSearcher,
+)
 from tune_spaces.tune.trial import InlineTrial, TrainTrial
 from tune_spaces.tune.waiting import WaitingRoom
 
@@ -48,14 +53,12 @@ class Start:
     """What Tune is started with.
 
     Attributes:
-        searcher: hands out what to train.
-        callback: shows the searcher every result.
+        searcher: hands out what to train, and is shown every result.
         switch: ends it early.
         scheduler: stops weak trials; None lets all run to their end.
     """
 
-    searcher: Searcher
-    callback: Callback
+    searcher: TuneSearcher
     switch: StopSwitch
     scheduler: ASHAScheduler | None = None
 
@@ -73,12 +76,10 @@ def tune_study(
     """
     config = context.config
     trial_store, switch = participants.trial_store, participants.switch
-    plan = Plan(
-        context.space.config, _assign(context, prepared), context.folder.trial, config.search.trials
-    )
+    plan = Plan(context.space.config, _assign(context, prepared), config.search.trials)
     searcher = StudySearcher(trial_store, plan, switch, participants.watchers)
     scheduler = asha(config, trial_store.trials()) if config.search.asha.enabled else None
-    start = Start(searcher, SearcherCallback(searcher), switch, scheduler)
+    start = Start(searcher, switch, scheduler)
     try:
         run_tune(context, start, at_once=at_once)
     finally:
@@ -113,7 +114,7 @@ def run_tune(context: StudyContext, start: Start, *, at_once: int) -> None:
             name="tune",
             storage_path=str(context.folder.root / "ray"),
             stop=start.switch,
-            callbacks=[start.callback, _waiting_room(context), *metering],
+            callbacks=[SearcherCallback(start.searcher), _waiting_room(context), *metering],
             failure_config=tune.FailureConfig(max_failures=1),
             verbose=0,
         ),

@@ -7,6 +7,7 @@ tell them apart.
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,20 +25,14 @@ from tune_spaces.study.trial_store import Proposal, TrialStore
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import Watcher
 from tune_spaces.tune.gpu_meter import GPUMeter
+from tune_spaces.tune.of_this_process import OfThisProcess
 from tune_spaces.tune.trial import ERROR_FILE
 
 Assign = Callable[[str, Config], Assignment]
 
 
-class _OfThisProcess:
-    """Lets Tune write its restore file, which is never read: the trial store is the memory."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-
 @final
-class StopSwitch(_OfThisProcess, Stopper):
+class StopSwitch(OfThisProcess, Stopper):
     """Ends the search, by a signal or when its time or GPU hours are spent.
 
     Trials stay resumable.
@@ -87,33 +82,95 @@ class Plan:
     Attributes:
         space_config: turns a proposal's values into a configuration.
         assign: turns a trial's key and configuration into what its process is sent.
-        folder_of: the folder of a trial, by key.
         trials: how many trials shall have ended.
     """
 
     space_config: Callable[[Mapping[str, Any]], Config]
     assign: Assign
-    folder_of: Callable[[str], Path]
     trials: int
 
 
+class TuneSearcher(OfThisProcess, Searcher, ABC):
+    """What a search and a confirmation share: how the ending of what Tune runs is told."""
+
+    def __init__(self, switch: StopSwitch) -> None:
+        super().__init__(metric="objective", mode="max")
+        self._switch = switch
+        self._assigned: dict[str, Assignment] = {}  # all that runs, by Tune's id
+        self._last: dict[str, dict[str, Any]] = {}
+
+    @abstractmethod
+    def reported(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Record a result; unlike on_trial_result this sees a trial's last one too."""
+
+    @abstractmethod
+    def _end(
+        self, trial_id: str, state: TrialState, last: dict[str, Any], reason: str = ""
+    ) -> None:
+        """Record how one ended, with the last that it reported, and forget it."""
+
+    def on_trial_complete(
+        self,
+        trial_id: str,
+        result: dict[str, Any] | None = None,
+        error: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Tell the true ending of one that Tune runs no more."""
+        if trial_id not in self._assigned:
+            return
+        last = {**self._last.get(trial_id, {}), **(result or {})}
+        if last.get("halts"):  # not its own fault: the next one would meet it too
+            self._switch.press(last["failure"], last["exit_code"])
+            self._end(trial_id, TrialState.INTERRUPTED, last)
+        elif last.get("failure"):
+            self._end(trial_id, TrialState.FAILED, last, last["failure"])
+        elif last.get("finished") and not error:
+            self._end(trial_id, TrialState.COMPLETE, last)
+        elif self._switch.is_pressed():
+            self._end(trial_id, TrialState.INTERRUPTED, last)
+        elif error:
+            self._end(trial_id, TrialState.FAILED, last, _crash(self._assigned[trial_id]))
+        else:
+            self._end(trial_id, TrialState.PRUNED, last)
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Do nothing: the relay reports every result."""
+
+    def interrupt_rest(self) -> None:
+        """Tell that those of which Tune told no ending were interrupted; it runs no more."""
+        for trial_id in list(self._assigned):
+            self._end(trial_id, TrialState.INTERRUPTED, self._last.get(trial_id, {}))
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing: the study's folder is the memory."""
+        Path(checkpoint_path).touch()
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing: what runs is always begun from the study's folder."""
+
+
+def _crash(assignment: Assignment) -> str:
+    """Say why a process died."""
+    path = assignment.folder / ERROR_FILE
+    if path.exists():
+        return path.read_text().strip().splitlines()[-1]
+    return (
+        "the process was killed twice, perhaps for want of memory; "
+        f"{memory_advice(assignment.config)}"
+    )
+
+
 @final
-class StudySearcher(_OfThisProcess, Searcher):
+class StudySearcher(TuneSearcher):
     """Hands interrupted trials out first, then new proposals, until enough have ended."""
 
     def __init__(
         self, trial_store: TrialStore, plan: Plan, switch: StopSwitch, watchers: Sequence[Watcher]
     ) -> None:
-        super().__init__(metric="objective", mode="max")
-        self._trial_store, self._plan, self._switch, self._watchers = (
-            trial_store,
-            plan,
-            switch,
-            watchers,
-        )
+        super().__init__(switch)
+        self._trial_store, self._plan, self._watchers = trial_store, plan, watchers
         self._waiting = trial_store.interrupted()
         self._running: dict[str, Proposal] = {}
-        self._last: dict[str, dict[str, Any]] = {}
         self.error: ConfigError | None = None
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -129,15 +186,15 @@ class StudySearcher(_OfThisProcess, Searcher):
         try:
             config = self._plan.space_config(proposal.values)
         except ConfigError as error:  # a draw outside the domain that no test draw had met
-            self._end(trial_id, TrialState.FAILED, None, str(error))
+            self._end(trial_id, TrialState.FAILED, {}, str(error))
             return self.suggest(trial_id)
+        assignment = self._assigned[trial_id] = self._plan.assign(proposal.key, config)
         for watcher in self._watchers:
             watcher.started(proposal, config)
-        is_spared = proposal.role != "search"
-        return {"assignment": self._plan.assign(proposal.key, config), "is_spared": is_spared}
+        return {"assignment": assignment, "is_spared": proposal.role != "search"}
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Record a result; unlike on_trial_result this sees a trial's last one too."""
+        """Record a result, and the epochs before it that nobody has heard of."""
         proposal = self._running.get(trial_id)
         if proposal is None or self._switch.is_cut_off:
             return
@@ -151,85 +208,36 @@ class StudySearcher(_OfThisProcess, Searcher):
                     watcher.reported(proposal, one)
                 self._trial_store.report(proposal.key, one["epoch"], one["objective"])
 
-    def on_trial_complete(
-        self,
-        trial_id: str,
-        result: dict[str, Any] | None = None,
-        error: bool = False,  # noqa: FBT001, FBT002
-    ) -> None:
-        """Tell the trial's true ending."""
-        if trial_id not in self._running:
-            return
-        last = {**self._last.get(trial_id, {}), **(result or {})}
-        if last.get("halts"):  # not the trial's own fault: the next one would meet it too
-            self._switch.press(last["failure"], last["exit_code"])
-            self._end(trial_id, TrialState.INTERRUPTED, last)
-        elif last.get("failure"):
-            self._end(trial_id, TrialState.FAILED, last, last["failure"])
-        elif last.get("finished") and not error:
-            self._end(trial_id, TrialState.COMPLETE, last)
-        elif self._switch.is_pressed():
-            self._end(trial_id, TrialState.INTERRUPTED, last)
-        elif error:
-            self._end(trial_id, TrialState.FAILED, last, self._crash(trial_id))
-        else:
-            self._end(trial_id, TrialState.PRUNED, last)
-
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Do nothing: the relay reports every result."""
-
-    def interrupt_rest(self) -> None:
-        """Tell that trials of which Tune told no ending were interrupted; it runs no more."""
-        for trial_id in list(self._running):
-            self._end(trial_id, TrialState.INTERRUPTED, self._last.get(trial_id))
-
-    def save(self, checkpoint_path: str) -> None:
-        """Keep nothing: the trial store is the memory."""
-        Path(checkpoint_path).touch()
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Restore nothing: a search always starts from the trial store."""
-
     def _is_enough(self) -> bool:
         return self._trial_store.ended() + len(self._running) >= self._plan.trials
 
     def _end(
-        self, trial_id: str, state: TrialState, last: dict[str, Any] | None, reason: str = ""
+        self, trial_id: str, state: TrialState, last: dict[str, Any], reason: str = ""
     ) -> None:
         proposal = self._running.pop(trial_id)
+        self._assigned.pop(trial_id, None)
         self._last.pop(trial_id, None)
         if self._switch.is_cut_off:
             return
-        value = None if last is None else last.get("objective")
+        value = last.get("objective")
         if reason:
             self._trial_store.note(proposal.key, "error", reason)
         if state != TrialState.INTERRUPTED:
-            if last is not None:
-                for name in ("weight_spread", "relief"):
-                    self._trial_store.note(proposal.key, name, last.get(name))
-                costs = {name: last[name] for name in COST_METRICS if name in last}
-                reason = reason or self._trial_store.constrain(proposal.key, costs)
-                self._trial_store.note(proposal.key, "epochs", last.get("epoch", 0))
+            for name in ("weight_spread", "relief"):
+                self._trial_store.note(proposal.key, name, last.get(name))
+            costs = {name: last[name] for name in COST_METRICS if name in last}
+            reason = reason or self._trial_store.constrain(proposal.key, costs)
+            self._trial_store.note(proposal.key, "epochs", last.get("epoch", 0))
             self._trial_store.tell(proposal.key, state, value)
         for watcher in self._watchers:
             watcher.ended(proposal, state, value, reason)
 
-    def _crash(self, trial_id: str) -> str:
-        path = self._plan.folder_of(self._running[trial_id].key) / ERROR_FILE
-        if path.exists():
-            return path.read_text().strip().splitlines()[-1]
-        config = self._plan.space_config(self._running[trial_id].values)
-        return (
-            "the trial's process was killed twice, perhaps for want of memory; "
-            f"{memory_advice(config)}"
-        )
-
 
 @final
-class SearcherCallback(_OfThisProcess, Callback):
+class SearcherCallback(OfThisProcess, Callback):
     """Shows the searcher every result, before Tune decides about the trial's end."""
 
-    def __init__(self, searcher: StudySearcher) -> None:
+    def __init__(self, searcher: TuneSearcher) -> None:
         self._searcher = searcher
 
     def on_trial_result(

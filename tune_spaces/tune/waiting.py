@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, final
+from typing import final
 
 import ray
 from ray.tune import Callback
@@ -11,12 +11,13 @@ from ray.tune.experiment import Trial
 from softnce.config.sections.study import ResourcesSection
 from softnce.distributed.placement_groups import unplaced, waits_for_its_workers
 from tune_spaces.ray_session.capacity import uses_train, worker_needs
+from tune_spaces.tune.of_this_process import OfThisProcess
 
 _LOOK_EVERY_S = 1.0
 
 
 @final
-class WaitingRoom(Callback):
+class WaitingRoom(OfThisProcess, Callback):
     """Looks at the trials that have begun and not started; each is reported once a wait."""
 
     def __init__(self, resources: ResourcesSection, tell: Callable[[str], None]) -> None:
@@ -30,9 +31,6 @@ class WaitingRoom(Callback):
         self._since: dict[str, float] = {}
         self._told: set[str] = set()
         self._looked = 0.0
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: object) -> None:
         """Look at the trials, at most once per second."""

@@ -37,7 +37,7 @@ def searched(study, space, trials, costs=lambda dimensions: {"parameters": dimen
         started=lambda *_: None, reported=lambda *_: None, ended=lambda *end: told.append(end)
     )
     trial_store = TrialStore(study, space)
-    plan = Plan(space.config, lambda *_: None, lambda key: key, trials)
+    plan = Plan(space.config, lambda *_: None, trials)
     searcher = StudySearcher(trial_store, plan, StopSwitch(None), [watcher])
     for number in range(trials):
         searcher.suggest(str(number))

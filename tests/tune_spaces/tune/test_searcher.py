@@ -27,17 +27,17 @@ def study(tmp_path):
     return optuna.create_study(storage=f"sqlite:///{tmp_path / 'a.db'}", direction="maximize")
 
 
-def searching(study, folder, switch, watchers=(), trials=1):
+def searching(study, switch, watchers=(), trials=1):
     """Return a searcher of trials with InfoNCE."""
     settings = {"data": {"path": "x"}, "loss": {"name": "infonce"}, "search": {"space": SPACE}}
     space = search_space(validated(settings))
-    plan = Plan(space.config, lambda *_: None, lambda key: folder / key, trials)
+    plan = Plan(space.config, lambda *_: None, trials)
     return StudySearcher(TrialStore(study, space), plan, switch, watchers)
 
 
-def ended_trial(study, folder, switch, press):
+def ended_trial(study, switch, press):
     """Hand one trial out, press, report its only epoch, and return how the study has it."""
-    searcher = searching(study, folder, switch)
+    searcher = searching(study, switch)
     searcher.suggest("one")
     press()
     searcher.reported("one", DONE)
@@ -46,15 +46,15 @@ def ended_trial(study, folder, switch, press):
     return trial.state.name, trial.intermediate_values
 
 
-def test_a_trial_that_ends_while_the_search_stops_is_reported_as_complete(study, tmp_path):
+def test_a_trial_that_ends_while_the_search_stops_is_reported_as_complete(study):
     switch = StopSwitch(None)
-    told = ended_trial(study, tmp_path, switch, lambda: switch.press("Ctrl-C"))
+    told = ended_trial(study, switch, lambda: switch.press("Ctrl-C"))
     assert told == ("COMPLETE", {1: 0.5})
 
 
-def test_a_search_that_has_lost_its_study_tells_nothing_more(study, tmp_path):
+def test_a_search_that_has_lost_its_study_tells_nothing_more(study):
     switch = StopSwitch(None)
-    told = ended_trial(study, tmp_path, switch, lambda: switch.cut_off("lost", 3))
+    told = ended_trial(study, switch, lambda: switch.cut_off("lost", 3))
     assert told == ("RUNNING", {})
     assert switch.is_pressed()
     assert switch.exit_code == SetupError.exit_code
@@ -65,7 +65,7 @@ def test_trials_that_tune_told_no_ending_of_leave_no_run_open(study, tmp_path):
     tracker, switch = Tracker(store, "made"), StopSwitch(None)
     tracker.connect()
     tracker.open({})
-    searcher = searching(study, tmp_path, switch, [MLflowWatcher(tracker)], trials=2)
+    searcher = searching(study, switch, [MLflowWatcher(tracker)], trials=2)
     for trial_id in ("one", "two"):
         searcher.suggest(trial_id)
     searcher.reported("two", {"epoch": 1, "objective": 0.5, "finished": False})
@@ -79,10 +79,10 @@ def test_trials_that_tune_told_no_ending_of_leave_no_run_open(study, tmp_path):
     assert [trial.state.name for trial in study.get_trials()] == ["RUNNING"] * 2  # to go on with
 
 
-def test_the_log_has_each_trial_with_its_state_and_value(study, tmp_path, caplog):
+def test_the_log_has_each_trial_with_its_state_and_value(study, caplog):
     caplog.set_level("INFO")
     switch = StopSwitch(None)
-    searcher = searching(study, tmp_path, switch, [LogWatcher()], trials=2)
+    searcher = searching(study, switch, [LogWatcher()], trials=2)
     for trial_id in ("one", "two"):
         searcher.suggest(trial_id)
     searcher.on_trial_complete("one", DONE)
@@ -103,12 +103,7 @@ def judged_last(study, folder, role):
     space = search_space(config)
     trial_store = TrialStore(study, space)
     trial_store.enqueue_once(first_points(space, "paper", 4321))
-    plan = Plan(
-        space.config,
-        lambda key, _: SimpleNamespace(folder=folder / key),
-        lambda key: folder / key,
-        trials=9,
-    )
+    plan = Plan(space.config, lambda key, _: SimpleNamespace(folder=folder / key), trials=9)
     searcher, scheduler = StudySearcher(trial_store, plan, StopSwitch(None), []), asha(config, [])
     for number in range(4):
         good = SimpleNamespace(trial_id=f"good{number}", config={})

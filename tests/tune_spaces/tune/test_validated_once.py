@@ -69,7 +69,7 @@ def searcher(made_pairs, tmp_path):
         return Assignment(f"train-{key}", of_trial, pickle.dumps(prepared), tmp_path / key)
 
     trial_store = TrialStore(study, space)
-    plan = Plan(space.config, assign, lambda key: tmp_path / key, trials=9)
+    plan = Plan(space.config, assign, trials=9)
     searching = StudySearcher(trial_store, plan, StopSwitch(None), [])
     return searching, lambda: rows(trial_store.trials(), space)
 
