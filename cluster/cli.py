@@ -8,12 +8,11 @@ import typer
 
 from softnce.errors import SetupError
 from softnce.terminal.output import say
+from tune_spaces.sources.options import ConfigArgument, SettingsOption, StudyArgument
 
 
 def ui(
-    study: Annotated[
-        str | None, typer.Argument(help="A study's folder or name; the newest without it.")
-    ] = None,
+    study: StudyArgument = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 5000,
 ) -> None:
     """Open the MLflow UI of a study on 127.0.0.1."""
@@ -26,20 +25,14 @@ def ui(
 
 
 def submit(  # noqa: PLR0913  (what a user may set)
-    config: Annotated[
-        str | None,
-        typer.Argument(help="A YAML file, or a preset's name; the preset quick without it."),
-    ] = None,
+    config: ConfigArgument = None,
     address: Annotated[
         str | None,
         typer.Option(
             help="The cluster's dashboard, http://HEAD:8265; RAY_API_SERVER_ADDRESS without it."
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="a.b=c", help="Change a setting; may be repeated."),
-    ] = None,
+    settings: SettingsOption = None,
     out: Annotated[
         Path | None, typer.Option(help="The study's folder, below resources.storage_path.")
     ] = None,
@@ -87,10 +80,7 @@ def doctor(
             help="A cluster's dashboard, http://HEAD:8265; RAY_API_SERVER_ADDRESS without it."
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="a.b=c", help="Change a setting; may be repeated."),
-    ] = None,
+    settings: SettingsOption = None,
 ) -> None:
     """Check whether this machine, or a cluster, is ready for a search; name each fault's cure."""
     from cluster.doctor.check_results import is_fit, line, summary

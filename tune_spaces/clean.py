@@ -19,8 +19,8 @@ from tune_spaces.study import caches
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import stored_folder
 from tune_spaces.study.folder import DEFAULT_ROOT, StudyFolder
+from tune_spaces.study.lock.study_lock import require_free
 from tune_spaces.study.retention import needless_of_trials
-from tune_spaces.study.study_lock import require_free
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdicts.verdict import rows
 

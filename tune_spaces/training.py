@@ -36,10 +36,10 @@ from tune_spaces.study.caches import require_cache
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import require_same_if_known, withdrawn_unless_prepared
 from tune_spaces.study.folder import StudyFolder, require_own
-from tune_spaces.study.holder import ClusterNodes
+from tune_spaces.study.lock.lease_owner import ClusterNodes
+from tune_spaces.study.lock.study_lock import Lease, held
 from tune_spaces.study.optuna_storage import study_id
 from tune_spaces.study.retention import apply_retention
-from tune_spaces.study.study_lock import Lease, held
 from tune_spaces.study.verdicts.verdict import ResultRow, described
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState

@@ -13,7 +13,7 @@ from tune_spaces.commands.search import clean
 from tune_spaces.study.caches import MARKER, open_cache, require_cache, users_of
 from tune_spaces.study.fingerprint import require_same
 from tune_spaces.study.folder import StudyFolder
-from tune_spaces.study.study_lock import held
+from tune_spaces.study.lock.study_lock import held
 
 KEY = cache_key("tokens")
 

@@ -6,12 +6,11 @@ from typing import Annotated
 import typer
 
 from softnce.terminal.output import say
+from tune_spaces.sources.options import StudyArgument
 
 
 def confirm(
-    study: Annotated[
-        str | None, typer.Argument(help="A study's folder or name; the newest without it.")
-    ] = None,
+    study: StudyArgument = None,
     seeds: Annotated[
         int | None, typer.Option(min=2, max=1000, help="Fresh seeds; search.confirm_seeds without.")
     ] = None,

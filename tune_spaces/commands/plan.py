@@ -9,17 +9,12 @@ import typer
 from softnce.errors import ConfigError
 from softnce.terminal.output import say
 from tune_spaces.sources.config import config_path, source_name
+from tune_spaces.sources.options import ConfigArgument, SettingsOption
 
 
 def plan(
-    config: Annotated[
-        str | None,
-        typer.Argument(help="A YAML file, or a preset's name; the preset quick without it."),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="a.b=c", help="Change a setting; may be repeated."),
-    ] = None,
+    config: ConfigArgument = None,
+    settings: SettingsOption = None,
     usd_per_gpu_hour: Annotated[
         float | None, typer.Option(help="Price of a GPU in US dollars per hour.")
     ] = None,

@@ -12,25 +12,18 @@ import typer
 from softnce.errors import EXIT_STOPPED, ConfigError
 from softnce.terminal.output import say
 from tune_spaces.sources.config import config_path, source_name
+from tune_spaces.sources.options import ConfigArgument, SettingsOption, StudyArgument
 
 if TYPE_CHECKING:
     from softnce.config.config import Config
     from tune_spaces.search.conclusion import SearchResult
 
-_STUDY = "A study's folder or name; the newest without it."
-
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def search(  # noqa: PLR0913  (what a user may set)
-    config: Annotated[
-        str | None,
-        typer.Argument(help="A YAML file, or a preset's name; the preset quick without it."),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="a.b=c", help="Change a setting; may be repeated."),
-    ] = None,
+    config: ConfigArgument = None,
+    settings: SettingsOption = None,
     trials: Annotated[int | None, typer.Option(help="Number of trials of the study.")] = None,
     time_budget: Annotated[
         str | None, typer.Option(help="Stop after 90s, 30m or 2h; the study can be continued.")
@@ -115,7 +108,7 @@ def interruptible() -> Iterator[None]:
 
 
 def report(
-    study: Annotated[str | None, typer.Argument(help=_STUDY)] = None,
+    study: StudyArgument = None,
     push: Annotated[  # noqa: FBT002
         bool, typer.Option("--push", help="Send MLflow the events that wait.")
     ] = False,
@@ -140,7 +133,7 @@ def report(
 
 
 def logs(
-    study: Annotated[str | None, typer.Argument(help=_STUDY)] = None,
+    study: StudyArgument = None,
     trial: Annotated[
         str | None, typer.Argument(help="The name of a trial, for example t0007.")
     ] = None,

@@ -7,6 +7,7 @@ import typer
 
 from softnce.errors import EXIT_OK, EXIT_STOPPED, ConfigError
 from softnce.terminal.output import say
+from tune_spaces.sources.options import SettingsOption
 
 if TYPE_CHECKING:
     from tune_spaces.sources.run import TrainingSource
@@ -27,10 +28,7 @@ def train(  # noqa: PLR0913  (what a user may set)
     seed: Annotated[
         int | None, typer.Option(min=0, help="Another seed of initial weights and order.")
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="a.b=c", help="Change a setting; may be repeated."),
-    ] = None,
+    settings: SettingsOption = None,
     out: Annotated[Path | None, typer.Option(help="The folder of the run.")] = None,
     test: Annotated[  # noqa: FBT002
         bool, typer.Option("--test", help="Score the test split when all is done.")

@@ -8,8 +8,8 @@ from tune_spaces.preparation.baselines import store_baselines
 from tune_spaces.study.caches import open_cache
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import require_same, require_same_weights
+from tune_spaces.study.lock.study_lock import Lease
 from tune_spaces.study.sizes import Sizes, store_sizes
-from tune_spaces.study.study_lock import Lease
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.tracking.tracker import Tracker
 

@@ -12,8 +12,8 @@ from tune_spaces.preparation.baselines import stored_baselines
 from tune_spaces.report.importance import importance, show_importance
 from tune_spaces.report.results_table import results_table
 from tune_spaces.study.context import StudyContext
+from tune_spaces.study.lock.study_lock import held
 from tune_spaces.study.sizes import stored_sizes
-from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdicts.stored_verdict import stored_verdict
 from tune_spaces.study.verdicts.verdict import (

@@ -28,10 +28,10 @@ from tune_spaces.report.notes import tell_stop
 from tune_spaces.search.champion import export_champion
 from tune_spaces.signals import Signals
 from tune_spaces.study.context import StudyContext, stored_study_context
-from tune_spaces.study.holder import ClusterNodes
+from tune_spaces.study.lock.lease_owner import ClusterNodes
+from tune_spaces.study.lock.study_lock import held
 from tune_spaces.study.optuna_storage import study_id
 from tune_spaces.study.sizes import Sizes, stored_sizes
-from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdicts.stored_verdict import StoredVerdict, store_verdict
 from tune_spaces.study.verdicts.verdict import champion, rows

@@ -39,11 +39,11 @@ from tune_spaces.study.caches import require_cache
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import require_same, withdrawn_unless_prepared
 from tune_spaces.study.folder import require_own, study_folder
-from tune_spaces.study.holder import ClusterNodes
+from tune_spaces.study.lock.lease_owner import ClusterNodes
+from tune_spaces.study.lock.study_lock import held
 from tune_spaces.study.optuna_storage import study_id
 from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.sizes import stored_sizes
-from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdicts.stored_verdict import StoredVerdict
 from tune_spaces.study.verdicts.verdict import ResultRow, all_failed, champion, rows

@@ -10,7 +10,7 @@ import optuna
 from sqlalchemy.exc import SQLAlchemyError
 
 from softnce.errors import ConfigError, SetupError
-from tune_spaces.study.holder import named_past_the_lock
+from tune_spaces.study.lock.lease_owner import named_past_the_lock
 
 _PATIENCE_OF_A_SEARCH_S, _PATIENCE_OF_A_READER_S = 60.0, 8.0
 _ID = "softnce.id"

@@ -10,8 +10,8 @@ from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
 from tune_spaces.study.fingerprint import require_same
 from tune_spaces.study.folder import StudyFolder
+from tune_spaces.study.lock.study_lock import held
 from tune_spaces.study.sizes import Sizes, store_sizes
-from tune_spaces.study.study_lock import held
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.trial_state import TrialState
 

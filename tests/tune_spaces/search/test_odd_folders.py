@@ -37,7 +37,7 @@ CONFIG = validated(
 )
 HOLDER = """
 import os, sqlite3, sys, time, optuna
-from tune_spaces.study.study_lock import held
+from tune_spaces.study.lock.study_lock import held
 folder, is_named = sys.argv[1], sys.argv[2] == "named"
 study = optuna.load_study(study_name="mine", storage=f"sqlite:///{folder}/optuna.db")
 def lock():

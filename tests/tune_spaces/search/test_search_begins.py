@@ -12,7 +12,7 @@ from softnce.config.file import validated
 from softnce.errors import DataError, SetupError
 from tune_spaces.search.search import search
 from tune_spaces.study.folder import StudyFolder
-from tune_spaces.study.study_lock import held
+from tune_spaces.study.lock.study_lock import held
 
 TOO_LARGE = {  # it shows only once the study is held and its inputs are made
     "loss": {"name": "soft-infonce"},

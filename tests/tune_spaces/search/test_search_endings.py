@@ -15,7 +15,7 @@ from softnce.config.file import validated
 from softnce.errors import ConfigError, RunError, SetupError
 from tests.faults import begun, ended, in_mid_epoch, wait_for_one
 from tune_spaces.search.search import search
-from tune_spaces.study.study_lock import held
+from tune_spaces.study.lock.study_lock import held
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.slow]
 
@@ -151,8 +151,8 @@ def test_a_search_whose_study_was_taken_over_ends_with_code_3_and_all_kept(made_
     process = begun(path, out)
     in_mid_epoch(out, process, more=1)
     study = optuna.load_study(study_name="lost", storage=f"sqlite:///{out / 'optuna.db'}")
-    holder = study.user_attrs["softnce.holder"]
-    study.set_user_attr("softnce.holder", {**holder, "host": "elsewhere", "at": 0})
+    holder = study.user_attrs["softnce.lease"]
+    study.set_user_attr("softnce.lease", {**holder, "host": "elsewhere", "at": 0})
     with held(study):
         code, said = ended(process)
     assert code == 3, said

@@ -5,7 +5,7 @@ import multiprocessing
 import optuna
 
 from softnce.errors import SetupError
-from tune_spaces.study.study_lock import held
+from tune_spaces.study.lock.study_lock import held
 
 ROUNDS = 60
 
@@ -20,7 +20,7 @@ def rival(storage, barrier, wins):
     for number in range(ROUNDS):
         if barrier.wait() == 0:
             dead = {"token": "x", "host": "elsewhere", "pid": 1, "at": 0}
-            study.set_user_attr("softnce.holder", dead if number % 2 else {})
+            study.set_user_attr("softnce.lease", dead if number % 2 else {})
         barrier.wait()
         try:
             with held(study):

@@ -15,14 +15,14 @@ import psutil
 import pytest
 
 from softnce.errors import SetupError
-from tune_spaces.study.holder import ClusterNodes, Heartbeat
-from tune_spaces.study.study_lock import held, require_free
+from tune_spaces.study.lock.lease_owner import ClusterNodes, Heartbeat
+from tune_spaces.study.lock.study_lock import held, require_free
 
 QUICK = Heartbeat(every_s=1.0, dead_after_s=3.0)
 HOLDER = """
 import optuna, sys, time
-from tune_spaces.study.holder import Heartbeat
-from tune_spaces.study.study_lock import held
+from tune_spaces.study.lock.lease_owner import Heartbeat
+from tune_spaces.study.lock.study_lock import held
 
 def press(reason, code):
     print(code, reason, flush=True)
@@ -44,12 +44,12 @@ def opened(storage):
 
 
 def entry(study):
-    return study.user_attrs["softnce.holder"]
+    return study.user_attrs["softnce.lease"]
 
 
 def change(study, **fields):
     """Edit the stored holder: what it would be had it been written elsewhere or earlier."""
-    study.set_user_attr("softnce.holder", {**entry(study), **fields})
+    study.set_user_attr("softnce.lease", {**entry(study), **fields})
 
 
 def wait_for(look, within_s=300):
@@ -121,10 +121,10 @@ def test_a_process_that_was_given_a_dead_holders_number_does_not_hold_its_study(
     study = opened(storage)
     with held(study):
         left = {**entry(study), "started": entry(study)["started"] - 500}
-    study.set_user_attr("softnce.holder", {**left, "at": time.time() - 10})
+    study.set_user_attr("softnce.lease", {**left, "at": time.time() - 10})
     with pytest.raises(SetupError, match="is searching it"):
         require_free(study)
-    study.set_user_attr("softnce.holder", {**left, "at": time.time() - 200})
+    study.set_user_attr("softnce.lease", {**left, "at": time.time() - 200})
     require_free(study)
 
 
@@ -136,7 +136,7 @@ def test_a_holder_that_cannot_be_seen_counts_while_its_heart_beats(
     study = opened(storage)
     with held(study):
         left = {**entry(study), **elsewhere}
-    study.set_user_attr("softnce.holder", {**left, "pid": 1, "at": time.time() - age_s})
+    study.set_user_attr("softnce.lease", {**left, "pid": 1, "at": time.time() - age_s})
     if is_refused:
         with pytest.raises(SetupError, match=f"on {left['host']}"), held(opened(storage)):
             pass
@@ -155,7 +155,7 @@ def test_a_search_whose_node_the_cluster_has_declared_dead_holds_nothing(
     study = opened(storage)
     with held(study, nodes=ClusterNodes("its-node", lambda _: False)):
         left = {**entry(study), **place, "at": time.time() + 1000}
-    study.set_user_attr("softnce.holder", left)
+    study.set_user_attr("softnce.lease", left)
     nodes = ClusterNodes("our-node", lambda node: node == dead)
     if is_free:
         with held(study, nodes=nodes):
@@ -183,7 +183,7 @@ def test_a_search_whose_node_the_cluster_has_declared_dead_holds_nothing(
 )
 def test_an_entry_that_no_search_writes_holds_nothing(storage, entry):
     study = opened(storage)
-    study.set_user_attr("softnce.holder", entry)
+    study.set_user_attr("softnce.lease", entry)
     require_free(study)
     with held(study):
         pass
@@ -196,7 +196,7 @@ def test_the_refusal_tells_when_the_lease_of_a_dead_holder_elsewhere_ends(storag
         with pytest.raises(SetupError) as here:
             require_free(study)
     assert "if it is dead" not in str(here.value)  # that would be seen at once
-    study.set_user_attr("softnce.holder", {**left, "at": time.time() + 1000})
+    study.set_user_attr("softnce.lease", {**left, "at": time.time() + 1000})
     with pytest.raises(
         SetupError, match=r"process 7 on elsewhere .*; free in 10\d\d s if it is dead"
     ):
@@ -228,7 +228,7 @@ def test_who_is_patient_outlives_the_lease_of_a_dead_holder(storage):
     study, told = opened(storage), []
     with held(study):
         left = {**entry(study), "host": "elsewhere", "at": time.time()}
-    study.set_user_attr("softnce.holder", left)
+    study.set_user_attr("softnce.lease", left)
     assert hold_patiently(storage, told)["host"] == socket.gethostname()
     assert len(told) == 1
 
@@ -275,7 +275,7 @@ def test_a_loss_is_reported_even_where_the_other_search_has_ended_since(storage)
         held(study, Heartbeat(every_s=0.05)) as mine,
         mine.handed_to(lambda *said: told.append(said)),
     ):
-        study.set_user_attr("softnce.holder", {})
+        study.set_user_attr("softnce.lease", {})
         wait_for(lambda: told)
     assert "another search took it over" in told[0][0]
     assert entry(study) == {}

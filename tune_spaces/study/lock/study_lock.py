@@ -20,11 +20,11 @@ import psutil
 from sqlalchemy.exc import SQLAlchemyError
 
 from softnce.errors import SetupError
-from tune_spaces.study.holder import (
+from tune_spaces.study.lock.lease_owner import (
     NO_CLUSTER,
     ClusterNodes,
     Heartbeat,
-    Holder,
+    LeaseOwner,
     alone,
     namespace,
     stored_entry,
@@ -79,13 +79,13 @@ class Lease:
             SetupError: another living search holds it.
         """
         with alone(self._study) as entry:
-            holder = Holder(entry.read(), self._heartbeat, self._nodes)
-            holder.require_dead(self._study.study_name)
+            owner = LeaseOwner(entry.read(), self._heartbeat, self._nodes)
+            owner.require_dead(self._study.study_name)
             entry.write(self._mine())
         self._heart.start()
 
     def release(self) -> None:
-        """Stop the heart, and leave the study free unless it has another holder."""
+        """Stop the heart, and leave the study free unless it has another owner."""
         self._ended.set()
         self._heart.join(self._heartbeat.every_s)
         with _forgiven(), alone(self._study) as entry:
@@ -99,19 +99,19 @@ class Lease:
 
     def _beat(self) -> None:
         with alone(self._study) as entry:
-            holder = entry.read()
-            self._look(holder)
+            owner = entry.read()
+            self._look(owner)
             if not self._loss:
                 entry.write(self._mine())
                 self._beaten = time.time()
         if self._loss:
             self._lose()
 
-    def _look(self, holder: Mapping[str, Any]) -> None:
-        if holder.get("token") != self._token:
+    def _look(self, owner: Mapping[str, Any]) -> None:
+        if owner.get("token") != self._token:
             who = "another search"
-            if holder:
-                who = f"process {holder['pid']} on {holder['host']}"
+            if owner:
+                who = f"process {owner['pid']} on {owner['host']}"
             self._loss = (
                 f"study {self._study.study_name}: {who} took it over, for this process had shown "
                 f"no heartbeat for {time.time() - self._beaten:.0f} s; this search ends, and "
@@ -147,10 +147,10 @@ def held(
 
     Args:
         study: to be leased.
-        heartbeat: how holders show that they live.
+        heartbeat: how owners show that they live.
         tell_wait: is told once who holds the study, which is then waited for; without it a study
             that is held is refused.
-        nodes: what the cluster knows, if this process is on one: a holder whose node it has
+        nodes: what the cluster knows, if this process is on one: an owner whose node it has
             declared dead is dead, however lately its heart has beaten.
 
     Raises:
@@ -173,7 +173,7 @@ def require_free(study: optuna.Study, heartbeat: Heartbeat = _HEARTBEAT) -> None
     Raises:
         SetupError: one does; host and process are named.
     """
-    Holder(stored_entry(study), heartbeat).require_dead(study.study_name)
+    LeaseOwner(stored_entry(study), heartbeat).require_dead(study.study_name)
 
 
 def _take_patiently(lease: Lease, tell: Callable[[str], None]) -> None:

@@ -1,6 +1,6 @@
-"""Who holds a study, as its storage tells, and whether that search lives.
+"""The search that has the lease of a study, as its storage tells, and whether it lives.
 
-A holder is judged by its process where that can be seen, however long its heart stood still: a
+An owner is judged by its process where that can be seen, however long its heart stood still: a
 suspended search goes on when it is woken. One elsewhere is dead once its cluster says that its node
 is, or once its heart has stopped for long.
 """
@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 
 from softnce.errors import SetupError
 
-_HOLDER = "softnce.holder"
+_LEASE = "softnce.lease"
 _CLOCKS_DIFFER_S = 2.0  # two looks at the start of one process, where the clock was set between
 _READ = """
     SELECT value_json FROM study_user_attributes JOIN studies USING (study_id)
@@ -36,7 +36,7 @@ _WRITE = """
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """How a holder shows that it lives.
+    """How an owner shows that it lives.
 
     Attributes:
         every_s: time from one heartbeat to the next.
@@ -64,7 +64,7 @@ NO_CLUSTER = ClusterNodes()
 
 
 @final
-class Holder:
+class LeaseOwner:
     """The search that holds a study, by the entry that it has written there."""
 
     def __init__(
@@ -139,8 +139,8 @@ def namespace() -> str:
 
 
 def stored_entry(study: optuna.Study) -> dict[str, Any]:
-    """Return what the holder of a study has written of itself; empty where there is none."""
-    return _sound(study.user_attrs.get(_HOLDER))
+    """Return what the owner of a study has written of itself; empty where there is none."""
+    return _sound(study.user_attrs.get(_LEASE))
 
 
 def _sound(entry: object) -> dict[str, Any]:
@@ -166,32 +166,32 @@ def named_past_the_lock(database: Path) -> str:
         suppress(sqlite3.Error, ValueError, KeyError, TypeError),
         closing(sqlite3.connect(address, uri=True)) as connection,
     ):
-        holder = json.loads(connection.execute(read, (_HOLDER,)).fetchone()[0])
-        return f"; process {holder['pid']} on {holder['host']} searches the study"
+        owner = json.loads(connection.execute(read, (_LEASE,)).fetchone()[0])
+        return f"; process {owner['pid']} on {owner['host']} searches the study"
     return ""
 
 
 @final
 class Entry:
-    """The holder of a study as the storage has it, inside a transaction."""
+    """The owner of a study as the storage has it, inside a transaction."""
 
     def __init__(self, study: str, connection: Connection) -> None:
         self._study, self._connection = study, connection
 
     def read(self) -> dict[str, Any]:
-        """Return the holder; empty where there is none."""
-        found = self._connection.exec_driver_sql(_READ, (self._study, _HOLDER)).scalar()
+        """Return the owner; empty where there is none."""
+        found = self._connection.exec_driver_sql(_READ, (self._study, _LEASE)).scalar()
         return _sound(json.loads(found or "{}"))
 
-    def write(self, holder: Mapping[str, Any]) -> None:
-        """Replace the holder."""
-        written = (_HOLDER, json.dumps(holder), self._study)
+    def write(self, owner: Mapping[str, Any]) -> None:
+        """Replace the owner."""
+        written = (_LEASE, json.dumps(owner), self._study)
         self._connection.exec_driver_sql(_WRITE, written)
 
 
 @contextmanager
 def alone(study: optuna.Study) -> Iterator[Entry]:
-    """Read and write the holder while nobody else can write to the study's storage."""
+    """Read and write the owner while nobody else can write to the study's storage."""
     storage: Any = study._storage
     engine = storage._backend.engine.execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
