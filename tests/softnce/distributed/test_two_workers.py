@@ -1,8 +1,6 @@
 """Two real processes over gloo do exactly what one process does with the whole batch."""
 
 import os
-import socket
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -20,6 +18,7 @@ from softnce.training.step import Batch, Objective, Texts
 from softnce.weights.bm25 import BM25Estimator, terms
 from softnce.weights.mixture import MixtureEstimator
 from softnce.weights.weighting import standardised
+from tests.softnce.distributed.two_workers import run_by_two
 
 PAIRS = 40
 ROWS = np.random.default_rng(5).permutation(PAIRS)[:32]
@@ -160,12 +159,7 @@ def be_a_worker(port: str, folder: str, rank: int) -> None:
 def two(tmp_path_factory):
     """What each of two workers found."""
     folder = tmp_path_factory.mktemp("two")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, __file__, str(port), str(folder)]
-    workers = [subprocess.Popen([*command, rank]) for rank in "01"]
-    assert [worker.wait(600) for worker in workers] == [0, 0]
+    run_by_two(__file__, folder)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 

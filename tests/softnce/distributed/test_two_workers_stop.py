@@ -3,8 +3,6 @@
 import json
 import os
 import random
-import socket
-import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +19,7 @@ from softnce.inputs.prepare import prepare
 from softnce.training import loop
 from softnce.training.gather import Workers
 from tests.conftest import made_pair
+from tests.softnce.distributed.two_workers import run_by_two
 from tests.softnce.encoders.test_packing import SHAPE, saved
 
 LOOKS = 2  # at the flag, before worker 0 is told to stop: in the first epoch's middle
@@ -82,12 +81,7 @@ def two(tmp_path_factory):
     saved(dropout, folder / "model")
     rows = [made_pair(number, draw) for number in range(260)]
     (folder / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, __file__, str(port), str(folder)]
-    workers = [subprocess.Popen([*command, rank]) for rank in "01"]
-    assert [worker.wait(600) for worker in workers] == [0, 0]
+    run_by_two(__file__, folder)
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)], folder
 
 

@@ -21,13 +21,6 @@ SPECIAL = {0, 100, 101, 102, 103}
 
 
 @pytest.fixture(scope="module")
-def model(minilm):
-    loaded = SentenceTransformer(str(minilm), device="cpu")
-    loaded.max_seq_length = 48
-    return loaded.eval()
-
-
-@pytest.fixture(scope="module")
 def texts():
     draw = random.Random(3)
     rows = [made_pair(number, draw) for number in range(40)]

@@ -2,7 +2,6 @@
 
 import math
 import random
-from copy import deepcopy
 
 import pytest
 import torch
@@ -25,22 +24,6 @@ from softnce.losses.st_columns import Guide, duplicates
 from tests.conftest import made_pair
 
 ROWS = 9
-
-
-@pytest.fixture(scope="module")
-def model(minilm):
-    loaded = SentenceTransformer(str(minilm), device="cpu")
-    loaded.max_seq_length = 32
-    return loaded.eval()
-
-
-@pytest.fixture(scope="module")
-def guide(model):
-    other, draw = deepcopy(model), torch.Generator().manual_seed(4)
-    with torch.no_grad():
-        for one in other.parameters():
-            one.add_(0.05 * torch.randn(one.shape, generator=draw))
-    return other
 
 
 @pytest.fixture(scope="module")

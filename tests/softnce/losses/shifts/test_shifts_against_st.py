@@ -1,11 +1,9 @@
 """Mask and tilt against sentence-transformers' own losses, on the same vectors."""
 
 import random
-from copy import deepcopy
 
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import (
     GISTEmbedLoss,
     MultipleNegativesRankingLoss,
@@ -18,23 +16,6 @@ from softnce.losses.tilt import tilted_info_nce
 from tests.conftest import made_pair
 
 ROWS = torch.arange(9)
-
-
-@pytest.fixture(scope="module")
-def model(minilm):
-    loaded = SentenceTransformer(str(minilm), device="cpu")
-    loaded.max_seq_length = 32
-    return loaded.eval()
-
-
-@pytest.fixture(scope="module")
-def guide(model):
-    """A model of the same vocabulary that finds other texts alike."""
-    other, draw = deepcopy(model), torch.Generator().manual_seed(4)
-    with torch.no_grad():
-        for one in other.parameters():
-            one.add_(0.05 * torch.randn(one.shape, generator=draw))
-    return other.eval()
 
 
 @pytest.fixture(scope="module")
