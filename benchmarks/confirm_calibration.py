@@ -2,9 +2,10 @@
 
 Run it without arguments: ``python benchmarks/confirm_calibration.py`` (under ten minutes on two
 cores). Each line of the table simulates 2,000 whole studies: 10 tries of InfoNCE and 10 of another
-loss, the best three of the latter by noisy validation as candidates, each of them against its own
-settings with InfoNCE and against the best InfoNCE; then fresh seeds, racing, Holm and the verdict
-by the functions of softnce/evidence.
+loss, the best of the latter by noisy validation as candidates, as many as ``softnce confirm`` takes
+unless the line says otherwise, each of them against its own settings with InfoNCE and against the
+best InfoNCE; then fresh seeds, 5 unless the line says otherwise, racing, Holm and the verdict by
+the functions of softnce/evidence, as ``softnce confirm`` calls them.
 
 The noise: (a) each run has noise of its own; (b) runs of the same seed share the seed's noise, as
 measured on the quick study: sd over seeds .0058, of a difference at the same seed .0008, a quarter
@@ -35,10 +36,11 @@ from static_training import bench
 
 from softnce.evidence.judgement import Judgement, judge
 from softnce.evidence.paired import mean_squares
-from softnce.evidence.racing import beaten, stages
+from softnce.evidence.racing import leaving, stages
 from softnce.evidence.verdict import Findings, Word, verdict
+from tune_spaces.confirm.phase import CANDIDATES
 
-STUDIES, TRIES, CANDIDATES = 2000, 10, 3
+STUDIES, TRIES = 2000, 10
 SEED_SD, SAME_SEED_SD, QUERY_ERROR, MEASURED_ON = 0.0058, 0.0008, 0.0017, 1979
 PAIR = math.sqrt(2)  # a difference of two runs has the variance of both
 RUN_SHARE = 0.25  # of the variance of a difference at the same seed; (c) prints what it finds
@@ -60,6 +62,7 @@ class Noise:
         settings_sd: of the true quality of the 10 settings, which both losses share.
         missed: what the search of InfoNCE misses, so that a candidate's own settings with InfoNCE
             are the one opponent to beat.
+        candidates: how many are confirmed.
     """
 
     run_sd: float
@@ -69,6 +72,7 @@ class Noise:
     gain: float = 0.0
     settings_sd: float = 0.0
     missed: float = 0.0
+    candidates: int = CANDIDATES
 
 
 def simulated(noise: Noise, draw: np.random.Generator) -> Study:
@@ -79,7 +83,7 @@ def simulated(noise: Noise, draw: np.random.Generator) -> Study:
     best = int(seen[0].argmax())
     means = {"best": (0, quality[0, best] - noise.missed)}
     opponents = {}
-    for row in np.argsort(-seen[1])[:CANDIDATES]:
+    for row in np.argsort(-seen[1])[: noise.candidates]:
         means[f"t{row}"] = (1, quality[1, row])
         means[f"t{row}-infonce"] = (0, quality[1, row] - noise.gain)
         opponents[f"t{row}"] = [f"t{row}-infonce", "best"]
@@ -175,7 +179,7 @@ def confirmed(study: Study) -> Word:
     kept, dropped = dict(scores), dict[str, str]()
     for count in stages(len(next(iter(scores.values()))))[:-1]:
         so_far = {name: rows[:count] for name, rows in kept.items()}
-        for name, winner in beaten(so_far, opponents, dropped=dropped).items():
+        for name, winner in leaving(so_far, opponents, dropped=dropped).items():
             dropped[name], kept[name] = winner, scores[name][:count]
     first = judge(kept, opponents, dropped=dropped)[0]
     return verdict(findings(first, scores)).word
@@ -216,19 +220,31 @@ def lines(real: Real) -> list[Line]:
         *((f"(a) sd {sd}", Noise(sd), independent) for sd in (0.001, 0.003, 0.006)),
         ("(a) sd .006, settings differ", Noise(0.006, settings_sd=0.01), independent),
         ("(a) sd .006, one strong opponent", Noise(0.006, missed=0.1), independent),
-        ("(a) the same, 2 seeds", Noise(0.006, seeds=2, missed=0.1), independent),
-        ("(a) the same, 3 seeds", Noise(0.006, seeds=3, missed=0.1), ""),
-        ("(a) the same, 8 seeds", Noise(0.006, seeds=8, missed=0.1), independent),
+        (
+            "(a) the same, settings differ",
+            Noise(0.006, settings_sd=0.01, missed=0.1),
+            independent,
+        ),
+        (
+            "(a) the same, 5 candidates",
+            Noise(0.006, settings_sd=0.01, missed=0.1, candidates=5),
+            independent,
+        ),
+        ("(a) one strong opponent, 2 seeds", Noise(0.006, seeds=2, missed=0.1), independent),
+        ("(a) one strong opponent, 3 seeds", Noise(0.006, seeds=3, missed=0.1), ""),
+        ("(a) one strong opponent, 8 seeds", Noise(0.006, seeds=8, missed=0.1), independent),
         ("(b) paired", paired(), of_pairs),
         ("(b) paired, one strong opponent", paired(missed=0.1), of_pairs),
         ("(b) paired, settings differ", paired(settings_sd=0.01), of_pairs),
         ("(a) sd .005, gain .02", Noise(0.005, queries=2000, gain=0.02), "power_at_0.02"),
-        ("(b) gain .005, 5 seeds", paired(queries=2000, gain=0.005), ""),
+        ("(b) gain .005, 2000 queries", paired(queries=2000, gain=0.005), ""),
+        ("(b) the same, 3 candidates", paired(queries=2000, gain=0.005, candidates=3), ""),
         (
-            "(b) gain .005, 8 seeds",
-            paired(queries=2000, seeds=8, gain=0.005),
-            "power_at_0.005_paired",
+            "(b) the same, 3 cand., 8 seeds",
+            paired(queries=2000, gain=0.005, candidates=3, seeds=8),
+            "",
         ),
+        ("(b) gain .005, 3000 queries", paired(queries=3000, gain=0.005), ""),
     ]
     drawn = [
         Line(f"(c) {queries} queries", partial(resampled, real, queries), "false_better_queries")

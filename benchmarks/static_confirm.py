@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from static_training import Bench, Settings, Trained
 
 from softnce.evidence.judgement import judge
-from softnce.evidence.racing import beaten, stages
+from softnce.evidence.racing import leaving, stages
 from softnce.evidence.verdict import Findings, Verdict, verdict
 
 SeedOf = Callable[[str, int], int]  # the training seed of a configuration in a run of this number
@@ -94,13 +94,14 @@ def _raced(
     done = 0
     for count in stages(len(fresh)):
         left = [name for name in opponents if name not in dropped]
-        names = list(dict.fromkeys([*left, *(other for name in left for other in opponents[name])]))
+        rivals = [other for name in opponents for other in opponents[name]]
+        names = list(dict.fromkeys([*left, *rivals]))
         for name, more in contest.trained(names, fresh[done:count]).items():
             runs[name] = runs.get(name, []) + more
         done = count
         scores = {name: _table(own) for name, own in runs.items()}
         if count < len(fresh):
-            dropped |= beaten(scores, opponents, dropped=dropped)
+            dropped |= leaving(scores, opponents, dropped=dropped)
     return runs, dropped
 
 

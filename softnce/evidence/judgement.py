@@ -34,7 +34,8 @@ def judge(
 
     A candidate is better only if it beats each of its opponents, so the opponent against which the
     evidence is weakest decides, and comparing with two costs no error of that kind; upper limits
-    pay for it. Candidates are adjusted for each other by Holm. Those shown better come first, the
+    pay for it. Opponents of other candidates count too where they are ahead of it: nothing that is
+    called better may stand below one of them in the table. Candidates are adjusted for each other by Holm. Those shown better come first, the
     largest lower limit leading; then those that ran all seeds, in the order given, so that without
     a gain the verdict is about the champion unless it was beaten on the way.
 
@@ -48,20 +49,22 @@ def judge(
     Raises:
         DataError: a configuration has no scores, or scores of other queries.
     """
-    found = {name: _against_stronger(scores, name, rivals) for name, rivals in opponents.items()}
+    known = dict.fromkeys(rival for rivals in opponents.values() for rival in rivals)
+    found = {name: _against_stronger(scores, name, own, known) for name, own in opponents.items()}
     gains = holm(
         {name: gain for name, (_, gain) in found.items()},
         dropped=dropped,
         level=level,
-        opponents=max((len(rivals) for rivals in opponents.values()), default=1),
+        opponents=max(1, len(known)),
     )
     judged = [Judgement(name, found[name][0], gain) for name, gain in gains.items()]
     return sorted(judged, key=lambda one: (min(0.0, -one.gain.low), one.candidate in dropped))
 
 
 def _against_stronger(
-    scores: Scores, name: str, opponents: Sequence[str]
+    scores: Scores, name: str, own: Sequence[str], known: Collection[str]
 ) -> tuple[str, PairedGain]:
-    gains = {other: gain_over(scores, name, other) for other in opponents}
-    stronger = max(gains, key=lambda other: (chance_of_none(gains[other]), -gains[other].mean))
+    gains = {other: gain_over(scores, name, other) for other in known}
+    rivals = [other for other, gain in gains.items() if other in own or gain.mean <= 0]
+    stronger = max(rivals, key=lambda other: (chance_of_none(gains[other]), -gains[other].mean))
     return stronger, gains[stronger]

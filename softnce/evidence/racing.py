@@ -66,6 +66,29 @@ def beaten(
     return found
 
 
+def leaving(
+    scores: Scores, opponents: Mapping[str, Sequence[str]], *, dropped: Collection[str] = ()
+) -> dict[str, str]:
+    """Name the candidates that leave after a stage, and who beat each.
+
+    They are the beaten, but the first of those that are still running stays where all would leave:
+    the verdict is about it, and so it runs all its seeds.
+
+    Args:
+        scores: as ``beaten`` takes them.
+        opponents: for each candidate, the best of the search first, whom it has to beat.
+        dropped: candidates that have left before.
+
+    Raises:
+        DataError: a configuration has no scores, or scores of other queries.
+    """
+    running = [name for name in opponents if name not in dropped]
+    found = beaten(scores, opponents, dropped=dropped)
+    if running and len(found) == len(running):
+        found.pop(running[0])
+    return found
+
+
 def gain_over(scores: Scores, name: str, other: str, *, level: float = 0.95) -> PairedGain:
     """Return the paired gain of one configuration over another, on the seeds that both have.
 

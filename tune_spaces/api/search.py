@@ -85,6 +85,7 @@ def search(  # noqa: PLR0913  (what a caller may set)
     out: str | os.PathLike[str] | None = None,
     trials: int | None = None,
     time_budget_s: float | None = None,
+    max_gpu_hours: float | None = None,
     wait: bool = False,
     warm_from: str | os.PathLike[str] | None = None,
     quiet: bool = False,
@@ -94,7 +95,8 @@ def search(  # noqa: PLR0913  (what a caller may set)
 
     A Ray session that runs already is used and left running; otherwise one is started (or
     RAY_ADDRESS joined) and left at the end. The call returns when enough trials have ended, the
-    time is spent, or Ctrl-C stopped it; the same call continues the study in its folder.
+    time or the GPU hours are spent, or Ctrl-C stopped it; the same call continues the study in its
+    folder.
 
     Example::
 
@@ -108,6 +110,8 @@ def search(  # noqa: PLR0913  (what a caller may set)
             ``search.name``, else the file's or preset's, else ``study``.
         trials: how many shall have ended, in place of ``search.trials``.
         time_budget_s: seconds after which to stop, in place of ``search.time_budget_s``.
+        max_gpu_hours: of the study, all its searches together, after which to stop, in place of
+            ``search.max_gpu_hours``.
         wait: whether to wait while another search holds the study, instead of being refused.
         warm_from: folder or name of a study whose complete trials guide the sampler of a new one;
             they are no trials of it.
@@ -124,7 +128,11 @@ def search(  # noqa: PLR0913  (what a caller may set)
         SetupError: MLflow, Ray or a resource is out of reach.
     """
     resolved, source = resolved_source(config)
-    changes = {"search/trials": trials, "search/time_budget_s": time_budget_s}
+    changes = {
+        "search/trials": trials,
+        "search/time_budget_s": time_budget_s,
+        "search/max_gpu_hours": max_gpu_hours,
+    }
     given = {path: value for path, value in changes.items() if value is not None}
     if given:
         resolved = with_overrides(resolved, given)

@@ -56,16 +56,20 @@ class Contest:
         return Contest(self.sides, {name: one for name, one in left.items() if one}, self.plain)
 
     def needed(self, running: Collection[str]) -> list[str]:
-        """Name these candidates and all whom they have to beat, each once."""
-        others = [other for name in running for other in self.opponents[name]]
+        """Name these candidates and all opponents, each once: none leaves before the end.
+
+        The InfoNCE of a candidate that has left may yet be ahead of the others.
+        """
+        others = [other for opponents in self.opponents.values() for other in opponents]
         return list(dict.fromkeys([*running, *others]))
 
 
 def contest(table: Sequence[ResultRow], *, candidates: int) -> Contest:
     """Choose who is trained anew.
 
-    Opponents of every candidate are the best InfoNCE that the search found, and the best
-    candidate's own configuration with InfoNCE.
+    Every candidate has to beat the best InfoNCE that the search found, and its own configuration
+    with InfoNCE: else a candidate whose other settings are the better ones would be called better
+    for them.
 
     Args:
         table: the study's rows.
@@ -86,19 +90,31 @@ def contest(table: Sequence[ResultRow], *, candidates: int) -> Contest:
                 f"no trial of {name} has completed, so there is nothing to confirm",
                 "raise --trials of softnce search",
             )
-    best_plain, best = plain[0], others[0]
-    own = with_overrides(best.config, {"loss/name": BASELINE})
-    opponents = [Side(best_plain.key, best_plain.config, best_plain.value)]
-    if trained_with_any_seed(own) != trained_with_any_seed(best_plain.config):
-        known = {repr(trained_with_any_seed(row.config)): row.value for row in plain}
-        opponents.append(
-            Side(f"{best.key}-infonce", own, known.get(repr(trained_with_any_seed(own))))
-        )
-    sides = [*(Side(row.key, row.config, row.value) for row in others), *opponents]
-    names = tuple(one.name for one in opponents)
-    return Contest(
-        {one.name: one for one in sides}, {row.key: names for row in others}, best_plain.key
-    )
+    best = _side(plain[0])
+    own = _with_infonce(others, plain)
+    opponents = {row.key: tuple(dict.fromkeys([best.name, own[row.key].name])) for row in others}
+    sides = [*map(_side, others), best, *own.values()]
+    return Contest({one.name: one for one in sides}, opponents, best.name)
+
+
+def _side(row: ResultRow) -> Side:
+    return Side(row.key, row.config, row.value)
+
+
+def _with_infonce(others: Sequence[ResultRow], plain: Sequence[ResultRow]) -> dict[str, Side]:
+    """Return each candidate's own configuration with InfoNCE, by the candidate's key.
+
+    That of the best InfoNCE is the best InfoNCE itself, and candidates may share one.
+    """
+    known = {repr(trained_with_any_seed(row.config)): row.value for row in plain}
+    sides = {repr(trained_with_any_seed(plain[0].config)): _side(plain[0])}
+    found = {}
+    for row in others:
+        config = with_overrides(row.config, {"loss/name": BASELINE})
+        what = repr(trained_with_any_seed(config))
+        sides.setdefault(what, Side(f"{row.key}-infonce", config, known.get(what)))
+        found[row.key] = sides[what]
+    return found
 
 
 def _distinct(ranked: Sequence[ResultRow]) -> list[ResultRow]:

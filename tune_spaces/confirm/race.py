@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from softnce.evidence.racing import beaten, stages
+from softnce.evidence.racing import leaving, stages
 from tune_spaces.confirm.contest import Contest
 from tune_spaces.confirm.runs import FreshRun, RunsFolder
 
@@ -55,11 +55,9 @@ class Race:
             due = self._due(left.needed(running), self.seeds[:count])
             if due:
                 return Standing(due, dropped, failed, left)
-            lost = beaten(self.scores(left, "test", count), left.opponents, dropped=dropped)
             if running and count < len(self.seeds):
-                if len(lost) == len(running):
-                    lost.pop(running[0], None)
-                dropped |= lost
+                scores = self.scores(left, "test", count)
+                dropped |= leaving(scores, left.opponents, dropped=dropped)
         return Standing([], dropped, failed, left)
 
     def scores(

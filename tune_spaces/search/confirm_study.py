@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from softnce.checkpoints.manifest import best_checkpoint
+from softnce.config.file import to_yaml
 from softnce.errors import EXIT_OK, RunError
 from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
@@ -164,6 +165,7 @@ def _concluded(study: HeldStudy, found: JudgedRace | None, code: int) -> Confirm
     best = champion(table)
     if best is not None:
         export_champion(context, study.prepared, best, sentence)
+        study.tracker.champion(best.key, context.folder.champion, to_yaml(best.config))
     is_whole = study.trial_store.ended() >= context.config.search.trials and found is not None
     study.tracker.close(TrialState.COMPLETE if is_whole else TrialState.INTERRUPTED, sentence)
     context.console.print(f"\n{sentence}", highlight=False, soft_wrap=True)

@@ -28,6 +28,7 @@ from tune_spaces.trial_state import TrialState
 UNREACHABLE = (MlflowException, OSError, sqlite3.Error, SQLAlchemyError)
 MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 _WEIGHTS = "*.safetensors"
+_LONGEST_DESCRIPTION = 5000  # characters, of a version of a registered model
 _END_OF_INTEGERS = 2**63  # in a database
 _REFUSED = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
 
@@ -112,13 +113,22 @@ class Sender:
             return  # of an event that is sent again: another model lies in the folder by now
         run, name = self._run_of(event), self._model_name()
         former = self._alias(name, "champion")
+        version = self._known_version(name, run) or self._new_version(name, run, event)
+        self._send_card(name, version, run, event)
         if former is not None and former.run_id == run:
             return
-        version = self._known_version(name, run) or self._new_version(name, run, event)
         if former is not None:
             self._client.set_registered_model_alias(name, "previous", former.version)
         self._client.set_registered_model_alias(name, "champion", version)
         self._client.set_tag(self._parent, "softnce.champion", event["key"])
+
+    def _send_card(self, name: str, version: str, run: str, event: Event) -> None:
+        """Tell the model's card as it is now: a later verdict changes it, and nothing else."""
+        card = self._store.folder / event["folder"] / "README.md"
+        if card.is_file():
+            self._client.log_artifact(run, str(card), "model")
+            text = masked(card.read_text(encoding="utf-8", errors="replace"))
+            self._client.update_model_version(name, version, text[:_LONGEST_DESCRIPTION])
 
     def _known_version(self, name: str, run: str) -> str | None:
         """Return the version of a run that was champion before: an event may be sent again."""

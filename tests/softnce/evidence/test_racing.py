@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from softnce.errors import ConfigError, DataError
 from softnce.evidence.judgement import judge
-from softnce.evidence.racing import beaten, gain_over, stages
+from softnce.evidence.racing import beaten, gain_over, leaving, stages
 
 
 def scores(seed, gains, seeds=8, queries=100, noise=0.1):
@@ -89,6 +89,27 @@ def test_the_stronger_opponent_decides():
     assert only.opponent == "best"
     assert not only.gain.low > 0
     assert judge(table, {"champion": ["own"]})[0].gain.low > 0
+
+
+def test_nothing_is_better_that_stands_below_the_opponent_of_another():
+    """Where own settings matter, InfoNCE in those of another candidate may be as good."""
+    table = scores(1, {"weak": -0.1, "strong": 0.01, "one": 0.0, "other": 0.0})
+    found = judge(table, {"one": ["weak"], "other": ["strong"]})
+    assert [(said.candidate, said.opponent) for said in found] == [
+        ("one", "strong"),
+        ("other", "strong"),
+    ]
+    assert not any(said.gain.low > 0 for said in found)
+    ahead = judge(table | {"one": table["one"] + 0.05}, {"one": ["weak"], "other": ["strong"]})
+    assert (ahead[0].candidate, ahead[0].opponent, ahead[0].gain.low > 0) == ("one", "weak", True)
+
+
+def test_the_last_candidate_stays_though_it_is_beaten():
+    table = scores(0, {"plain": 0.0, "bad": -0.1, "worse": -0.2})
+    against = {"bad": ["plain"], "worse": ["plain"]}
+    assert leaving(table, against) == {"worse": "plain"}
+    assert leaving(table, against, dropped=["worse"]) == {}
+    assert leaving(table, against, dropped=["bad", "worse"]) == {}
 
 
 def test_the_verdict_is_about_what_is_better_else_about_the_champion():

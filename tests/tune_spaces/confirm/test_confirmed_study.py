@@ -1,6 +1,7 @@
 """A whole search that ends confirmed, on real Ray, Optuna and MLflow stores."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,6 +58,13 @@ def test_the_verdict_stands_in_the_models_card_and_in_mlflow(ended):
     (parent,) = found(client, "tags.`softnce.study` = 'mine'")
     assert parent.data.tags["mlflow.note.content"] == ended.verdict
     assert parent.info.status == "FINISHED"
+
+
+def card_in_mlflow(root):
+    """The champion's card as its registered model has it."""
+    client = MlflowClient(own_uri(root), registry_uri=own_uri(root))
+    version = client.get_model_version_by_alias("softnce-mine", "champion")
+    return Path(client.download_artifacts(version.run_id, "model/README.md")).read_text()
 
 
 def found(client, where):
@@ -116,6 +124,7 @@ def test_more_seeds_train_only_what_is_missing_and_count_as_a_second_reading(end
     assert "3 fresh seeds" in more.sentence
     assert "test split read for the 2nd time" in more.sentence
     assert more.sentence in (ended.folder.champion / "README.md").read_text()
+    assert more.sentence in card_in_mlflow(root)
     assert len(json.loads((root / "confirm/ledger.json").read_text()).popitem()[1]) == 2
     json.dumps(dict(more.facts), allow_nan=False)
 

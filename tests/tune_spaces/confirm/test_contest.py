@@ -50,6 +50,20 @@ def test_opponents_are_the_best_infonce_and_the_champions_own_settings_with_info
     assert found.plain == "t0001"
 
 
+def test_every_candidate_has_to_beat_its_own_settings_with_infonce():
+    """Else one with a better learning rate would be called better for that."""
+    tuned = row("t0007", 0.49, optim__learning_rate=0.05)
+    alike = row("t0008", 0.485, optim__learning_rate=0.05, weights__alpha=0.4)
+    found = contest([*TABLE, tuned, alike], candidates=3)
+    assert found.opponents == {
+        "t0005": ("t0001", "t0005-infonce"),
+        "t0007": ("t0001", "t0007-infonce"),
+        "t0008": ("t0001", "t0007-infonce"),
+    }
+    own = found.sides["t0007-infonce"].config
+    assert (own.loss.name, own.optim.learning_rate) == ("infonce", 0.05)
+
+
 def test_one_opponent_is_enough_where_both_are_the_same_but_for_the_seed():
     found = contest([TABLE[0], TABLE[1], TABLE[2]], candidates=3)
     assert found.opponents == {"t0002": ("t0001",)}

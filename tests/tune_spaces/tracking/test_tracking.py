@@ -98,6 +98,23 @@ def test_the_former_champion_keeps_the_alias_previous(store, tmp_path):
         assert Path(path).read_text() == key
 
 
+def test_a_champions_card_follows_a_later_verdict(store, tmp_path):
+    model = tmp_path / "champion"
+    model.mkdir()
+    (model / "model.txt").write_text("weights")
+    for card in ("Unconfirmed: so far", "Better: by 0.01"):
+        (model / "README.md").write_text(card)
+        tracker = opened(store)
+        one_trial(tracker)
+        tracker.champion("t0000", model, "loss: {}")
+        assert tracker.close(TrialState.COMPLETE, card) == 0
+    client = MlflowClient(store.uri, registry_uri=store.uri)
+    version = client.get_model_version_by_alias("softnce-made", "champion")
+    path = client.download_artifacts(version.run_id, "model/README.md")
+    assert Path(path).read_text() == version.description == "Better: by 0.01"
+    assert len(client.search_model_versions("name = 'softnce-made'")) == 1
+
+
 def test_a_moved_study_still_finds_its_artifacts(tmp_path):
     before, after = tmp_path / "before", tmp_path / "after_it"
     before.mkdir()
