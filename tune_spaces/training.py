@@ -24,6 +24,7 @@ from softnce.terminal.console import like, terminal
 from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
 from softnce.whole_files import write_json
+from tune_spaces.confirm.ledger import note_training
 from tune_spaces.preparation.held_study import prepared_inputs
 from tune_spaces.preparation.study_pairs import mined, read
 from tune_spaces.ray_session import nodes, session
@@ -87,6 +88,7 @@ class _HeldRun:
         tracker: tells MLflow.
         lease: shows that no other process trains it.
         wants_test: whether the test split is scored in the end.
+        source: what was asked for.
     """
 
     context: StudyContext
@@ -95,6 +97,7 @@ class _HeldRun:
     tracker: Tracker
     lease: Lease
     wants_test: bool
+    source: TrainingSource
 
 
 def train(
@@ -155,7 +158,7 @@ def _run(context: StudyContext, source: TrainingSource, *, wants_test: bool) -> 
             prepared = prepared_inputs(context, pairs or mined(context))
         tracker.open({"softnce.data": prepared.data, "softnce.config": to_yaml(config)[:4000]})
         of_models = replace(context, config=source.of_models or config)
-        run = _HeldRun(of_models, config, prepared, tracker, lease, wants_test)
+        run = _HeldRun(of_models, config, prepared, tracker, lease, wants_test, source)
         try:
             return _concluded(run, _trained(run))
         except SoftnceError as error:
@@ -265,10 +268,12 @@ def _history(folder: Path) -> list[dict[str, Any]]:
 
 
 def _tested(run: _HeldRun) -> dict[str, float]:
-    """Score the exported weights on the test split."""
+    """Score the exported weights on the test split; its study counts that as a reading."""
     from softnce.checkpoints.checkpoint import load_weights
     from softnce.training.scoring import evaluate
 
+    if run.source.study is not None:
+        note_training(run.source.study, run.source.name)
     best = complete_checkpoint(run.context.folder.trial(KEY))
     encoder = run.prepared.encoder(run.config.encoder, seed=run.config.optim.seed)
     if best is not None:

@@ -35,9 +35,10 @@ def judge(
     A candidate is better only if it beats each of its opponents, so the opponent against which the
     evidence is weakest decides, and comparing with two costs no error of that kind; upper limits
     pay for it. Opponents of other candidates count too where they are ahead of it: nothing that is
-    called better may stand below one of them in the table. Candidates are adjusted for each other by Holm. Those shown better come first, the
-    largest lower limit leading; then those that ran all seeds, in the order given, so that without
-    a gain the verdict is about the champion unless it was beaten on the way.
+    called better may stand below one of them in the table. Candidates are adjusted for each other
+    by Holm. Those shown better come first, the largest lower limit leading; then those that ran all
+    seeds, in the order given, so that without a gain the verdict is about the champion unless it
+    was beaten on the way.
 
     Args:
         scores: (s, q) reciprocal ranks of every configuration, rows and columns the same seeds and

@@ -22,9 +22,10 @@ def plan(
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
 ) -> None:
-    """What would a search take? Time, GPU hours, price, disk and memory, measured on this machine.
+    """What would a search take? Time, GPU hours, price, disk and memory, measured where it runs.
 
-    Some real steps are trained in a temporary folder, of which nothing stays.
+    That is this machine, or the cluster at RAY_ADDRESS. Some real steps are trained in a temporary
+    folder, of which nothing stays.
     """
     if usd_per_gpu_hour is not None and not 0 <= usd_per_gpu_hour < math.inf:
         raise ConfigError(

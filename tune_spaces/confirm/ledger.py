@@ -72,6 +72,24 @@ def note_evaluation(study: Path, pairs: Path) -> None:
     folder = StudyFolder(study.resolve(), "")
     config = folder.root / "config.yaml"
     own = load_config(config).data.path if config.is_file() else None
-    if pairs.resolve() == Path(own or folder.mined).resolve():
-        with suppress(OSError):  # a study that may only be looked at
-            read_number(folder.root / "confirm", f"evaluation of {folder.champion_key}")
+    place = Path(own or folder.mined).resolve()
+    if place in (pairs.resolve(), *pairs.resolve().parents):  # the whole, or a file of it
+        _note(folder.root, f"evaluation of {folder.champion_key}")
+
+
+def note_training(study: Path, run: str) -> None:
+    """Note that a trial of a study was trained once more and scored on the study's test split.
+
+    Args:
+        study: its folder.
+        run: names the training.
+
+    Raises:
+        ConfigError: what is remembered of former reads is damaged.
+    """
+    _note(study, f"training of {run}")
+
+
+def _note(study: Path, what: str) -> None:
+    with suppress(OSError):  # a study that may only be looked at
+        read_number(study / "confirm", what)

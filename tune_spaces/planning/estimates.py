@@ -7,7 +7,7 @@ from softnce.evidence.paired import showable
 
 SAME_SEED_SD = 0.0008  # of the difference of two losses at one seed, over seeds (static encoder)
 QUERY_SD = 0.0017 * math.sqrt(1979)  # of a query's paired difference: its mean over 1,979 has .0017
-_ERROR = 0.025  # one-sided, of all comparisons together
+_ERROR = 0.025  # one-sided, of all candidates together
 _SESSION_STARTS, _MODEL_STARTS, _CONFIRM_STARTS = 3, 2, 1  # in start-ups of one process
 
 
@@ -156,13 +156,19 @@ def disk_bytes(rates: Rates, size: StudySize) -> int:
 
 
 def smallest_gain(
-    seeds: int, queries: int, *, seed_sd: float = SAME_SEED_SD, query_sd: float = QUERY_SD
+    seeds: int,
+    queries: int,
+    *,
+    candidates: int = 1,
+    seed_sd: float = SAME_SEED_SD,
+    query_sd: float = QUERY_SD,
 ) -> float:
     """Return the smallest true gain that a confirmation would show with 80 % power.
 
     Args:
         seeds: fresh ones; 1 says nothing, and gives inf.
         queries: of the test split; as with seeds.
+        candidates: that are judged together, as Holm's first step does it.
         seed_sd: of the paired difference over seeds.
         query_sd: of a query's paired difference.
     """
@@ -172,4 +178,4 @@ def smallest_gain(
     variance = of_seeds + of_queries
     freedom = variance**2 / (of_seeds**2 / (seeds - 1) + of_queries**2 / (queries - 1))
     freedom = 1.0 if seeds == 2 else freedom  # as a verdict counts two seeds
-    return showable(_ERROR, math.sqrt(variance), freedom)
+    return showable(_ERROR / candidates, math.sqrt(variance), freedom)

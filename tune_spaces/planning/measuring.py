@@ -50,6 +50,7 @@ def measured(
     folder: Path,
     *,
     processes: int,
+    needs: Mapping[str, float] | None = None,
 ) -> Measured:
     """Return the mean over processes of what each measures at the same time.
 
@@ -58,25 +59,52 @@ def measured(
         prepared: shared inputs.
         folder: for what the processes write.
         processes: that measure at the same time.
+        needs: what a process reserves on the Ray cluster that this one is connected to, by Ray's
+            names; None: they run on this machine, without Ray.
 
     Raises:
         RunError: a step failed, or a process was killed.
     """
-    context, began = multiprocessing.get_context("spawn"), time.time()
+    began = time.time()
     probes = [Probe(configs, prepared, folder / str(one), began) for one in range(processes)]
-    try:
-        with ProcessPoolExecutor(processes, mp_context=context) as pool:
-            found = list(pool.map(_measure, probes))
-    except BrokenProcessPool as error:
-        raise RunError(
-            "a process that measured was killed, perhaps for want of memory",
-            "lower optim.batch_size, encoder.max_length or resources.max_concurrent",
-        ) from error
+    found = _here(probes) if needs is None else _on_the_cluster(probes, needs)
     for one in found:
         if isinstance(one, str):
             raise RunError(f"measuring failed: {one}")
     each = [one for one in found if not isinstance(one, str)]
     return {name: statistics.fmean(one[name] for one in each) for name in each[0]}
+
+
+def _here(probes: Sequence[Probe]) -> list[dict[str, float] | str]:
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(len(probes), mp_context=context) as pool:
+            return list(pool.map(_measure, probes))
+    except BrokenProcessPool as error:
+        raise _killed() from error
+
+
+def _on_the_cluster(
+    probes: Sequence[Probe], needs: Mapping[str, float]
+) -> list[dict[str, float] | str]:
+    import ray
+
+    reserved = {"num_cpus": needs["CPU"], "num_gpus": needs.get("GPU", 0), "max_retries": 0}
+    measure = ray.remote(**reserved)(_measure)
+    try:
+        found: list[dict[str, float] | str] = ray.get([measure.remote(one) for one in probes])
+    except ray.exceptions.RayTaskError:
+        raise
+    except ray.exceptions.RayError as error:
+        raise _killed() from error
+    return found
+
+
+def _killed() -> RunError:
+    return RunError(
+        "a process that measured was killed, perhaps for want of memory",
+        "lower optim.batch_size, encoder.max_length or resources.max_concurrent",
+    )
 
 
 def _measure(probe: Probe) -> dict[str, float] | str:

@@ -1,4 +1,4 @@
-"""What a search would take on this machine: its inputs prepared once, its rates measured."""
+"""What a search would take: its inputs prepared once, its rates measured where it would run."""
 
 import shutil
 import tempfile
@@ -13,15 +13,19 @@ from rich.console import Console
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.errors import ConfigError
+from softnce.evidence.verdict import FEWEST_QUERIES
 from softnce.inputs.frozen_models import FROZEN_MODELS
 from softnce.losses.table import BASELINE
 from tune_spaces.confirm.phase import CANDIDATES
 from tune_spaces.planning import estimates
 from tune_spaces.planning.estimates import Rates, StudySize, expected_epochs
 from tune_spaces.planning.measuring import folder_bytes, measured
+from tune_spaces.planning.room import HERE, Room, processes, room_for
 from tune_spaces.preparation.held_study import prepared_inputs
 from tune_spaces.preparation.study_pairs import mined, read
-from tune_spaces.ray_session.capacity import concurrency_here, uses_train
+from tune_spaces.ray_session import nodes
+from tune_spaces.ray_session.capacity import uses_train
+from tune_spaces.space.fair_opponent import unread_by_infonce
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import SearchSpace, search_space
 from tune_spaces.study.context import StudyContext
@@ -30,7 +34,6 @@ from tune_spaces.study.folder import StudyFolder
 if TYPE_CHECKING:
     from softnce.inputs.prepared import Prepared
 
-_MOST_OPPONENTS = 2  # the best InfoNCE, and InfoNCE in the best candidate's own configuration
 _LEAST_SHARE = 0.1  # of the trials, that is measured with an estimator
 _AUTO_SHARE = 0.5  # of the search, up to which a confirmation is its end
 _TRAIN_STARTS = 2  # under Ray Train: the trial's owner, then its workers
@@ -45,20 +48,24 @@ class SearchPlan:
         size: of the study.
         losses: that were measured.
         test: queries of the test split.
+        candidates: that a confirmation judges.
         seeds: fresh ones of the confirmation.
         confirm: ``search.confirm``.
         epochs: of a trial that may be stopped early, on average.
         usd_per_gpu_hour: price; None: unknown.
+        place: where it was measured.
     """
 
     rates: Rates
     size: StudySize
     losses: tuple[str, ...]
     test: int
+    candidates: int
     seeds: int
     confirm: str
     epochs: float
     usd_per_gpu_hour: float | None = None
+    place: str = HERE
 
     def facts(self) -> dict[str, Any]:
         """Return the estimates as plain values: seconds, GB, hours, US dollars."""
@@ -72,7 +79,9 @@ class SearchPlan:
         own = confirming if is_confirmed else 0.0
         hours = estimates.gpu_hours(rates, size, self.epochs, is_confirmed=is_confirmed)
         price = None if self.usd_per_gpu_hour is None else hours * self.usd_per_gpu_hour
-        gain = estimates.smallest_gain(self.seeds, self.test) if self.test > 1 else None
+        gain = None
+        if self.test >= FEWEST_QUERIES:
+            gain = estimates.smallest_gain(self.seeds, self.test, candidates=self.candidates)
         return {
             "seconds": search + own,
             "seconds_without_early_stopping": unstopped + own,
@@ -98,15 +107,17 @@ class SearchPlan:
             "memory_gb": size.at_once * rates.memory_gb,
             "memory_gb_per_trial": rates.memory_gb,
             "losses_measured": list(self.losses),
+            "measured_on": self.place,
         }
 
 
 def planned(
     config: Config, console: Console, *, source: str, usd_per_gpu_hour: float | None = None
 ) -> SearchPlan:
-    """Prepare the inputs of a search, measure its rates here, and leave nothing behind.
+    """Prepare the inputs of a search, measure its rates where it runs, and leave nothing behind.
 
-    A cache that ``resources.cache`` names is used, and keeps what the search would put there.
+    That is the cluster at RAY_ADDRESS, or the caller's Ray session, else this machine. A cache that
+    ``resources.cache`` names is used, and keeps what the search would put there.
 
     Args:
         config: of the study.
@@ -120,29 +131,32 @@ def planned(
         RunError: a training step failed.
         SetupError: a trial does not fit this machine, or a model is out of reach.
     """
-    space, at_once = search_space(config), concurrency_here(config)
+    space = search_space(config)
     configs = measured_configs(config, space)
-    root = Path(tempfile.mkdtemp(prefix="softnce-plan-"))
-    try:
-        context = StudyContext(config, StudyFolder(root, source), space, console)
-        rates, prepared, tests = _measured(context, configs, at_once)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
-    size = study_size(config, space, prepared, tests=tests, at_once=at_once)
+    with room_for(config) as room:
+        root = Path(tempfile.mkdtemp(prefix="softnce-plan-", dir=room.shared))
+        try:
+            context = StudyContext(config, StudyFolder(root, source), space, console)
+            rates, prepared, tests = _measured(context, configs, room)
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+    size = study_size(config, space, prepared, tests=tests, at_once=room.at_once)
     return SearchPlan(
         rates=rates,
         size=size,
         losses=tuple(one.loss.name for one, _ in configs),
         test=tests,
+        candidates=_candidates(config),
         seeds=config.search.confirm_seeds,
         confirm=config.search.confirm,
         epochs=epochs_on_average(config),
         usd_per_gpu_hour=usd_per_gpu_hour,
+        place=room.place,
     )
 
 
 def _measured(
-    context: StudyContext, configs: Sequence[tuple[Config, float]], at_once: int
+    context: StudyContext, configs: Sequence[tuple[Config, float]], room: Room
 ) -> tuple[Rates, "Prepared", int]:
     """Prepare and measure in a study's folder; also return its inputs and its test queries."""
     root, began = context.folder.root, time.monotonic()
@@ -150,9 +164,19 @@ def _measured(
     prepared = prepared_inputs(context, pairs)
     preparation, prepared_bytes = time.monotonic() - began, folder_bytes(root)
     names = " and ".join(one.loss.name for one, _ in configs)
-    context.console.print(f"measuring steps of {names}, {at_once} trials at once", highlight=False)
-    processes = _processes(context.config, at_once)
-    found = dict(measured(configs, prepared, root / "measured", processes=processes))
+    told = f"measuring steps of {names} on {room.place}, {room.at_once} trials at once"
+    context.console.print(told, highlight=False, soft_wrap=True)
+    if room.needs is not None:
+        nodes.require_shared(root)
+    found = dict(
+        measured(
+            configs,
+            prepared,
+            root / "measured",
+            processes=processes(context.config, room.at_once),
+            needs=room.needs,
+        )
+    )
     rates = Rates(
         checkpoint_bytes=int(found.pop("checkpoint_bytes")),
         prepared_bytes=prepared_bytes,
@@ -215,8 +239,9 @@ def study_size(
     texts = max(1, looked_at)
     models = [one for one in FROZEN_MODELS if one in space.models()]
     first = len(first_points(space, search.always_try, search.noise_seed))
-    sides = min(CANDIDATES, max(1, search.trials - 1)) + _MOST_OPPONENTS
-    can_confirm = tests > 1 and len(space.possible("loss/name")) > 1
+    candidates = _candidates(config)
+    sides = candidates + 1 + candidates * _is_anything_shared(config, space)
+    can_confirm = tests >= FEWEST_QUERIES and len(space.possible("loss/name")) > 1
     return StudySize(
         trials=search.trials if search.space else min(search.trials, first),
         spared=min(first, search.trials),
@@ -234,11 +259,15 @@ def study_size(
     )
 
 
+def _candidates(config: Config) -> int:
+    return min(CANDIDATES, max(1, config.search.trials - 1))
+
+
+def _is_anything_shared(config: Config, space: SearchSpace) -> bool:
+    """Tell whether a candidate's own settings with InfoNCE may be another InfoNCE than the best."""
+    own = unread_by_infonce(config, space.dimensions, always=True)
+    return bool(space.dimensions.keys() - own - {"loss/name"})
+
+
 def _model_epochs(config: Config, model: str) -> int:
     return int(FROZEN_MODELS[model].configured(config).optim.epochs)
-
-
-def _processes(config: Config, at_once: int) -> int:
-    """Return how many processes measure: as many as share this machine's cores, or one GPU."""
-    gpus = config.resources.gpus_per_worker
-    return max(1, min(at_once, int(1 / gpus + 1e-9))) if gpus else at_once

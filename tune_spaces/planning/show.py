@@ -31,7 +31,7 @@ def assumptions(plan: SearchPlan) -> str:
     size = plan.size
     return (
         f"Measured: steps of {' and '.join(plan.losses)} after a warm-up, and one evaluation, "
-        f"with this machine as busy as it is now. Assumed: early stopping leaves "
+        f"with {plan.place} as busy as it is now. Assumed: early stopping leaves "
         f"{plan.epochs:.2g} of {size.epochs} epochs to a trial; nobody is beaten before the last "
         f"seed; two losses at one seed differ by sd {SAME_SEED_SD:g} over seeds and "
         f"{QUERY_SD:.3f} over queries, as measured on a small encoder."
@@ -77,7 +77,7 @@ def _price(facts: dict[str, Any]) -> str:
 
 def _confirmation(plan: SearchPlan, facts: dict[str, Any]) -> str:
     if not plan.size.confirm_runs:
-        return "none: nothing to compare, or no test queries"
+        return "none: nothing to compare, or too few test queries"
     how = "the end of the search" if facts["confirms"] else "on request: softnce confirm"
     return (
         f"{duration(facts['confirm_seconds'])}, {plan.size.confirm_runs} runs on "

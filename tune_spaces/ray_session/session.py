@@ -153,13 +153,18 @@ def with_room(config: Config) -> Iterator[None]:
     Raises:
         SetupError: the missing resource is named.
     """
-    if not os.environ.get("RAY_ADDRESS") and not _is_connected():
+    if not joins_a_cluster():
         require_possible(config)
         yield
         return
     with connected(None) as capacity:
         concurrency(config, capacity)
         yield
+
+
+def joins_a_cluster() -> bool:
+    """Tell whether trials run where RAY_ADDRESS says, or in a session that the caller has made."""
+    return bool(os.environ.get("RAY_ADDRESS")) or _is_connected()
 
 
 def _is_connected() -> bool:

@@ -1,6 +1,6 @@
 """What a single training trains: a configuration, or a trial of a study."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -23,11 +23,13 @@ class TrainingSource:
         config: resolved; its search space is left alone.
         name: of the run, unless its folder is named.
         of_models: the configuration that teacher and SimCSE follow from, where it is a study's.
+        study: folder of the study whose trial it is; None where it is none.
     """
 
     config: Config
     name: str
     of_models: Config | None = None
+    study: Path | None = None
 
 
 def seeded(source: TrainingSource, seed: int | None) -> TrainingSource:
@@ -35,7 +37,7 @@ def seeded(source: TrainingSource, seed: int | None) -> TrainingSource:
     if seed is None:
         return source
     config = with_overrides(source.config, {"optim/seed": seed})
-    return TrainingSource(config, f"{source.name}-seed{seed}", source.of_models)
+    return replace(source, config=config, name=f"{source.name}-seed{seed}")
 
 
 def trial_source(study: str, trial: str, console: Console) -> TrainingSource:
@@ -57,7 +59,8 @@ def trial_source(study: str, trial: str, console: Console) -> TrainingSource:
         cure = f"name one of {', '.join(known)}" if known else "begin one with softnce search"
         raise ConfigError(f"{context.folder.root}: no trial {trial}", cure)
     name = f"{context.folder.name}-{trial}"
-    return TrainingSource(_at_home(found.config, context), name, _at_home(context.config, context))
+    trained, of_models = (_at_home(one, context) for one in (found.config, context.config))
+    return TrainingSource(trained, name, of_models, context.folder.root)
 
 
 def _at_home(config: Config, context: StudyContext) -> Config:

@@ -154,7 +154,7 @@ def test_an_evaluation_on_the_studys_own_test_split_counts_once(tmp_path):
     study.mkdir()
     (study / "config.yaml").write_text(f"data: {{path: {tmp_path / 'pairs'}}}\n")
     (study / "champion.txt").write_text("t0003")
-    for pairs in ("others", "pairs", "pairs"):
+    for pairs in ("others", "pairs", "pairs", "pairs/test.jsonl.gz"):
         note_evaluation(study, tmp_path / pairs)
     assert reads_of_the_test_split(reads) == 1
     (study / "champion.txt").write_text("t0004")

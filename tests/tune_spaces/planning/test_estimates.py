@@ -94,3 +94,4 @@ def test_more_seeds_and_more_queries_show_smaller_gains():
     assert estimates.smallest_gain(8, 1979) < estimates.smallest_gain(5, 1979)
     assert estimates.smallest_gain(5, 20_000) < estimates.smallest_gain(5, 1979)
     assert estimates.smallest_gain(1, 1979) == math.inf
+    assert estimates.smallest_gain(5, 1979, candidates=2) == pytest.approx(0.0053, abs=2e-4)

@@ -1,15 +1,20 @@
 """A plan measured on this machine, from the command line and as a call."""
 
+import io
 import json
 
 import pytest
 import yaml
+from rich.console import Console
 
 from softnce.config.file import validated
+from softnce.evidence.verdict import FEWEST_QUERIES
 from tests.faults import softnce
 from tune_spaces.planning.estimates import Rates, StudySize
-from tune_spaces.planning.plan import SearchPlan, measured_configs
+from tune_spaces.planning.plan import SearchPlan, measured_configs, planned
 from tune_spaces.planning.show import plan_lines
+from tune_spaces.ray_session import session
+from tune_spaces.ray_session.local_cluster import closed_to_strangers
 from tune_spaces.space.space import search_space
 
 SPACE = {"loss/name": {"choice": ["infonce", "soft-infonce"]}}
@@ -43,6 +48,28 @@ def test_a_plan_measures_and_leaves_nothing_behind(settings, tmp_path):
     assert (facts["gpu_hours"], facts["usd"]) == (0, None)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["mine.yaml", "scratch"]
     assert not list(scratch.glob("softnce-plan-*"))
+
+
+@pytest.mark.long
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_plan_is_measured_on_the_cluster_that_trials_would_run_on(settings, tmp_path):
+    settings["resources"] = {"storage_path": str(tmp_path)}
+    page = io.StringIO()
+    session.quiet_environment()
+    import ray
+
+    with closed_to_strangers() as folder:
+        ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False, _temp_dir=str(folder))
+        try:
+            plan = planned(validated(settings), Console(file=page, width=200), source="mine")
+        finally:
+            ray.shutdown()
+    assert plan.facts()["trials_at_once"] == 3  # of a cluster, whatever this machine has
+    assert plan.facts()["measured_on"] == "the Ray session of this process"
+    assert plan.facts()["step_seconds"] > 0
+    assert "on the Ray session of this process, 3 trials at once" in page.getvalue()
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +111,12 @@ def test_the_losses_count_by_their_share_of_the_trials(settings):
     assert [share for _, share in measured] == [0.75, 0.25]
 
 
+def test_a_test_split_that_no_verdict_can_rest_on_shows_no_gain():
+    facts = made_plan(test=FEWEST_QUERIES - 1).facts()
+    assert facts["smallest_gain_shown"] is None
+    assert made_plan(test=FEWEST_QUERIES).facts()["smallest_gain_shown"] > 0
+
+
 def made_plan(**changes):
     rates = Rates(
         step=0.5,
@@ -97,7 +130,7 @@ def made_plan(**changes):
         memory_gb=1.5,
     )
     size = StudySize(trials=10, spared=4, epochs=4, steps=20, gpus=1, confirm_runs=20)
-    whole = {"test": 2000, "seeds": 5, "confirm": "auto", "epochs": 2.0, **changes}
+    whole = {"test": 2000, "candidates": 2, "seeds": 5, "confirm": "auto", "epochs": 2.0, **changes}
     return SearchPlan(rates=rates, size=size, losses=("infonce",), **whole)
 
 

@@ -98,8 +98,10 @@ def test_a_trial_is_trained_again_to_the_same_numbers_and_otherwise_with_another
     again = softnce.train(study=study.folder, trial="t0000", out=tmp_path / "again", quiet=True)
     assert again.metrics["mrr"] == pytest.approx(study.champion.metrics["mrr"], abs=1e-6)
     other = softnce.train(
-        study=study.folder, trial="t0000", seed=77, out=tmp_path / "other", quiet=True
+        study=study.folder, trial="t0000", seed=77, out=tmp_path / "other", test=True, quiet=True
     )
+    ledger = json.loads((study.folder / "confirm" / "ledger.json").read_text())
+    assert ledger == {"reads_of_the_test_split": ["training of mine-t0000-seed77"]}
     assert other.config.optim.seed == 77
     assert other.metrics["loss"] != again.metrics["loss"]
 
