@@ -13,7 +13,7 @@ from softnce.data.pairs import Pair
 from softnce.diagnostics.requested import ComparedTexts, RequestedEstimators, estimators
 from softnce.shapes import Logits
 from softnce.training.objectives import outcome
-from softnce.weights.duplicates import DuplicatesEstimator, duplicate_groups
+from softnce.weights.duplicates import DuplicatesEstimator, code_groups, query_groups
 from softnce.weights.weighting import Estimator, standardised
 
 Kind = Literal["promoted", "masked", "relieved", "hardened", "as InfoNCE"]
@@ -87,8 +87,9 @@ def loss_views(  # noqa: PLR0913  (what a user may set)
     drawn = [[pairs[row] for row in batch] for batch in rows.tolist()]
     everyone = [pair for batch in drawn for pair in batch]
     texts = ComparedTexts([pair.query for pair in everyone], [pair.code for pair in everyone])
-    queries, codes = (torch.tensor(duplicate_groups(side)) for side in (texts.queries, texts.codes))
-    known = DuplicatesEstimator(queries, codes)
+    known = DuplicatesEstimator(
+        torch.tensor(query_groups(texts.queries)), torch.tensor(code_groups(texts.codes))
+    )
     plain = loss.model_copy(update={"directions": "qc"})
     return [
         _view(one, known, drawn, (plain, weights), most) for one in estimators(requested, texts)

@@ -13,7 +13,7 @@ from softnce.inputs.frozen_models import FROZEN_MODELS
 from softnce.shapes import CandidateRows, QueryRows, Relevance
 from softnce.weights.bm25 import BM25Estimator, terms
 from softnce.weights.bm25_formula import VariantName
-from softnce.weights.duplicates import DuplicatesEstimator, duplicate_groups
+from softnce.weights.duplicates import DuplicatesEstimator, code_groups, query_groups
 from softnce.weights.mixture import MixtureEstimator
 from softnce.weights.neural import VectorEstimator
 from softnce.weights.table import ESTIMATORS, MIXTURE
@@ -118,9 +118,9 @@ def duplicates(word: str, variant: str, texts: ComparedTexts) -> Estimator:
     """Mark the duplicates among the texts."""
     del word, variant
     if texts.documents is None:
-        queries, codes = (duplicate_groups(side) for side in (texts.queries, texts.codes))
+        queries, codes = query_groups(texts.queries), code_groups(texts.codes)
         return DuplicatesEstimator(torch.tensor(queries), torch.tensor(codes))
-    both = torch.tensor(duplicate_groups([*texts.queries, *texts.documents]))
+    both = torch.tensor(query_groups([*texts.queries, *texts.documents]))
     return _OffsetDocuments(DuplicatesEstimator(both, torch.arange(len(both))), len(texts.queries))
 
 

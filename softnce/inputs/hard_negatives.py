@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from softnce.data.pairs import Pair
 from softnce.errors import ConfigError, DataError
 from softnce.weights.bm25 import BM25Estimator, terms
-from softnce.weights.duplicates import duplicate_groups
+from softnce.weights.duplicates import code_groups, query_groups
 from softnce.weights.weighting import require_finite
 
 Score = Callable[[NDArray[np.int64]], torch.Tensor]  # (k,) rows: (k, n) against all functions
@@ -92,8 +92,8 @@ def mined_negatives(pairs: Sequence[Pair], score: Score, rule: MiningRule) -> Mi
         RunError: a score is not finite.
     """
     groups = [
-        np.array(duplicate_groups(texts))
-        for texts in ([pair.query for pair in pairs], [pair.code for pair in pairs])
+        np.array(query_groups([pair.query for pair in pairs])),
+        np.array(code_groups([pair.code for pair in pairs], [pair.language for pair in pairs])),
     ]
     draw, chosen = np.random.default_rng(rule.seed), []
     suspected = duplicates = looked_at = 0

@@ -8,13 +8,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from softnce.data.clones.groups import VERSION
 from softnce.data.dedup import THRESHOLD, code_tokens
 from softnce.data.pairs import PairSet
 from softnce.errors import DataError
 from softnce.ragged import Ragged, is_whole, open_array, ragged, save_arrays
 from softnce.weights.bm25 import terms
 from softnce.weights.cache import cache_key
-from softnce.weights.duplicates import duplicate_groups
+from softnce.weights.duplicates import code_groups, query_groups
 
 TermKind = Literal["words", "docstring_tokens", "subwords"]
 Cut = Callable[[str], list[str]]
@@ -47,13 +48,15 @@ def term_tables(pairs: PairSet, cache: Path) -> str:
 
 def duplicate_tables(pairs: PairSet, cache: Path, tell: Callable[[str], None]) -> str:
     """Group the duplicates among queries, and among functions and hard negatives."""
-    name = cache_key("duplicates", data=pairs.digest, threshold=THRESHOLD)
+    name = cache_key("duplicates", data=pairs.digest, threshold=THRESHOLD, rules=VERSION)
     if not is_whole(cache / name):
         tell(f"looking for duplicates among {len(pairs.train):,} pairs")
         codes = [*(pair.code for pair in pairs.train), *hard_negatives(pairs)]
+        languages = [pair.language for pair in pairs.train]
+        languages += [pair.language for pair in pairs.train for _ in pair.negatives]
         arrays: dict[str, NDArray[np.generic]] = {
-            "queries": np.array(duplicate_groups([pair.query for pair in pairs.train])),
-            "codes": np.array(duplicate_groups(codes)),
+            "queries": np.array(query_groups([pair.query for pair in pairs.train])),
+            "codes": np.array(code_groups(codes, languages)),
         }
         save_arrays(cache / name, arrays)
     return name

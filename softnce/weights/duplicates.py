@@ -6,6 +6,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from softnce.data.clones.groups import clones
 from softnce.data.dedup import code_tokens, near_duplicates, shingles
 from softnce.shapes import Answers, CandidateRows, Number, QueryRows, Relevance, Weights
 from softnce.weights.weighting import Estimator
@@ -47,13 +48,26 @@ class DuplicatesEstimator(Estimator):
         return ((marked[0] | marked[1]) & ~is_known_wrong).float()
 
 
-def duplicate_groups(texts: Sequence[str]) -> list[int]:
+def query_groups(texts: Sequence[str]) -> list[int]:
     """Group texts that are the same or nearly so, blind to layout and letter case.
 
-    >>> duplicate_groups(["Sort a list.", "read the file", "sort  a list."])
+    >>> query_groups(["Sort a list.", "read the file", "sort  a list."])
     [0, 1, 0]
     """
     return near_duplicates([shingles(code_tokens(text.lower())) for text in texts])
+
+
+def code_groups(codes: Sequence[str], languages: Sequence[str] | None = None) -> list[int]:
+    """Group functions that are the same or nearly so, whatever their layout, comments and names.
+
+    Args:
+        codes: their sources.
+        languages: of each, where it is known.
+
+    >>> code_groups(["int f(int a) { return g(a) + a; }", "int h(int b) { return g(b) + b; }"])
+    [0, 0]
+    """
+    return clones(codes, languages).groups
 
 
 def duplicate_weights(relevance: Relevance, answers: Answers, *, weight: Number) -> Weights:

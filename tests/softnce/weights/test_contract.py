@@ -10,7 +10,7 @@ import torch
 from softnce.errors import ConfigError, RunError
 from softnce.weights.bm25 import BM25Estimator, terms
 from softnce.weights.docstrings import ThroughDocstrings
-from softnce.weights.duplicates import DuplicatesEstimator, duplicate_groups, duplicate_weights
+from softnce.weights.duplicates import DuplicatesEstimator, duplicate_weights, query_groups
 from softnce.weights.mixture import MixtureEstimator, with_own
 from softnce.weights.neural import SelfEstimator, VectorEstimator
 from softnce.weights.weighting import standardised
@@ -65,7 +65,7 @@ class TestSelf(contracts.EstimatorContract):
 class TestDuplicates(contracts.EstimatorContract):
     @pytest.fixture
     def estimator(self):
-        groups = torch.tensor(duplicate_groups(TEXTS))
+        groups = torch.tensor(query_groups(TEXTS))
         return DuplicatesEstimator(groups, torch.arange(len(TEXTS)) // 4)
 
 
@@ -140,7 +140,7 @@ def test_duplicates_are_marked_by_query_or_by_code():
 
 def test_near_duplicates_and_empty_texts_are_grouped():
     text = " ".join(f"word{number}" for number in range(40))
-    groups = duplicate_groups([text, "", f"{text} end", "something else here", ""])
+    groups = query_groups([text, "", f"{text} end", "something else here", ""])
     assert groups == [0, 1, 0, 3, 1]
 
 
