@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from softnce.data.code_texts import (
+    KEPT_UNLESS_COPIED,
+    DocstringRule,
+    function_of,
+    handed_out,
+    training_texts,
+)
 from softnce.data.dedup import Groups, code_tokens, near_duplicates, shingles
 from softnce.data.reading import Tally, coded, complete, part_files, with_query
-from softnce.data.records import Record, check_columns, record
+from softnce.data.records import Record, check_columns, key_of, record
 from softnce.data.source_code.docstrings import occurs
-from softnce.data.source_code.stripping import without_query
 from softnce.data.splitting import splits
 from softnce.data.tables import require_there, rows
 from softnce.errors import DataError
@@ -50,6 +56,8 @@ class Reading:
         dropped: the others, by reason.
         examples: some of them, as 'file:line: reason'.
         repeats: codes that still hold a query of theirs, in a string they use.
+        stripped: functions whose docstring, or a comment, is not handed out.
+        documented: functions that are handed out with a docstring, or a part of it.
     """
 
     rows: int = 0
@@ -57,6 +65,8 @@ class Reading:
     dropped: Mapping[str, int] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
     repeats: int = 0
+    stripped: int = 0
+    documented: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ def digest(parts: Mapping[str, Sequence[Entry]]) -> str:
     return total.hexdigest()
 
 
-def read_pairs(
+def read_pairs(  # noqa: PLR0913 - the front door of reading: each word is one a user sets
     path: Path,
     *,
     columns: Mapping[str, str] | None = None,
@@ -116,8 +126,9 @@ def read_pairs(
     max_bad_share: float = 0.05,
     seed: int = 0,
     negatives: int = 0,
+    docstrings: DocstringRule = KEPT_UNLESS_COPIED,
 ) -> PairSet:
-    """Read a data set; no code handed out carries its query in a docstring or a comment.
+    """Read a data set; but for ``keep`` no docstring or comment handed out carries its query.
 
     Args:
         path: a folder with ``train|valid|test|codebase`` files (JSON lines, CSV, parquet), or one
@@ -126,9 +137,10 @@ def read_pairs(
             own.
         language: of rows that do not say.
         max_bad_share: a file with a greater share of bad rows is refused, in [0, 1].
-        seed: of the division of a single file.
+        seed: of the division of a single file, and of the draw of ``docstrings.other_lines``.
         negatives: hard negatives of each training pair, from the column ``negatives``: one code or
             a list of them, the first ones counting; a row with fewer is bad. 0 reads none.
+        docstrings: what becomes of them, the same in training, validation and test.
 
     Raises:
         DataError: something is missing, damaged or bad beyond the share; the message names it.
@@ -137,17 +149,19 @@ def read_pairs(
     require_there(path, "check the path")
     tally = Tally(max_bad_share, (language or "").strip().lower())
     if path.is_dir():
-        return _read_folder(path, columns or {}, tally, negatives)
-    found = tally.read(path, columns or {}, complete, negatives=negatives)
-    chosen = splits(families(found), seed=seed)
-    parts = {
-        split: [item for item, own in zip(found, chosen, strict=True) if own == split]
-        for split in ("train", "valid", "test")
-    }
-    return _assembled(path.name.split(".")[0], parts, tally)
+        name, parts = path.resolve().name, _read_folder(path, columns or {}, tally, negatives)
+    else:
+        name, parts = path.name.split(".")[0], {}
+        found = tally.read(path, columns or {}, complete, negatives=negatives)
+        chosen = splits(families(found), seed=seed)
+        for split in ("train", "valid", "test"):
+            parts[split] = [one for one, own in zip(found, chosen, strict=True) if own == split]
+    return _assembled(name, parts, tally, docstrings, seed)
 
 
-def _read_folder(folder: Path, columns: Mapping[str, str], tally: Tally, negatives: int) -> PairSet:
+def _read_folder(
+    folder: Path, columns: Mapping[str, str], tally: Tally, negatives: int
+) -> dict[str, list[Record]]:
     files = part_files(folder)
     parts = {
         part: [
@@ -170,7 +184,7 @@ def _read_folder(folder: Path, columns: Mapping[str, str], tally: Tally, negativ
             if not known:
                 check_has_code(path, columns)
             parts[part] += tally.read(path, columns, placed if known else complete)
-    return _assembled(folder.resolve().name, parts, tally)
+    return parts
 
 
 def check_has_code(path: Path, columns: Mapping[str, str]) -> None:
@@ -200,18 +214,29 @@ def families(found: Sequence[Record]) -> list[str]:
     return [names[root] for root in roots]
 
 
-def _assembled(name: str, parts: Mapping[str, Sequence[Record]], tally: Tally) -> PairSet:
+def _assembled(
+    name: str,
+    parts: Mapping[str, Sequence[Record]],
+    tally: Tally,
+    docstrings: DocstringRule,
+    seed: int,
+) -> PairSet:
     queries = [*parts["valid"], *parts["test"]]
     codebase = {key_of(item): item for item in reversed(parts.get("codebase") or queries)}
     codebase = dict(reversed(codebase.items()))
-    queries_of: dict[str, list[str]] = {key: [] for key in codebase}
+    asked: dict[str, list[str]] = {key: [] for key in codebase}
     for item in queries:
-        queries_of[key_of(item)].append(item.query)
-    codes = [
-        without_query(item.code, queries_of[key], item.language) for key, item in codebase.items()
-    ]
+        asked[key_of(item)].append(item.query)
+    searched = [function_of(item, asked[key]) for key, item in codebase.items()]
+    codes = handed_out(searched, docstrings.mode)
+    functions, own, negatives = training_texts(parts["train"], asked, docstrings, seed)
+    train = tuple(
+        Pair(item.query, code, key_of(item), item.language, opposed)
+        for item, code, opposed in zip(parts["train"], own, negatives, strict=True)
+    )
     places = {key: place for place, key in enumerate(codebase)}
-    train = tuple(Pair(i.query, i.code, key_of(i), i.language, i.negatives) for i in parts["train"])
+    texts = [*zip(searched, codes, strict=True)]
+    texts += [*zip(functions, own, strict=True)]
     return PairSet(
         name=name,
         train=train,
@@ -226,9 +251,11 @@ def _assembled(name: str, parts: Mapping[str, Sequence[Record]], tally: Tally) -
             examples=tuple(tally.examples),
             repeats=sum(occurs(pair.query, pair.code) for pair in train)
             + sum(
-                any(occurs(query, code) for query in queries)
-                for code, queries in zip(codes, queries_of.values(), strict=True)
+                any(occurs(query, code) for query in one.queries)
+                for one, code in zip(searched, codes, strict=True)
             ),
+            stripped=len({one.source for one, text in texts if text != one.source}),
+            documented=len({one.source for one, text in texts if len(text) > len(one.bare)}),
         ),
     )
 
@@ -237,8 +264,3 @@ def _queries(found: Sequence[Record], places: Mapping[str, int]) -> SplitQueries
     return SplitQueries(
         tuple(item.query for item in found), tuple(places[key_of(item)] for item in found)
     )
-
-
-def key_of(item: Record) -> str:
-    """Name a code by its id, or, without one, by its text."""
-    return item.id or "code:" + hashlib.sha256(item.code.encode()).hexdigest()[:16]

@@ -129,17 +129,17 @@ def with_query(found: Record) -> Record:
 
 
 def coded(found: Record) -> Record:
-    """Take the docstring out of a record's code; refuse it where no code is left."""
+    """Part a record's code from its docstring; refuse it where no code is left."""
     if not found.code.strip():
         return replace(found, fault="empty code")
     code = without_query(found.code, [found.query], found.language)
     if not code.strip():
         return replace(found, fault="code holds nothing but its docstring")
-    return replace(found, code=code)
+    return replace(found, code=code, source=found.code)
 
 
 def complete(found: Record) -> Record:
-    """Refuse a record that is not a whole pair, and take the docstring out of its code."""
+    """Refuse a record that is not a whole pair, and part its code from its docstring."""
     found = with_query(found)
     return found if found.fault else coded(found)
 
@@ -153,11 +153,12 @@ def opposed(found: Record, count: int) -> Record:
         found: a complete record.
         count: of negatives to keep; a record with fewer is refused.
     """
-    clean = dict.fromkeys(
-        without_query(code, [found.query], found.language) for code in found.negatives
-    )
-    left = tuple(code for code in clean if code.strip() and code.strip() != found.code.strip())
+    clean: dict[str, str] = {}
+    for code in found.negatives:
+        clean.setdefault(without_query(code, [found.query], found.language), code)
+    own = found.code.strip()
+    left = {code: raw for code, raw in clean.items() if code.strip() and code.strip() != own}
     if len(left) < count:
         fault = f"too few hard negatives: {len(left)} usable, data.negatives asks for {count}"
         return replace(found, fault=fault)
-    return replace(found, negatives=left[:count])
+    return replace(found, negatives=tuple(left)[:count], opposed=tuple(left.values())[:count])

@@ -1,5 +1,6 @@
 """Finds the query, code, id and language in a row, under the column names of known data sets."""
 
+import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Mapping
@@ -28,7 +29,20 @@ KNOWN = {
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a row says; a field that it lacks is empty, and ``fault`` names a wrong one."""
+    """What a row says; a field that it lacks is empty, and ``fault`` names a wrong one.
+
+    Attributes:
+        line: of its file.
+        query: its question.
+        code: as found; once it is complete, without its docstring.
+        id: of the code.
+        language: of the code.
+        negatives: codes that do not answer it, likewise.
+        docstring: the whole of what describes the function, where a column holds it.
+        source: the code as found, once it is complete.
+        opposed: the negatives as found, likewise.
+        fault: what is wrong with it.
+    """
 
     line: int
     query: str = ""
@@ -36,6 +50,9 @@ class Record:
     id: str = ""
     language: str = ""
     negatives: tuple[str, ...] = ()
+    docstring: str = ""
+    source: str = ""
+    opposed: tuple[str, ...] = ()
     fault: str = ""
 
 
@@ -101,11 +118,13 @@ def record(row: Row, columns: Mapping[str, str], *, with_negatives: bool = False
             negatives=_codes(values, columns.get("negatives", "negatives"))
             if with_negatives
             else (),
+            docstring=_first(values, _DOCSTRINGS),
         )
     except TypeError as error:
         return Record(row.line, fault=str(error))
     try:
-        "".join((found.query, found.code, found.id, *found.negatives)).encode()
+        texts = (found.query, found.code, found.id, found.docstring, *found.negatives)
+        "".join(texts).encode()
     except UnicodeEncodeError:
         return Record(row.line, fault="broken Unicode (half of a surrogate pair)")
     return found
@@ -150,3 +169,8 @@ def _listed(text: str) -> list[str]:
     if isinstance(found, list) and all(isinstance(one, str) for one in found):
         return found
     return [text]
+
+
+def key_of(item: Record) -> str:
+    """Name a code by its id, or, without one, by its text."""
+    return item.id or "code:" + hashlib.sha256(item.code.encode()).hexdigest()[:16]

@@ -4,23 +4,38 @@ from pathlib import Path
 
 from softnce.config.config import Config
 from softnce.config.sections.training import DataSection
+from softnce.data.code_texts import DocstringRule
 from softnce.data.pairs import PairSet, read_pairs
 from softnce.errors import DataError
 
 
-def pairs_of(section: DataSection) -> PairSet:
+def pairs_of(section: DataSection, path: Path | None = None) -> PairSet:
     """Read the pairs that ``data.path`` names, as the other settings of ``data`` tell.
+
+    Args:
+        section: the settings.
+        path: of the pairs, where they lie elsewhere.
 
     Raises:
         DataError: they cannot be read, or are too few.
     """
     return read_pairs(
-        Path(str(section.path)).expanduser(),
+        path or Path(str(section.path)).expanduser(),
         columns={str(name): column for name, column in (section.columns or {}).items()} or None,
         language=section.language,
         max_bad_share=section.max_bad_share,
         negatives=section.negatives,
         seed=section.seed,
+        docstrings=DocstringRule(section.docstrings, section.keep_docstring_share),
+    )
+
+
+def docstrings_in_words(section: DataSection, pairs: PairSet) -> str:
+    """Say from how many functions a docstring or comment was taken, and how many have one."""
+    found = pairs.reading
+    return (
+        f"docstrings ({section.docstrings}): taken out of {found.stripped:,} functions, "
+        f"left in {found.documented:,}"
     )
 
 

@@ -58,17 +58,20 @@ def facts(found: Evaluation) -> str:
 
 def _docstrings(found: Evaluation) -> str:
     judged = found.judged
-    if judged.stripped is not None:
-        return (
-            f"Docstrings and comments that hold queries: stripped from {judged.stripped:,} of "
-            f"{judged.whole[1]:,} codes (--docstrings keep leaves them)"
+    told = (
+        f"Docstrings ({judged.docstrings}): {judged.stripped:,} of {judged.whole[1]:,} codes lost "
+        f"one, or a comment, that carries a query; {judged.documented:,} stand with theirs"
+    )
+    if judged.docstrings == "strip":
+        told = (
+            f"Docstrings, and comments that carry a query: stripped from {judged.stripped:,} of "
+            f"{judged.whole[1]:,} codes"
         )
-    told = "Codes: as they stand (--docstrings strip takes docstrings out)"
-    if judged.leaks:
-        told += (
-            f"; {judged.leaks:,} of {judged.whole[0]:,} queries stand word for word in their own "
-            "answer"
-        )
+    if judged.docstrings == "keep":
+        told = "Codes: as they stand"
+        if judged.leaks:
+            told += f"; {judged.leaks:,} of {judged.whole[0]:,} queries stand word for word in "
+            told += "their own answer"
     return told
 
 

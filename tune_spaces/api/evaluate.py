@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from softnce.config.file import data_config
-from softnce.data.judged.judged_set import Docstrings, SetOptions, SplitName
+from softnce.config.file import data_config, load_config
+from softnce.data.judged.judged_set import SetOptions, SplitName
 from softnce.data.judged.read import read_evaluation_set
+from softnce.data.source_code.docstrings import Docstrings
 from softnce.errors import ConfigError
 from tune_spaces.confirm.ledger import note_evaluation
-from tune_spaces.sources.model import distinct, model_source
+from tune_spaces.sources.model import ModelSource, distinct, model_source
 
 if TYPE_CHECKING:
     from softnce.retrieval.evaluation import Evaluation
@@ -26,7 +27,7 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
     compare: Model | None = None,
     split: SplitName = "test",
     max_candidates: int | None = None,
-    docstrings: Docstrings = "auto",
+    docstrings: Docstrings | None = None,
     seed: int = 0,
     settings: Sequence[str] = (),
     progress: "Progress | None" = None,
@@ -46,8 +47,8 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
         compare: another model, named likewise.
         split: test, valid, or all: the queries of both, or every row of one file.
         max_candidates: number of codes to search, a seeded sample; None searches all.
-        docstrings: keep leaves codes as they stand; strip takes docstrings out, as a search does;
-            auto strips where codes hold their own queries, or a model comes from a search.
+        docstrings: auto takes out those docstrings and comments that carry a query of their code;
+            strip all docstrings; keep none. None: what the study of a model had, else auto.
         seed: of the sample and of the bootstrap.
         settings: further settings of ``data``, each ``data.field=value``.
         progress: is told of long work: the phase, how much is done, and of how much.
@@ -67,11 +68,9 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
     if len({one.place for one in sources}) < len(sources):
         raise ConfigError(f"--compare: {sources[0].name} twice", "name another model")
     section = data_config(Path(data), settings).data
-    if docstrings == "auto" and any(one.is_ours for one in sources):
-        docstrings = "strip"
     options = SetOptions(
         split=split,
-        docstrings=docstrings,
+        docstrings=docstrings or _trained_with(sources) or section.docstrings,
         max_candidates=max_candidates,
         columns={str(name): column for name, column in (section.columns or {}).items()},
         language=section.language or "",
@@ -89,6 +88,14 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
     from softnce.retrieval.rankers import model_ranker
 
     return evaluated([model_ranker(o.place, o.name) for o in sources], judged, options, tell)
+
+
+def _trained_with(sources: Sequence[ModelSource]) -> Docstrings | None:
+    """Return what the search that made one of the models did to docstrings, where one did."""
+    for config in (Path(one.place) / "config.yaml" for one in sources if one.is_ours):
+        if config.is_file():
+            return load_config(config).data.docstrings
+    return None
 
 
 def _silent(phase: str, done: int, total: int) -> None:

@@ -37,12 +37,12 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
         typer.Option(min=2, help="Search so many codes at most, a seeded sample; all without it."),
     ] = None,
     docstrings: Annotated[
-        Literal["auto", "keep", "strip"],
+        Literal["auto", "keep", "strip"] | None,
         typer.Option(
-            help="Leave codes as they stand, or strip docstrings as a search does; auto strips "
-            "where codes hold their own queries, or a model comes from a search."
+            help="auto takes out docstrings and comments that carry a query of their code; strip "
+            "all docstrings; keep none. Without it: as the model's study did, else auto."
         ),
-    ] = "auto",
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sample and the intervals.")] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.parquet", help="Write a row for each query there.")

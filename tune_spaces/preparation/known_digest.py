@@ -10,7 +10,7 @@ from softnce.whole_files import write_json
 from tune_spaces.study.context import StudyContext
 
 _FILE = "pairs.json"
-_FORMAT = 1  # of the key; another one for another way to read the same files
+_FORMAT = 2  # of the key; another one for another way to read the same files
 
 
 def digest_of_files(context: StudyContext) -> str | None:

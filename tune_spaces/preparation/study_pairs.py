@@ -74,21 +74,22 @@ def read(context: StudyContext) -> "PairSet | None":
 
             named_paths(context.config.data.mine)
         return None
-    from softnce.inputs.pairs import pairs_of, require_enough
+    from softnce.inputs.pairs import docstrings_in_words, pairs_of, require_enough
 
     context.console.print(f"reading {context.config.data.path}", soft_wrap=True)
     pairs = pairs_of(context.config.data)
+    context.console.print(docstrings_in_words(context.config.data, pairs))
     require_enough(context.config, pairs)
     return pairs
 
 
 def mined(context: StudyContext) -> "PairSet":
     """Mine the study's own pairs, once: later they are read, whatever was installed since."""
-    from softnce.data.pairs import read_pairs
+    from softnce.inputs.pairs import pairs_of
 
     if not _is_mined(context):
         _mine(context)
-    return read_pairs(context.folder.mined)
+    return pairs_of(context.config.data, context.folder.mined)
 
 
 def _mine(context: StudyContext) -> None:

@@ -17,7 +17,7 @@ class ModelSource:
     Attributes:
         place: folder or hub id, or ``bm25``.
         name: as it is shown.
-        is_ours: whether a search or training of ours made it, of codes without docstrings.
+        is_ours: whether a search or training of ours made it; its configuration lies in it.
     """
 
     place: str

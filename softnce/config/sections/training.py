@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from softnce.config.sections.section import Section, Share
+from softnce.data.source_code.docstrings import Docstrings
 from softnce.errors import InvalidSettingError
 
 ColumnName = Literal["query", "code", "id", "language", "negatives"]
@@ -31,6 +32,18 @@ class DataSection(Section):
     )
     language: str | None = Field(
         None, description="Programming language of the functions, where the data do not say."
+    )
+    docstrings: Docstrings = Field(
+        "auto",
+        description="What becomes of docstrings and comments, in training, validation and test "
+        "alike. auto: one that carries a query of its function goes (word for word, or 60 % of its "
+        "words in a row, or 70 % of 4 or more distinct ones close together), the others stay; "
+        "strip: docstrings go, and such comments; keep: all stay, with what they give away.",
+    )
+    keep_docstring_share: Share = Field(
+        0.0,
+        description="Share of the training functions without their docstring that get its other "
+        "lines back, those that do not repeat the query, so that both kinds of code are met.",
     )
     negatives: int = Field(
         0,

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from softnce.data.judged.graded_rows import sound_rows
 from softnce.data.judged.judged_set import SearchedCode
-from softnce.data.pairs import key_of
 from softnce.data.reading import Tally
-from softnce.data.records import Record
+from softnce.data.records import Record, key_of
 from softnce.data.tables import READERS, Row
 
 KINDS = "|".join(kind[1:] for kind in READERS)
@@ -44,9 +43,8 @@ def read_codes(
 
 
 def searched(found: Record, language: str) -> SearchedCode:
-    """Return a record's code with its own query."""
-    queries = (found.query,) if found.query else ()
-    return SearchedCode(found.code, found.language or language, queries)
+    """Return a record's code with its own description."""
+    return SearchedCode(found.code, found.language or language, found.query)
 
 
 def _of_corpus(row: Row) -> Row:

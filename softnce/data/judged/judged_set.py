@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Docstrings = Literal["auto", "keep", "strip"]
+from softnce.data.source_code.docstrings import Docstrings
+
 SplitName = Literal["test", "valid", "all"]
 
 
@@ -14,8 +15,8 @@ class SetOptions:
 
     Attributes:
         split: whose queries are asked; all: those of valid and test, or every row of one file.
-        docstrings: keep leaves the codes as they stand; strip takes their docstrings out, as a
-            search does; auto strips where the codes hold their own queries.
+        docstrings: keep leaves the codes as they stand; strip takes their docstrings out; auto
+            those docstrings and comments that carry a query of their code, as a search does.
         max_candidates: number of codes to search at most; None searches all.
         columns: the column of query, code, id, language where it has a name of the user's own.
         language: of rows that do not say.
@@ -48,11 +49,13 @@ class SearchedCode:
     Attributes:
         text: the code.
         language: its name; empty where no row says.
-        queries: that ask for it in any split, after its own docstring: ``strip`` looks for them.
+        own: its own description where its row has one: ``strip`` looks for it, too.
+        queries: that ask for it in any split.
     """
 
     text: str
     language: str = ""
+    own: str = ""
     queries: tuple[str, ...] = ()
 
 
@@ -79,7 +82,9 @@ class EvaluationSet:
         name: of its folder or file.
         codebases: one, or one for each language.
         whole: (queries, candidates) of the set before it was sampled.
-        stripped: codes that lost a docstring or a comment; None where all stand as they are.
+        docstrings: what became of docstrings and comments, as ``SetOptions`` has it.
+        stripped: codes that lost a docstring or a comment.
+        documented: codes that stand with a docstring.
         leaks: queries whose own answer, as it stood in the file, holds them word for word.
         dropped: rows and queries that could not be used, by reason.
     """
@@ -87,7 +92,9 @@ class EvaluationSet:
     name: str
     codebases: tuple[Codebase, ...]
     whole: tuple[int, int]
-    stripped: int | None
+    docstrings: Docstrings
+    stripped: int
+    documented: int
     leaks: int
     dropped: Mapping[str, int]
 

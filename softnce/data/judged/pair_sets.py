@@ -7,9 +7,9 @@ from pathlib import Path
 from softnce.data.judged.codes import read_codes, searched
 from softnce.data.judged.graded_rows import GRADE, Grades, answers_of, keyed, sound_rows
 from softnce.data.judged.judged_set import Codebase, JudgedQuery, SearchedCode, SetOptions
-from softnce.data.pairs import check_has_code, families, key_of
+from softnce.data.pairs import check_has_code, families
 from softnce.data.reading import Tally, complete, part_files
-from softnce.data.records import Record
+from softnce.data.records import Record, key_of
 from softnce.data.splitting import splits
 from softnce.data.tables import Row
 

@@ -1,20 +1,20 @@
 """Reads a set to evaluate on, in any of its forms; says what was taken out of it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from softnce.data.code_texts import Function, handed_out
 from softnce.data.judged.judged_set import Codebase, EvaluationSet, SearchedCode, SetOptions
 from softnce.data.judged.judgements import judged_sets, judgement_file
 from softnce.data.judged.pair_sets import file_set, folder_set
 from softnce.data.judged.sample import sampled
 from softnce.data.reading import Tally, part_files
-from softnce.data.source_code.docstrings import occurs
+from softnce.data.source_code.docstrings import Docstrings, occurs
 from softnce.data.source_code.stripping import without_query
 from softnce.data.tables import require_there
 from softnce.errors import DataError
-
-_LEAKING = 0.05  # share of the queries above which the codes hold their queries as docstrings
 
 
 def read_evaluation_set(path: Path, options: SetOptions) -> EvaluationSet:
@@ -42,20 +42,16 @@ def read_evaluation_set(path: Path, options: SetOptions) -> EvaluationSet:
             "name a set that has them, or another --split",
         )
     leaks = sum(map(_leaks, answered))
-    is_stripped = options.docstrings == "strip" or (
-        options.docstrings == "auto" and leaks > _LEAKING * queries
-    )
-    changed = 0
-    if is_stripped:
-        before = answered
-        answered = [_answered(_stripped(one, dropped), dropped) for one in answered]
-        changed = sum(map(_changes, before, answered))
+    spoken = [_spoken(one, options.docstrings, dropped) for one in answered]
+    answered = [_answered(one, dropped) for one, _, _ in spoken]
     whole = (sum(len(c.queries) for c in answered), sum(len(c.codes) for c in answered))
     return EvaluationSet(
         name=path.resolve().name.split(".")[0],
         codebases=tuple(sampled(answered, options.max_candidates, seed=options.seed)),
         whole=whole,
-        stripped=changed if is_stripped else None,
+        docstrings=options.docstrings,
+        stripped=sum(stripped for _, stripped, _ in spoken),
+        documented=sum(documented for _, _, documented in spoken),
         leaks=leaks,
         dropped=dict(dropped.most_common()),
     )
@@ -103,19 +99,33 @@ def _leaks(codebase: Codebase) -> int:
     )
 
 
-def _stripped(codebase: Codebase, dropped: Counter[str]) -> Codebase:
-    codes = {key: _bare(code) for key, code in codebase.codes.items()}
-    left = {key: code for key, code in codes.items() if code.text.strip()}
-    if lost := len(codes) - len(left):
+def _spoken(
+    codebase: Codebase, docstrings: Docstrings, dropped: Counter[str]
+) -> tuple[Codebase, int, int]:
+    """Give the codes of a codebase the texts that a search gives them.
+
+    Returns:
+        The codebase, the codes that lost a docstring or a comment, and those with a docstring.
+    """
+    asked: dict[str, list[str]] = {}
+    for one in codebase.queries:
+        for key in one.grades:
+            asked.setdefault(key, []).append(one.text)
+    functions = {key: _function(code, asked.get(key, ())) for key, code in codebase.codes.items()}
+    left = {key: one for key, one in functions.items() if one.bare.strip() or docstrings == "keep"}
+    if lost := len(functions) - len(left):
         dropped["code holds nothing but its docstring"] += lost
-    return replace(codebase, codes=left)
+    texts = dict(zip(left, handed_out(list(left.values()), docstrings), strict=True))
+    codes = {key: replace(codebase.codes[key], text=text) for key, text in texts.items()}
+    return (
+        replace(codebase, codes=codes),
+        sum(text != left[key].source for key, text in texts.items()),
+        sum(len(text) > len(left[key].bare) for key, text in texts.items()),
+    )
 
 
-def _bare(code: SearchedCode) -> SearchedCode:
-    """Take the docstring out of a code, and what repeats a query of its own, as a search does."""
-    first = without_query(code.text, code.queries[:1] or [""], code.language)
-    return replace(code, text=without_query(first, code.queries, code.language))
-
-
-def _changes(before: Codebase, after: Codebase) -> int:
-    return sum(code.text != before.codes[key].text for key, code in after.codes.items())
+def _function(code: SearchedCode, asked: Sequence[str]) -> Function:
+    queries = tuple(dict.fromkeys((*code.queries, *asked)))
+    own = code.own or next(iter(queries), "")
+    bare = without_query(code.text, [own], code.language)
+    return Function(code.text, bare, code.language, queries, own)

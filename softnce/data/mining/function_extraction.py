@@ -15,6 +15,7 @@ from softnce.data.mining.source_text import SECONDS, Deadline, UnreadableError, 
 from softnce.data.source_code.docstrings import occurring, occurs, query_fault, summary
 from softnce.data.source_code.language import Language
 from softnce.data.source_code.languages.table import LANGUAGES
+from softnce.data.source_code.stripping import without_carriers
 
 MIN_LINES = 3
 
@@ -143,6 +144,9 @@ def _take(definition: Definition, into: list[Function]) -> str | None:
             fault = "query repeated in the code"
         if fault is None and definition.strings_that_hold(told, cut):
             fault = "docstring repeated in the code"
+    if fault is None:
+        code = without_carriers(code, [query], definition.language.name)
+        fault = _shortness(code, definition.language)
     if fault is None:
         tokens = code_tokens(code)
         node = definition.node

@@ -3,7 +3,9 @@
 import inspect
 import re
 from collections.abc import Iterable
+from typing import Literal
 
+Docstrings = Literal["auto", "strip", "keep"]  # what becomes of them: see data.docstrings
 MIN_WORDS = 3  # the rule of the GraphCodeBERT-filtered set, and the least that proves a leak
 MAX_WORDS = 256
 

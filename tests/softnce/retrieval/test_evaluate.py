@@ -54,7 +54,7 @@ def test_the_json_object_holds_the_interval_the_counts_and_the_rankers(small):
     assert found["mrr_low"] < found["mrr"] < found["mrr_high"]
     assert (found["queries"], found["candidates"]) == (30, 60)
     assert (found["queries_of_the_set"], found["candidates_of_the_set"]) == (333, 566)
-    assert found["docstrings"] == "kept"
+    assert found["docstrings"] == "auto"
     for ranker in (found, found["bm25"], found["fused"]):
         assert 0 < ranker["mrr"] <= 1
         assert ranker["languages"]["ruby"]["mrr"] == ranker["mrr"] == ranker["macro"]["mrr"]

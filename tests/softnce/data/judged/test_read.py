@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from softnce.data.code_texts import DocstringRule
 from softnce.data.judged.judged_set import SetOptions
 from softnce.data.judged.read import read_evaluation_set
 from softnce.data.pairs import read_pairs
@@ -36,14 +37,15 @@ def only(found):
     return one
 
 
-def test_a_folder_of_splits_is_read_as_a_search_reads_it(real_data):
-    for name in ("csn-ruby", "csn-python-original"):
-        pairs = read_pairs(real_data / name)
-        found = only(read_evaluation_set(real_data / name, SetOptions(docstrings="strip")))
-        assert tuple(one.text for one in found.codes.values()) == pairs.candidates
-        assert tuple(one.text for one in found.queries) == pairs.test.texts
-        answers = [next(iter(one.grades)) for one in found.queries]
-        assert answers == [pairs.candidate_ids[row] for row in pairs.test.answers]
+@pytest.mark.parametrize("mode", ["auto", "strip", "keep"])
+@pytest.mark.parametrize("name", ["csn-ruby", "csn-python-original"])
+def test_a_folder_of_splits_is_read_as_a_search_reads_it(real_data, name, mode):
+    pairs = read_pairs(real_data / name, docstrings=DocstringRule(mode))
+    found = only(read_evaluation_set(real_data / name, SetOptions(docstrings=mode)))
+    assert tuple(one.text for one in found.codes.values()) == pairs.candidates
+    assert tuple(one.text for one in found.queries) == pairs.test.texts
+    answers = [next(iter(one.grades)) for one in found.queries]
+    assert answers == [pairs.candidate_ids[row] for row in pairs.test.answers]
 
 
 def test_one_file_is_divided_as_a_search_divides_it(made_pairs):
@@ -56,9 +58,10 @@ def test_one_file_is_divided_as_a_search_divides_it(made_pairs):
 
 def test_docstrings_are_stripped_where_they_are_the_queries_and_kept_elsewhere(real_data):
     leaking = read_evaluation_set(real_data / "csn-python-original", SetOptions())
-    assert (leaking.stripped, leaking.leaks) == (120, 119)
-    kept = read_evaluation_set(real_data / "csn-ruby", SetOptions())
-    assert (kept.stripped, kept.leaks) == (None, 1)
+    assert (leaking.stripped, leaking.documented, leaking.leaks) == (120, 0, 119)
+    kept = read_evaluation_set(real_data / "cosqa", SetOptions())
+    assert kept.documented > 0.97 * kept.candidates
+    assert 0 < kept.stripped < 0.03 * kept.candidates
 
 
 def test_a_row_may_list_several_answers_or_grade_them(tmp_path):
