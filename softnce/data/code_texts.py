@@ -14,8 +14,6 @@ from softnce.data.source_code.stripping import (
 )
 from softnce.data.splitting import hashed
 
-_MOST = 0.5  # of the documented functions that are asked for
-
 
 @dataclass(frozen=True, slots=True)
 class DocstringRule:
@@ -36,7 +34,7 @@ KEPT_UNLESS_COPIED = DocstringRule()
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class AskedCode:
     """A function as it was found, and what is asked of it.
 
     Attributes:
@@ -54,7 +52,7 @@ class Function:
     own: str = ""
 
 
-def handed_out(functions: Sequence[Function], docstrings: Docstrings) -> list[str]:
+def handed_out(functions: Sequence[AskedCode], docstrings: Docstrings) -> list[str]:
     """Return the text of each function.
 
     With ``auto`` a docstring or comment goes where it carries a query that asks for its function,
@@ -69,35 +67,33 @@ def handed_out(functions: Sequence[Function], docstrings: Docstrings) -> list[st
         return [one.source for one in functions]
     if docstrings == "strip":
         return [_stripped(one) for one in functions]
-    known: dict[Function, str] = {}
-    asked = documented_ones = told = 0
+    known: dict[AskedCode, str] = {}
+    told = left = 0
     for one in dict.fromkeys(functions):
         if one.queries:
             known[one] = without_carriers(one.source, one.queries, one.language)
-            asked += 1
-            documented_ones += one.source != one.bare
-            told += one.source != one.bare and known[one] != one.source
-    is_mostly_told = told > _MOST * documented_ones
+            told += one.source not in (one.bare, known[one])
+            left += known[one] == one.source != one.bare
     return [
-        known[one] if one.queries else (one.bare if is_mostly_told else one.source)
+        known[one] if one.queries else (one.source if left > told else one.bare)
         for one in functions
     ]
 
 
-def _stripped(one: Function) -> str:
+def _stripped(one: AskedCode) -> str:
     first = without_query(one.source, [one.own] if one.own else one.queries[:1], one.language)
     return without_carriers(first, one.queries, one.language)
 
 
-def function_of(item: Record, asked: Sequence[str]) -> Function:
+def function_of(item: Record, asked: Sequence[str]) -> AskedCode:
     """Return the function of a complete record, with the queries that ask for it."""
     queries = tuple(dict.fromkeys(asked))
-    return Function(item.source, item.code, item.language, queries, item.query)
+    return AskedCode(item.source, item.code, item.language, queries, item.query)
 
 
 def training_texts(
     found: Sequence[Record], held_out: Mapping[str, Sequence[str]], rule: DocstringRule, seed: int
-) -> tuple[list[Function], list[str], list[tuple[str, ...]]]:
+) -> tuple[list[AskedCode], list[str], list[tuple[str, ...]]]:
     """Return each training pair's function, its text, and the texts of its hard negatives.
 
     A hard negative that is the function of another pair has the same text in both places.
@@ -116,7 +112,7 @@ def training_texts(
         asked[key] += held_out[key]
     functions = [function_of(item, asked[key_of(item)]) for item in found]
     opposed = [
-        Function(raw, bare, item.language)
+        AskedCode(raw, bare, item.language)
         for item in found
         for raw, bare in zip(item.opposed, item.negatives, strict=True)
     ]
@@ -153,7 +149,7 @@ def _share_of(key: str, seed: int) -> float:
     return int.from_bytes(hashed(key, seed)[:6]) / 2**48
 
 
-def _with_other_lines(text: str, function: Function, documentation: str) -> str:
+def _with_other_lines(text: str, function: AskedCode, documentation: str) -> str:
     """Give a function those lines of its docstring back that say something else than its queries.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from softnce.data.code_texts import Function, handed_out
+from softnce.data.code_texts import AskedCode, handed_out
 from softnce.data.judged.judged_set import Codebase, EvaluationSet, SearchedCode, SetOptions
 from softnce.data.judged.judgements import judged_sets, judgement_file
 from softnce.data.judged.pair_sets import file_set, folder_set
@@ -124,8 +124,8 @@ def _spoken(
     )
 
 
-def _function(code: SearchedCode, asked: Sequence[str]) -> Function:
+def _function(code: SearchedCode, asked: Sequence[str]) -> AskedCode:
     queries = tuple(dict.fromkeys((*code.queries, *asked)))
     own = code.own or next(iter(queries), "")
     bare = without_query(code.text, [own], code.language)
-    return Function(code.text, bare, code.language, queries, own)
+    return AskedCode(code.text, bare, code.language, queries, own)

@@ -91,7 +91,7 @@ def _python_edits(source: bytes) -> list[Edit]:
 def _is_told(source: bytes, edit: Edit, queries: Sequence[str]) -> bool:
     """Tell whether a docstring or comment carries a query, and ends before the code goes on.
 
-    On a code of one line a line comment seems to hold all that stands behind it.
+    Where the whole code is one line, its line comments seem to hold all that stands behind them.
     """
     text = _PREFIX.sub("", source[edit[0] : edit[1]].decode())
     is_endless = text.startswith(("#", "//")) and b"\n" not in source.strip()
