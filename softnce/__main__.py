@@ -13,6 +13,7 @@ from softnce.errors import EXIT_KILLED, ConfigError, RunError, SetupError, Softn
 from softnce.secret import masked
 from tune_spaces.commands.confirm import confirm
 from tune_spaces.commands.evaluate import evaluate
+from tune_spaces.commands.export import export
 from tune_spaces.commands.negatives import mine_negatives
 from tune_spaces.commands.plan import plan
 from tune_spaces.commands.query import query
@@ -34,6 +35,7 @@ app.command()(confirm)
 app.command()(train)
 app.command()(evaluate)
 app.command()(query)
+app.command()(export)
 app.command()(report)
 app.command()(logs)
 app.command()(clean)

@@ -120,6 +120,18 @@ def open_model(model: str, name: str | None = None) -> OpenModel:
     Raises:
         SetupError: it cannot be loaded.
     """
+    loaded = quietly_loaded(model)
+    if torch.cuda.is_available():
+        loaded.to("cuda")
+    return OpenModel(name or "/".join(model.rstrip("/").split("/")[-2:]), loaded)
+
+
+def quietly_loaded(model: str) -> "SentenceTransformer":
+    """Load a model with its tokenizer on the CPU, while the libraries show nothing.
+
+    Raises:
+        SetupError: it cannot be loaded.
+    """
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
@@ -133,9 +145,7 @@ def open_model(model: str, name: str | None = None) -> OpenModel:
             require_tokenizer(loaded, model)
     except SoftnceError as error:
         raise type(error)(error.found, error.cure) from error
-    if torch.cuda.is_available():
-        loaded.to("cuda")
-    return OpenModel(name or "/".join(model.rstrip("/").split("/")[-2:]), loaded.eval())
+    return loaded.eval()
 
 
 def _tokenizer_rules(model: Any) -> str:  # noqa: ANN401  (a tokenizer of any library)

@@ -1,11 +1,16 @@
 """The best trial of a study as a model folder, written once."""
 
 import shutil
+from importlib.metadata import version
+from pathlib import Path
 
 from softnce.checkpoints.checkpoint import load_weights
-from softnce.checkpoints.manifest import best_checkpoint
+from softnce.checkpoints.manifest import best_checkpoint, verified_progress
+from softnce.checkpoints.retention import checkpoints
+from softnce.config.config import Config
 from softnce.config.file import to_yaml
 from softnce.errors import RunError
+from softnce.evaluation.metric_names import RETRIEVAL_METRICS
 from softnce.export import export, model_card
 from softnce.inputs.prepared import Prepared
 from softnce.whole_files import torn_beside, write_text
@@ -52,11 +57,44 @@ def _write(context: StudyContext, prepared: Prepared, best: ResultRow, sentence:
 def _facts(
     context: StudyContext, prepared: Prepared, best: ResultRow, sentence: str
 ) -> dict[str, str]:
-    metric = context.config.search.metric
+    metric, config = context.config.search.metric, best.config
+    where = f"on {prepared.valid} validation queries"
+    reached = {metric: best.value, **_metrics(context.folder.trial(best.key))}
     return {
         "study": context.folder.name,
         "trial": best.key,
-        metric: f"{best.value:.4f} on {prepared.valid} validation queries",
-        "loss": described(best.config),
+        **{name: f"{value:.4f} {where}" for name, value in reached.items() if value is not None},
+        "loss": described(config),
+        "settings": _settings(config),
+        **_encoder(config),
+        "data": f"{prepared.train} training pairs, digest {prepared.data}",
         "verdict": sentence,
+        "softnce": version("softnce"),
     }
+
+
+def _metrics(trial: Path) -> dict[str, float]:
+    """Return what the best epoch of a trial reached; nothing where its checkpoints are gone."""
+    newest = checkpoints(trial)[-1:]
+    progress = verified_progress(newest[0]) if newest else None
+    if progress is None:
+        return {}
+    best = progress["history"][progress["best_epoch"] - 1]
+    return {name: best[name] for name in RETRIEVAL_METRICS if name in best}
+
+
+def _settings(config: Config) -> str:
+    optim = config.optim
+    return (
+        f"temperature {config.loss.temperature:g}, learning rate {optim.learning_rate:g}, "
+        f"batch size {optim.batch_size}, at most {optim.epochs} epochs, seed {optim.seed}"
+    )
+
+
+def _encoder(config: Config) -> dict[str, str]:
+    section = config.encoder
+    length = f"{section.similarity} similarity, up to {section.max_length} tokens"
+    if section.kind == "static":
+        shape = f"{section.dimensions} dimensions, {section.vocabulary} token vectors"
+        return {"encoder": f"static, trained from scratch: {shape}; {length}"}
+    return {"base model": str(section.model), "encoder": f"{section.pooling} pooling; {length}"}

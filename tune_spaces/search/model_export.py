@@ -1,0 +1,150 @@
+"""A model as a folder to give away: sentence-transformers' own layout, with a model card."""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from softnce.errors import ConfigError, SetupError
+from softnce.export import CARD, UNKNOWN_LICENCE, card_facts, model_card
+from softnce.whole_files import beside, replace_folder
+from tune_spaces.sources.model import BM25, ModelSource
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+MARKER = "softnce-export.json"
+_CONFIG, _METRICS = "config.yaml", "metrics.json"
+_LICENCE = re.compile(r"^license:\s*['\"]?([\w.-]+)", re.MULTILINE)
+_ONNX_PACKAGES = ("optimum", "onnxruntime")
+
+
+def export_model(
+    source: ModelSource, out: Path, *, licence: str | None = None, with_onnx: bool = False
+) -> Path:
+    """Write a model, with its card, so that ``SentenceTransformer(out)`` loads it.
+
+    Args:
+        source: the model.
+        out: a new or empty folder, or a former export; it appears whole or stays as it was.
+        licence: as the hub names it; None takes that of the model's own card, if it says one.
+        with_onnx: whether to add ONNX weights, by sentence-transformers' own backend.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: there is nothing to export, or the folder holds something else.
+        SetupError: the model cannot be loaded, or a package is missing.
+        OSError: the disk is full or refuses; a former export stands.
+    """
+    if source.place == BM25:
+        raise ConfigError("export bm25: it has no weights", "name a model or a study")
+    out = out.expanduser().resolve()
+    _require_free(out, Path(source.place).expanduser())
+    from softnce.retrieval.open_model import quietly_loaded  # seconds to import
+
+    model = quietly_loaded(source.place)
+    if with_onnx:
+        _require_onnx(source, model)
+    facts, own_licence = _facts(source, model)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    building = beside(out)
+    try:
+        model.save(str(building), create_model_card=False, safe_serialization=True)
+        if with_onnx:
+            _add_onnx(source, building)
+        _add_texts(source, building, model_card(facts, licence=licence or own_licence))
+        building.chmod(0o755)
+        replace_folder(out, building)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return out
+
+
+def _require_free(out: Path, place: Path) -> None:
+    """Check that a folder is new, empty, or holds a former export and nothing else."""
+    if place.is_dir() and out.is_relative_to(place.resolve()):
+        raise ConfigError(f"{out}: is or lies in the model's own folder", "name another folder")
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out}: a file", "name a folder")
+    there = {str(one.relative_to(out)) for one in out.rglob("*") if not one.is_dir()}
+    try:
+        ours = set(json.loads((out / MARKER).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = set()
+    foreign = sorted(there - ours)
+    if foreign:
+        raise ConfigError(
+            f"{out}: holds {foreign[0]}, which no softnce export wrote",
+            "name a new or empty folder",
+        )
+
+
+def _facts(source: ModelSource, model: "SentenceTransformer") -> tuple[dict[str, str], str]:
+    """Return what the card tells, and the licence that the model's own card names."""
+    folder = Path(source.place).expanduser()
+    card = folder / CARD
+    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+    facts = card_facts(text) or {"base model": source.place if not folder.is_dir() else source.name}
+    facts |= _test_metrics(folder.parent / _METRICS)
+    facts["size"] = (
+        f"{sum(one.numel() for one in model.parameters()):,} parameters, vectors of "
+        f"{model.get_embedding_dimension()} dimensions"
+    )
+    named = _LICENCE.search(text.partition("\n---")[0])
+    return facts, named[1] if named else UNKNOWN_LICENCE
+
+
+def _test_metrics(path: Path) -> dict[str, str]:
+    """Return what a run of ``softnce train --test`` reached on the test split."""
+    try:
+        found: Mapping[str, float] = json.loads(path.read_text(encoding="utf-8"))["test"]
+        return {f"{name} (test)": f"{float(value):.4f}" for name, value in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _require_onnx(source: ModelSource, model: "SentenceTransformer") -> None:
+    from sentence_transformers.sentence_transformer.modules import Transformer
+
+    if not isinstance(model[0], Transformer):
+        raise ConfigError(
+            f"{source.name}: --onnx writes transformers, and this is a {type(model[0]).__name__}",
+            "leave --onnx out",
+        )
+    missing = [name for name in _ONNX_PACKAGES if find_spec(name) is None]
+    if missing:
+        raise SetupError(
+            f"--onnx: the package {missing[0]} is not installed",
+            "export without --onnx, and open the folder with SentenceTransformer(OUT, "
+            "backend='onnx') where sentence-transformers[onnx] is installed",
+        )
+
+
+def _add_onnx(source: ModelSource, building: Path) -> None:
+    """Let sentence-transformers write ONNX weights beside its own."""
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        model = SentenceTransformer(
+            str(building), backend="onnx", model_kwargs={"export": True}, device="cpu"
+        )
+        model.save_pretrained(str(building), create_model_card=False)
+    except Exception as error:  # the library raises a plain Exception where a package is missing
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise SetupError(f"{source.name}: no ONNX weights could be written: {reason}") from error
+
+
+def _add_texts(source: ModelSource, building: Path, card: str) -> None:
+    (building / CARD).write_text(card, encoding="utf-8")
+    config = Path(source.place).expanduser() / _CONFIG
+    if source.is_ours and config.is_file():
+        shutil.copyfile(config, building / _CONFIG)
+    files = [str(one.relative_to(building)) for one in building.rglob("*") if one.is_file()]
+    content = {"softnce": version("softnce"), "files": sorted([*files, MARKER])}
+    (building / MARKER).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
