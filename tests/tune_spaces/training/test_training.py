@@ -14,6 +14,7 @@ from sentence_transformers import SentenceTransformer
 import softnce
 from softnce.__main__ import main
 from softnce.errors import ConfigError, DataError
+from softnce.export import card_facts
 from tune_spaces.ray_session import session
 
 BASE = {
@@ -71,6 +72,12 @@ def test_a_run_leaves_a_model_its_metrics_and_a_run_in_mlflow(trained):
     assert run.info.status == "FINISHED"
     assert run.data.metrics["mrr"] == pytest.approx(stored["epochs"][-1]["mrr"])
     assert run.data.params["loss"] == "infonce"
+    told = card_facts((trained.model / "README.md").read_text())
+    assert told["mrr_at_10"].startswith(f"{trained.metrics['mrr_at_10']:.4f} on ")
+    assert (
+        f"digest {json.loads((trained.folder / 'study.json').read_text())['data']}" in told["data"]
+    )
+    assert told["encoder"].startswith("static, trained from scratch: 16 dimensions")
 
 
 @pytest.mark.ray
