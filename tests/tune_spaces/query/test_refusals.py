@@ -34,7 +34,7 @@ def named(code_base, static_folder, tmp_path):
         (["notes.txt", "CODE", "x"], 2, "notes.txt: a file, not a model's folder"),
         (["study", "CODE", "x"], 2, "study: this study has no champion"),
         (["MODEL", "none", "x"], 2, "none does not exist; name a folder or a file of code"),
-        (["MODEL", "empty", "x"], 2, "no .py file below empty"),
+        (["MODEL", "empty", "x"], 2, "file below empty: name a folder of code"),
         (["MODEL", "bare", "x"], 2, "bare: no function in 1 files"),
         (["MODEL", "pipes", "x"], 2, "pipes: no function can be read; x.py: not a regular file"),
         (["MODEL", "pipes/x.py", "x"], 2, "no function can be read; x.py: not a regular file"),
