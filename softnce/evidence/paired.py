@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy import special
 
 from softnce.errors import ConfigError, DataError
 
@@ -96,7 +96,7 @@ def critical_value(alpha: float, degrees_of_freedom: float) -> float:
         alpha: one-sided error, above 0 and at most .5.
         degrees_of_freedom: above 0; fractions are welcome.
     """
-    return -float(special.stdtrit(degrees_of_freedom, alpha))
+    return -float(_special().stdtrit(degrees_of_freedom, alpha))
 
 
 def chance(mean: float, standard_error: float, degrees_of_freedom: float) -> float:
@@ -111,7 +111,7 @@ def chance(mean: float, standard_error: float, degrees_of_freedom: float) -> flo
         return 1.0
     if not standard_error:
         return float(mean <= 0)
-    return float(special.stdtr(degrees_of_freedom, -mean / standard_error))
+    return float(_special().stdtr(degrees_of_freedom, -mean / standard_error))
 
 
 def showable(alpha: float, standard_error: float, degrees_of_freedom: float) -> float:
@@ -125,7 +125,7 @@ def showable(alpha: float, standard_error: float, degrees_of_freedom: float) -> 
     if math.isinf(standard_error):
         return math.inf
     critical = critical_value(alpha, degrees_of_freedom)
-    return standard_error * float(special.nctdtrinc(degrees_of_freedom, 1 - POWER, critical))
+    return standard_error * float(_special().nctdtrinc(degrees_of_freedom, 1 - POWER, critical))
 
 
 def mean_squares(differences: Float[np.ndarray, "s q"]) -> tuple[float, float, float]:
@@ -176,3 +176,10 @@ def _require(differences: Float[np.ndarray, "s q"], level: float) -> None:
         raise DataError(
             f"{faults} of {differences.size} differences of reciprocal ranks are no finite numbers"
         )
+
+
+def _special() -> Any:  # noqa: ANN401  (scipy.special)
+    """Import Student's t where a verdict is reached: who shows one need not wait for SciPy."""
+    from scipy import special
+
+    return special

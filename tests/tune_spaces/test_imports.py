@@ -17,7 +17,7 @@ try:
     main()
 except SystemExit as ending:
     print("exit", ending.code)
-heavy = {"mlflow", "pandas", "pyarrow", "ray", "sklearn", "torch", "transformers"}
+heavy = {"mlflow", "pandas", "pyarrow", "ray", "scipy", "sklearn", "torch", "transformers"}
 print("imported", *sorted(heavy & set(sys.modules)))
 """
 

@@ -190,11 +190,11 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  (any part of a configuration)
 def _study(result: "SearchResult", config: Config) -> Study:
     """Tell a search's result in plain values."""
     from tune_spaces.report.trials_table import measured, trial_records
-    from tune_spaces.space.space import search_space
+    from tune_spaces.space.space import known_space
     from tune_spaces.tracking.event_log import EventLog
 
     root, best = result.folder.root, result.champion
-    records = trial_records(result.table, search_space(config), EventLog(root).all())
+    records = trial_records(result.table, known_space(config), EventLog(root).all())
     champion = None
     if best is not None:
         metrics = next(measured(one) for one in records if one["key"] == best.key)

@@ -34,10 +34,10 @@ from tune_spaces.search.conclusion import SearchResult, concluded, tell_result
 from tune_spaces.search.finished import known_end
 from tune_spaces.signals import Signals
 from tune_spaces.space.first_points import first_points
-from tune_spaces.space.space import both_alpha_and_beta_are_free, search_space
+from tune_spaces.space.space import both_alpha_and_beta_are_free, known_space, search_space
 from tune_spaces.study.caches import require_cache
 from tune_spaces.study.context import StudyContext
-from tune_spaces.study.fingerprint import require_same, withdrawn_unless_prepared
+from tune_spaces.study.fingerprint import FINGERPRINT, require_same, withdrawn_unless_prepared
 from tune_spaces.study.folder import require_own, study_folder
 from tune_spaces.study.lock.lease_owner import ClusterNodes
 from tune_spaces.study.lock.study_lock import held
@@ -81,7 +81,9 @@ def search(
         SetupError: MLflow, Ray or a resource is out of reach.
     """
     session.quiet_environment()
-    folder, space = study_folder(config, source, out), search_space(config)
+    folder = study_folder(config, source, out)
+    is_known = (folder.root / FINGERPRINT).exists()  # its space was proven, and may not change
+    space = known_space(config) if is_known else search_space(config)
     with Signals() as signals, explained(config, folder.root):
         shown = like(console or terminal())
         context = StudyContext(config, folder, space, shown, signals, warm_from, is_patient=wait)
@@ -122,6 +124,7 @@ def _with_room(context: StudyContext) -> SearchResult:
             require_same(context.folder, config, pairs.digest)
             pairs.remember()
             return _told_again(context, *end)
+        search_space(config)  # what may change while a study goes on must fit its draws
         tracker.connect()
         with withdrawn_unless_prepared(context.folder):
             prepared = prepared_inputs(context, pairs.all())

@@ -25,8 +25,8 @@ from tune_spaces.space.dimension import Dimension, Value, dimension_of
 from tune_spaces.space.expressions import Expression, parse_expression
 from tune_spaces.space.fair_opponent import unread_by_infonce, with_infonce
 from tune_spaces.space.settings_read import in_effect
+from tune_spaces.space.valid_draws import require_valid_draws
 
-_DRAWS = 200
 _FIXED = (  # what is prepared once for all trials, or would make them unfit to be compared
     "data/", "search/", "resources/", "tracking/", "optim/epochs", "optim/seed",
     "encoder/kind", "encoder/model", "encoder/max_length", "encoder/vocabulary",
@@ -175,11 +175,21 @@ class SearchSpace:
 def search_space(base: Config) -> SearchSpace:
     """Read the space of a configuration and prove that it can be drawn from.
 
+    Raises:
+        ConfigError: as known_space; or draws that no configuration allows.
+    """
+    space = known_space(base)
+    require_valid_draws(space.base, space.suggest, has_dimensions=bool(space.dimensions))
+    return space
+
+
+def known_space(base: Config) -> SearchSpace:
+    """Read the space of a study whose trials have been drawn, without proving it once more.
+
     Where something besides the loss is searched, InfoNCE is among the losses, named or not.
 
     Raises:
-        ConfigError: an unknown path, a malformed dimension, a circle of conditions, or draws that
-            no configuration allows.
+        ConfigError: an unknown path, a malformed dimension, or a circle of conditions.
     """
     named = {path: dimension_of(path, raw) for path, raw in base.search.space.items()}
     dimensions = with_infonce(base, named)
@@ -197,9 +207,7 @@ def search_space(base: Config) -> SearchSpace:
         _require_seen_by_the_sampler(base, path, dimension)
     ordered = _in_order(dimensions, ties)
     unread = unread_by_infonce(base, ordered)
-    space = SearchSpace({path: dimensions[path] for path in ordered}, ties, base, unread)
-    _require_valid_draws(space)
-    return space
+    return SearchSpace({path: dimensions[path] for path in ordered}, ties, base, unread)
 
 
 def both_alpha_and_beta_are_free(space: SearchSpace) -> bool:
@@ -279,21 +287,3 @@ def _in_order(dimensions: Mapping[str, Dimension], ties: Mapping[str, Expression
     except graphlib.CycleError as error:
         circle = " needs ".join(error.args[1])
         raise ConfigError(f"search.space: conditions in a circle: {circle}") from error
-
-
-def _require_valid_draws(space: SearchSpace) -> None:
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    faults: list[str] = []
-    for _ in range(_DRAWS if space.dimensions else 1):
-        values = space.suggest(study.ask())
-        try:
-            with_overrides(space.base, values)  # not kept: no trial has these values
-        except ConfigError as error:
-            drawn = ", ".join(f"{path}={value}" for path, value in values.items())
-            faults.append(f"{error} (drawn: {drawn})")
-    if faults:
-        raise ConfigError(
-            f"search.space: {len(faults)} of {_DRAWS} random draws are no valid configuration, "
-            f"for example: {faults[0]}",
-            "narrow the ranges",
-        )

@@ -9,7 +9,7 @@ from softnce.config.config import Config
 from softnce.config.file import load_config
 from softnce.errors import ConfigError
 from tune_spaces.signals import Signals
-from tune_spaces.space.space import SearchSpace, search_space
+from tune_spaces.space.space import SearchSpace, known_space
 from tune_spaces.study.fingerprint import stored_folder
 from tune_spaces.study.folder import StudyFolder, find_study
 from tune_spaces.study.optuna_storage import require_trials_known
@@ -54,4 +54,4 @@ def stored_study_context(study: str | None, console: Console) -> StudyContext:
             "begin it with softnce search",
         )
     config = load_config(root / "config.yaml", [])
-    return StudyContext(config, stored_folder(root), search_space(config), console)
+    return StudyContext(config, stored_folder(root), known_space(config), console)
