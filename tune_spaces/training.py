@@ -185,6 +185,7 @@ def _known_end(folder: StudyFolder, config: Config, *, wants_test: bool) -> Trai
 def _trained(run: _HeldRun) -> int:
     """Train the frozen models that are missing, then the encoder; return the exit code."""
     from softnce.distributed.run import Assignment, supervise
+    from softnce.inputs.guided import with_taught_pools
     from tune_spaces.tune.searcher import StopSwitch
     from tune_spaces.tune.train_frozen import frozen_models, with_model
 
@@ -200,6 +201,7 @@ def _trained(run: _HeldRun) -> int:
         with context.signals.handed_to(switch.press), run.lease.handed_to(switch.cut_off):
             for model in frozen_models(context.space):
                 prepared = with_model(model, context, prepared, run.tracker, switch.is_pressed)
+            prepared = with_taught_pools(config, prepared, context.console.print)
             tags = {"softnce.role": ROLE}
             run.tracker.begin(KEY, run_name(KEY, config), trial_params(config, {}), tags)
             assignment = Assignment(KEY, config, pickle.dumps(prepared), folder)

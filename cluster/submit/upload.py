@@ -9,14 +9,17 @@ from pathlib import Path
 
 from softnce.config.config import Config
 from softnce.config.file import value_at, with_overrides
+from softnce.config.sections.training import BM25, COLUMN, TEACHER
 from softnce.data.mining.sources import ENVIRONMENT
 from softnce.data.reading import part_files
 from softnce.errors import ConfigError, DataError, SetupError
 from softnce.weights.table import ESTIMATORS
 
 _CHUNK = 1 << 20
+_WORDS = (None, COLUMN, BM25, TEACHER)  # that name no folder
 _MODEL_PATHS = (
     "encoder/model",
+    "data/negatives_from",
     *(spec.pretrained for spec in ESTIMATORS.values() if spec.pretrained),
 )
 
@@ -91,7 +94,7 @@ def _local(config: Config, root: Path) -> list[tuple[str, Path, str]]:
         found.append(("data/path", Path(config.data.path).expanduser(), "data"))
     for key in _MODEL_PATHS:
         model = value_at(config, key)
-        if model is not None and Path(model).expanduser().is_dir():
+        if model not in _WORDS and Path(model).expanduser().is_dir():
             found.append((key, Path(model).expanduser(), "models"))
     return [one for one in found if not one[1].resolve().is_relative_to(root.resolve())]
 

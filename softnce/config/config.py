@@ -11,7 +11,7 @@ from pydantic import model_validator
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.config.sections.section import Section
 from softnce.config.sections.study import ResourcesSection, SearchSection, TrackingSection
-from softnce.config.sections.training import DataSection, EncoderSection, OptimSection
+from softnce.config.sections.training import TEACHER, DataSection, EncoderSection, OptimSection
 from softnce.errors import InvalidSettingError
 from softnce.formula import settings_of
 from softnce.weight_domain import has_domain
@@ -31,14 +31,19 @@ class Config(Section):
 
     @property
     def models(self) -> frozenset[str]:
-        """Names of what must be prepared for this one run: estimators, and a teacher to start at.
+        """Names of what must be prepared for this one run: estimators, a teacher, duplicates.
 
         InfoNCE needs no estimator.
         """
         needed = self.weights.parts if self.loss.spec.has_estimator else ()
-        known = {"teacher"} if self.optim.init_from_teacher else set()
+        known = {TEACHER} if self.is_taught else set()
         known |= {"duplicates"} if self.loss.duplicates != "keep" else set()
         return frozenset(needed) | known
+
+    @property
+    def is_taught(self) -> bool:
+        """Tell whether a trained teacher is what a run starts at, or finds hard negatives by."""
+        return self.optim.init_from_teacher or self.data.negatives_from == TEACHER
 
     @property
     def negatives(self) -> int:

@@ -9,11 +9,12 @@ forwarded twice, so that dropout is all that tells the two apart.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.config.sections.method import LossSection
+from softnce.config.sections.training import COLUMN
 from softnce.formula import resolved
 from softnce.inputs.prepare import TokenKind, simcse_encoder
 from softnce.inputs.prepared import Prepared
@@ -50,10 +51,13 @@ def teacher_config(config: Config) -> Config:
     """Return the teacher's configuration: the study's own, with InfoNCE."""
     epochs = config.weights.teacher.epochs or config.optim.epochs
     loss = LossSection(name=BASELINE, temperature=config.loss.temperature)
-    return with_overrides(
-        config,
-        {"loss": loss.model_dump(), "optim/epochs": epochs, "optim/init_from_teacher": False},
-    )
+    optim = {"optim/epochs": epochs, "optim/init_from_teacher": False}
+    return with_overrides(config, {"loss": loss.model_dump(), **optim, **_unguided(config)})
+
+
+def _unguided(config: Config) -> dict[str, Any]:
+    """Let no guide find hard negatives: it may be the very model that is to be trained."""
+    return {"data/negatives_from": COLUMN, "data/negatives": config.data.column_negatives}
 
 
 def simcse_config(config: Config) -> Config:
@@ -71,8 +75,9 @@ def simcse_config(config: Config) -> Config:
         "max_grad_norm": 1.0,
         "init_from_teacher": False,
     }
-    changes = {f"optim/{name}": value for name, value in optim.items()}
+    changes: dict[str, Any] = {f"optim/{name}": value for name, value in optim.items()}
     encoder = simcse_encoder(section).model_dump()
+    changes |= _unguided(config)
     return with_overrides(config, {"loss": loss.model_dump(), "encoder": encoder, **changes})
 
 

@@ -1,21 +1,21 @@
 """Hard negatives of a frozen guide: what it finds near a query, and does not take for an answer."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from softnce.data.pairs import Pair
-from softnce.errors import ConfigError, DataError
+from softnce.encoders.encoder import Encoder
+from softnce.errors import ConfigError
+from softnce.inputs.negative_pools import NegativePools, Score, negative_pools
+from softnce.losses.infonce import similarity
 from softnce.weights.bm25 import BM25Estimator, terms
 from softnce.weights.duplicates import code_groups, query_groups
-from softnce.weights.weighting import require_finite
-
-Score = Callable[[NDArray[np.int64]], torch.Tensor]  # (k,) rows: (k, n) against all functions
-_ROWS = 256  # queries scored at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +67,18 @@ class MinedNegatives:
     Attributes:
         rows: (n, each) training rows whose functions are the negatives, the least sharply drawn
             first.
-        suspected: share of the nearest functions that the margin took for false negatives.
-        duplicates: share of them that duplicate the query or its function.
+        pools: what they were drawn from.
     """
 
     rows: NDArray[np.int64]
-    suspected: float
-    duplicates: float
+    pools: NegativePools
 
 
 def mined_negatives(pairs: Sequence[Pair], score: Score, rule: MiningRule) -> MinedNegatives:
     """Draw each query's hard negatives in proportion to e^(score / temperature).
 
-    Source: CoRNStack, which anneals over training; here over a query's draws, so that one column of
-    the data holds them from easy to hard. The mask is NV-Retriever's.
+    Source: CoRNStack, which anneals over training, as ``data.negatives_from`` does; here over a
+    query's draws, so that one column of the data holds them from easy to hard.
 
     Args:
         pairs: of the training split, and of no other.
@@ -88,58 +86,33 @@ def mined_negatives(pairs: Sequence[Pair], score: Score, rule: MiningRule) -> Mi
         rule: how to choose.
 
     Raises:
-        DataError: a query has too few functions that are neither duplicates nor suspected.
+        DataError: a query has too few functions that are no duplicates.
         RunError: a score is not finite.
     """
-    groups = [
+    groups = (
         np.array(query_groups([pair.query for pair in pairs])),
         np.array(code_groups([pair.code for pair in pairs], [pair.language for pair in pairs])),
-    ]
-    draw, chosen = np.random.default_rng(rule.seed), []
-    suspected = duplicates = looked_at = 0
-    for row, scores in _rows(len(pairs), score):
-        nearest = np.argsort(-scores, kind="stable")[: rule.pool + 1]
-        nearest = nearest[nearest != row][: rule.pool]
-        known = (groups[0][nearest] == groups[0][row]) | (groups[1][nearest] == groups[1][row])
-        false = scores[nearest] > scores[row] - rule.margin * abs(scores[row])
-        looked_at += len(nearest)
-        duplicates += int(known.sum())
-        suspected += int((false & ~known).sum())
-        chosen.append(_drawn(pairs[row], nearest[~(known | false)], scores, rule, draw))
-    looked_at = max(looked_at, 1)
-    return MinedNegatives(np.array(chosen), suspected / looked_at, duplicates / looked_at)
-
-
-def _rows(count: int, score: Score) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    for start in range(0, count, _ROWS):
-        rows = np.arange(start, min(start + _ROWS, count))
-        found = score(rows)
-        require_finite(found, source="the guide")
-        yield from zip(rows.tolist(), found.double().cpu().numpy(), strict=True)
+    )
+    pools = negative_pools(groups, score, size=rule.pool, margin=rule.margin, least=rule.each)
+    draw = np.random.default_rng(rule.seed)
+    rows = [_drawn(*one, rule, draw) for one in zip(pools.rows, pools.scores, strict=True)]
+    return MinedNegatives(np.array(rows), pools)
 
 
 def _drawn(
-    pair: Pair,
-    pool: NDArray[np.int64],
-    scores: NDArray[np.float64],
+    rows: NDArray[np.int32],
+    scores: NDArray[np.float32],
     rule: MiningRule,
     draw: np.random.Generator,
 ) -> list[int]:
     """Draw without replacement, ever more sharply."""
-    if len(pool) < rule.each:
-        raise DataError(
-            f"{pair.id}: {len(pool)} functions are neither duplicates nor suspected false "
-            f"negatives, and {rule.each} are wanted",
-            "lower --each, raise --pool, or lower --margin",
-        )
-    left = pool.tolist()
-    spread = float(scores.std()) or 1.0
+    left = np.flatnonzero(rows >= 0).tolist()
     found = []
     for temperature in np.geomspace(rule.hottest, rule.coldest, rule.each):
-        values = scores[left] / (spread * temperature)
+        values = scores[left].astype(np.float64) / temperature
         chances = np.exp(values - values.max())
         found.append(left.pop(int(draw.choice(len(left), p=chances / chances.sum()))))
-    return found
+    return [int(row) for row in rows[found]]
 
 
 def bm25_guide(pairs: Sequence[Pair]) -> Score:
@@ -165,9 +138,20 @@ def model_guide(pairs: Sequence[Pair], model: str) -> Score:
     """
     from softnce.encoders.transformer import transformer_encoder  # seconds to import
 
-    encoder = transformer_encoder(model)
+    return encoder_guide(pairs, transformer_encoder(model))
+
+
+def encoder_guide(pairs: Sequence[Pair], encoder: Encoder) -> Score:
+    """Score queries against all functions by the cosines of an encoder's vectors."""
     queries, codes = (
-        torch.nn.functional.normalize(encoder.encode_all(encoder.tokenize(texts)), dim=1)
+        encoder.encode_all(encoder.tokenize(texts))
         for texts in ([pair.query for pair in pairs], [pair.code for pair in pairs])
     )
-    return lambda rows: queries[torch.from_numpy(rows)] @ codes.T
+    return vector_guide(queries, codes, kind="cosine")
+
+
+def vector_guide(
+    queries: torch.Tensor, codes: torch.Tensor, *, kind: Literal["cosine", "dot"]
+) -> Score:
+    """Score queries against all functions by their (n, d) vectors."""
+    return lambda rows: similarity(queries[torch.from_numpy(rows)], codes, kind=kind)

@@ -44,8 +44,10 @@ def write_set(
     """
     record = {
         "made_of": dict(made_of),
-        "suspected_false": round(found.suspected, 6),
-        "duplicates": round(found.duplicates, 6),
+        "suspected_false": round(found.pools.suspected, 6),
+        "duplicates": round(found.pools.duplicates, 6),
+        "lacking": found.pools.lacking,
+        "told": found.pools.told(),
     }
     train = [
         {

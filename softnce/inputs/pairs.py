@@ -24,7 +24,7 @@ def pairs_of(section: DataSection, path: Path | None = None) -> PairSet:
         columns={str(name): column for name, column in (section.columns or {}).items()} or None,
         language=section.language,
         max_bad_share=section.max_bad_share,
-        negatives=section.negatives,
+        negatives=section.column_negatives,
         seed=section.seed,
         docstrings=DocstringRule(section.docstrings, section.keep_docstring_share),
     )
@@ -52,7 +52,7 @@ def require_enough(config: Config, pairs: PairSet) -> None:
             f"{config.optim.batch_size}",
             "lower optim.batch_size or add pairs",
         )
-    _require_negatives(pairs, source, config.data.negatives)
+    _require_negatives(pairs, source, config.data.column_negatives)
     if not pairs.valid.texts:
         is_split_by_itself = config.data.path is None or Path(config.data.path).is_file()
         raise DataError(

@@ -18,6 +18,7 @@ from softnce.data.pairs import PairSet, SplitQueries
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import train_tokenizer
 from softnce.errors import ConfigError, DataError, SetupError
+from softnce.inputs.guided import with_pools
 from softnce.inputs.pairs import require_enough
 from softnce.inputs.prepared import Prepared, build_encoder, open_tokenizer
 from softnce.inputs.tables import (
@@ -55,6 +56,7 @@ def prepare(
     require_enough(config, pairs)
     estimators_needed = {*models, *config.models}
     wanted = {kind for name in estimators_needed for kind in ESTIMATORS[name].inputs}
+    wanted |= {"groups"} if config.data.is_guided else set()
     cache.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(config, pairs, cache, tell)
     encoder = build_encoder(config.encoder, cache / f"{tokenizer}.json", seed=0)
@@ -62,7 +64,7 @@ def prepare(
     simcse = ""
     if "simcse-tokens" in wanted:
         simcse, weights["simcse"] = _simcse_tokens(config, pairs, cache, tell)
-    return Prepared(
+    prepared = Prepared(
         cache=str(cache),
         data=pairs.digest,
         tokenizer=tokenizer,
@@ -71,7 +73,7 @@ def prepare(
         train=len(pairs.train),
         valid=len(pairs.valid.texts),
         candidates=len(pairs.candidates),
-        negatives=config.data.negatives,
+        negatives=config.data.column_negatives,
         validated_on=sample_size(
             config,
             train=len(pairs.train),
@@ -82,6 +84,7 @@ def prepare(
         groups=duplicate_tables(pairs, cache, tell) if "groups" in wanted else "",
         weights=weights,
     )
+    return with_pools(config, prepared, pairs, tell)
 
 
 def tokenizer_name(section: EncoderSection, data: str) -> str:

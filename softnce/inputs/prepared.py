@@ -13,6 +13,7 @@ from softnce.config.sections.training import EncoderSection
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import static_encoder
 from softnce.errors import DataError
+from softnce.inputs.negative_pools import NegativePools, opened_pools
 from softnce.inputs.tables import TermKind, array, opened, without
 from softnce.inputs.validation_sample import Sample, SampleSize, drawn_sample
 from softnce.ragged import Ragged
@@ -31,11 +32,13 @@ class Prepared:
         train: number of training pairs.
         valid: number of validation queries.
         candidates: number of functions they are ranked against.
-        negatives: number of hard negatives of each training pair.
+        negatives: number of hard negatives that each training pair brings along.
         simcse: name of the token table of SimCSE's queries; empty where it is not used.
         groups: name of the groups of duplicates; empty where they are not used.
         weights: digest of the pretrained weights that encoder and simcse start at, where they do.
         vectors: name of the vectors of each frozen model, once it is known.
+        pools: name of what a guide's hard negatives are drawn from; empty where there is no guide,
+            or it is a teacher that has yet to be trained.
         validated_on: how much of the validation split trials look at; all where it is absent.
     """
 
@@ -52,6 +55,7 @@ class Prepared:
     groups: str = ""
     weights: Mapping[str, str] = field(default_factory=dict)
     vectors: Mapping[str, str] = field(default_factory=dict)
+    pools: str = ""
     validated_on: SampleSize | None = None
 
     def table(self, name: str) -> Ragged:
@@ -132,6 +136,16 @@ class Prepared:
         """
         found = array(Path(self.cache) / self.groups, table)
         return torch.from_numpy(np.array(found, dtype=np.int64))
+
+    def negative_pools(self) -> NegativePools:
+        """Memory-map what hard negatives are drawn from.
+
+        Raises:
+            DataError: it has not been prepared.
+        """
+        if not self.pools:
+            raise DataError("data.negatives_from: the guide's pools have not been prepared")
+        return opened_pools(Path(self.cache) / self.pools)
 
     def encoder(self, section: EncoderSection, *, seed: int) -> Encoder:
         """Build the encoder as it is before training."""

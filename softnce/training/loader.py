@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, final
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -29,6 +30,7 @@ class Loader:
         self._estimator: Estimator | None = None
         if config.loss.spec.has_estimator and config.weights.prepared_parts:
             self._estimator = build_estimator(config.weights, prepared, device)
+        self._pools = prepared.negative_pools() if config.data.is_guided else None
         self._duplicates: Estimator | None = None
         if config.loss.duplicates != "keep":
             self._duplicates = known_duplicates(prepared, what=config.loss.duplicates)
@@ -41,14 +43,19 @@ class Loader:
         )
         return rows[: optim.max_steps]
 
-    def prefetched(self, rows: NDArray[Any]) -> Iterator[Batch]:
-        """Yield the batches, two of them made ahead while the caller trains."""
-        if self._estimator is None and self._duplicates is None:
+    def prefetched(self, rows: NDArray[Any], *, epoch: int = 1) -> Iterator[Batch]:
+        """Yield the batches, two of them made ahead while the caller trains.
+
+        Args:
+            rows: (steps, batch_size) of the epoch.
+            epoch: from 1, which tells how near a guide's hard negatives are.
+        """
+        if self._estimator is None and self._duplicates is None and self._pools is None:
             yield from (Batch(batch, None) for batch in rows)
             return
         ahead: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=2)
         stopped = threading.Event()
-        threading.Thread(target=self._fill, args=(rows, ahead, stopped), daemon=True).start()
+        threading.Thread(target=self._fill, args=(rows, epoch, ahead, stopped), daemon=True).start()
         try:
             for _ in rows:
                 batch = ahead.get()
@@ -61,12 +68,13 @@ class Loader:
     def _fill(
         self,
         rows: NDArray[Any],
+        epoch: int,
         ahead: "queue.Queue[Batch | BaseException]",
         stopped: threading.Event,
     ) -> None:
         for batch in rows:
             try:
-                made: Batch | BaseException = self._placed(self._estimated(batch))
+                made: Batch | BaseException = self._placed(self._estimated(batch, epoch))
             except Exception as error:  # noqa: BLE001  (handed to the training thread)
                 made = error
             while not stopped.is_set():
@@ -78,16 +86,31 @@ class Loader:
             if stopped.is_set():
                 return
 
-    def _estimated(self, rows: NDArray[Any]) -> Batch:
+    def _estimated(self, rows: NDArray[Any], epoch: int = 1) -> Batch:
         everyone, own = torch.from_numpy(rows), torch.from_numpy(self._objective.scored(rows))
+        drawn = self._drawn_negatives(rows, epoch)
         hard = negative_rows(rows, self._prepared.negatives) + self._prepared.train
+        hard = hard if drawn is None else drawn
         candidates = torch.cat([everyone, torch.from_numpy(hard)])
         batch = Batch(rows, None)
         if self._estimator is not None:
             batch = self._judged(rows, everyone, own, candidates)
+        batch = replace(batch, negatives=drawn)
         if self._duplicates is None:
             return batch
         return replace(batch, marked=self._duplicates.relevance(own, candidates) > 0)
+
+    def _drawn_negatives(self, rows: NDArray[Any], epoch: int) -> NDArray[np.int64] | None:
+        """Draw a guide's hard negatives, by (seed, epoch, batch) alone."""
+        if self._pools is None:
+            return None
+        data, optim = self._config.data, self._config.optim
+        return self._pools.drawn(
+            rows,
+            data.negatives,
+            temperature=data.guide.temperature(epoch, optim.epochs),
+            draw=np.random.default_rng([optim.seed, epoch, int(rows[0])]),
+        )
 
     def _judged(
         self,

@@ -200,7 +200,7 @@ def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Re
     steps = batches.drawn(run.epoch + 1)
     done = run.epoch * len(steps)
     means = EpochMeans(run.config, run.workers, epoch=run.epoch + 1, steps=len(steps))
-    for number, batch in enumerate(batches.prefetched(steps), start=1):
+    for number, batch in enumerate(batches.prefetched(steps, epoch=run.epoch + 1), start=1):
         if number % _STEPS_A_LOOK == 0 and run.workers.agree([float(should_stop())])[0]:
             return None
         _set_rate(run, done + number - 1, run.config.optim.epochs * len(steps))

@@ -36,12 +36,15 @@ class Batch:
             batch, then its hard negatives.
         judged: (c,) candidates whose scores count where the step standardises a mixture; None: all.
         marked: (q, c) known duplicates of those queries; None where the loss keeps them.
+        negatives: (b * each,) training rows whose functions are the hard negatives, a row's own
+            next to each other; None: those that the rows bring along.
     """
 
     rows: NDArray[np.int64]
     relevance: Relevance | None
     judged: Judged | None = None
     marked: Marks | None = None
+    negatives: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class Objective:
             batch: the rows of this step.
         """
         own = self.workers.share(batch.rows)
-        query_vectors, codes, negatives = self._encoded(encoder, texts, own)
+        query_vectors, codes, negatives = self._encoded(encoder, texts, batch)
         candidates = self.workers.gather(codes)
         if len(negatives):
             candidates = torch.cat([candidates, self.workers.gather(negatives)])
@@ -146,11 +149,14 @@ class Objective:
         return {name: scores / self.loss.temperature for name, scores in scored.items()}
 
     def _encoded(
-        self, encoder: Encoder, texts: Texts, own: NDArray[np.int64]
+        self, encoder: Encoder, texts: Texts, batch: Batch
     ) -> tuple[Queries, Queries, Candidates]:
-        """Encode the queries, functions and hard negatives of some rows together."""
+        """Encode the queries, functions and hard negatives of this worker's rows together."""
+        own = self.workers.share(batch.rows)
         tokens = joined(texts.queries.take(own), texts.codes.take(own))
-        if texts.each:
+        if batch.negatives is not None:
+            tokens = joined(tokens, texts.codes.take(self.workers.share(batch.negatives)))
+        elif texts.each:
             tokens = joined(tokens, texts.negatives.take(negative_rows(own, texts.each)))
         vectors, size = encoder.encode(tokens), len(own)
         return vectors[:size], vectors[size : 2 * size], vectors[2 * size :]

@@ -45,7 +45,7 @@ def mine_negatives(  # noqa: PLR0913  (what a user may set)
     with phase_progress() as progress:
         progress("reading pairs", 0, 2)
         pairs = pairs_of(config.data)
-        made_of = {"data": pairs.digest, "guide": guide, **asdict(rule)}
+        made_of = {"data": pairs.digest, "guide": guide, "method": "pools", **asdict(rule)}
         record = mined_set.is_made_of(out, made_of)
         if record is None:
             progress("looking for hard negatives", 1, 2)
@@ -56,8 +56,5 @@ def mine_negatives(  # noqa: PLR0913  (what a user may set)
             )
             found = hard_negatives.mined_negatives(pairs.train, score, rule)
             record = mined_set.write_set(pairs, found, out, made_of)
-    say(
-        f"of each query's {pool} nearest functions {record['suspected_false']:.1%} are suspected "
-        f"false negatives and {record['duplicates']:.1%} known duplicates; none of them was taken"
-    )
+    say(record["told"])
     say(f"Wrote {out}. Next: softnce search --set data.path={out} --set data.negatives={each}")

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
+from softnce.config.sections.training import BM25, TEACHER
 from softnce.errors import ConfigError
 from softnce.evidence.verdict import FEWEST_QUERIES
 from softnce.inputs.frozen_models import FROZEN_MODELS
@@ -131,6 +132,8 @@ def planned(
         RunError: a training step failed.
         SetupError: a trial does not fit this machine, or a model is out of reach.
     """
+    if config.data.negatives_from == TEACHER:  # which a plan does not train; steps are the same
+        config = with_overrides(config, {"data/negatives_from": BM25})
     space = search_space(config)
     configs = measured_configs(config, space)
     with room_for(config) as room:

@@ -39,12 +39,13 @@ class HeldStudy:
 
 def with_models(study: HeldStudy, is_stopped: Callable[[], bool]) -> "Prepared":
     """Train the frozen models that are missing, and return the inputs that know them all."""
+    from softnce.inputs.guided import with_taught_pools
     from tune_spaces.tune.train_frozen import frozen_models, with_model
 
     prepared = study.prepared
     for model in frozen_models(study.context.space):
         prepared = with_model(model, study.context, prepared, study.tracker, is_stopped)
-    return prepared
+    return with_taught_pools(study.context.config, prepared, study.context.console.print)
 
 
 def prepared_inputs(context: StudyContext, pairs: "PairSet") -> "Prepared":

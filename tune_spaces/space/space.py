@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from softnce.config.config import Config
 from softnce.config.file import can_be, value_at, with_overrides
+from softnce.config.sections.training import TEACHER
 from softnce.errors import ConfigError
 from softnce.formula import Formula
 from softnce.losses.table import BASELINE, LOSSES
@@ -99,8 +100,7 @@ class SearchSpace:
 
         A dimension whose condition may fail leaves the configuration's own value in play.
         """
-        base = self.base
-        needed = {"teacher"} if base.optim.init_from_teacher else set()
+        needed = {TEACHER} if self.base.is_taught else set()
         if self.possible("loss/duplicates") != {"keep"}:
             needed.add("duplicates")
         if not self._losses_with_estimator():

@@ -179,4 +179,5 @@ def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
     }
     if config.data.negatives:
         params["negatives"] = config.data.negatives
+        params["negatives_from"] = config.data.negatives_from
     return params | {path: values[path] for path in sorted(values) if path not in _NAMED}

@@ -9,8 +9,9 @@ import torch
 
 from softnce.__main__ import _code
 from softnce.data.pairs import Pair, read_pairs
-from softnce.errors import ConfigError, DataError, RunError
+from softnce.errors import ConfigError, RunError
 from softnce.inputs.hard_negatives import MiningRule, bm25_guide, mined_negatives
+from softnce.weights.duplicates import code_groups, query_groups
 from tests.conftest import made_pair
 
 
@@ -43,16 +44,22 @@ def test_none_is_a_duplicate_of_query_or_function_and_none_is_suspected():
         assert len(set(own.tolist()) | {row}) == 6
         assert (scores[row, own] <= 0.72).all()
     false = (scores > 0.72) & ~torch.eye(40, dtype=torch.bool)
-    assert found.suspected == pytest.approx(int(false.sum()) / (40 * 39), abs=0.01)
-    assert found.duplicates == pytest.approx(4 / (40 * 39), abs=4 / (40 * 39))
+    assert found.pools.suspected == pytest.approx(int(false.sum()) / (40 * 39), abs=0.01)
+    assert found.pools.duplicates == pytest.approx(4 / (40 * 39), abs=4 / (40 * 39))
 
 
 def test_only_the_pool_is_drawn_from_and_later_draws_are_nearer():
     scores = scored(200).fill_diagonal_(1.0)
     rule = MiningRule(each=8, pool=60, margin=0.0, hottest=5.0, coldest=0.02)
-    found = mined_negatives(pairs(200), fixed(scores), rule)
+    known = pairs(200)
+    groups = [
+        torch.tensor(query_groups([one.query for one in known])),
+        torch.tensor(code_groups([one.code for one in known], [one.language for one in known])),
+    ]
+    found = mined_negatives(known, fixed(scores), rule)
     for row, own in enumerate(found.rows):
-        nearest = scores[row].argsort(descending=True)[:61].tolist()
+        same = (groups[0] == groups[0][row]) | (groups[1] == groups[1][row])
+        nearest = scores[row].masked_fill(same, -1.0).argsort(descending=True)[:60].tolist()
         assert set(own.tolist()) <= set(nearest)
     drawn = np.take_along_axis(scores.numpy(), found.rows, axis=1)
     assert drawn[:, -1].mean() > drawn[:, 0].mean()
@@ -66,11 +73,16 @@ def test_the_same_seed_draws_the_same():
     assert (first.rows != other.rows).any()
 
 
-def test_too_few_candidates_are_refused_by_the_pair():
-    scores = scored()
-    scores[4] = 0.9  # all suspected
-    with pytest.raises(DataError, match="p4: 0 functions are neither duplicates nor suspected"):
-        mined_negatives(pairs(), fixed(scores), MiningRule(each=1, pool=20))
+def test_a_query_that_shares_no_word_with_its_function_is_no_end_of_it():
+    """BM25 gives its own function 0, so that whatever shares a word with it is suspected."""
+    known = pairs()
+    known[4] = Pair(known[5].query + " too", "x = 1", "apart")
+    rule = MiningRule(each=2, pool=20)
+    found = mined_negatives(known, bm25_guide(known), rule)
+    assert found.rows.shape == (40, 2)
+    scores = bm25_guide(known)(np.array([4]))[0]
+    assert float(scores[4]) == 0
+    assert (scores[found.rows[4]] == 0).all()
 
 
 def test_scores_that_are_no_numbers_are_refused():
