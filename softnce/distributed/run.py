@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, final
 import ray
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.backend import BackendConfig
+from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError
 
 from softnce.config.config import Config
 from softnce.distributed.controller import GlooConfig, ReportRelay, Trainer
@@ -24,6 +25,7 @@ from softnce.distributed.placement_groups import (
 )
 from softnce.distributed.run_channel import RunChannel
 from softnce.errors import DataError, RunError, SetupError, SoftnceError
+from softnce.training.resource_errors import memory_advice
 
 if TYPE_CHECKING:
     from softnce.inputs.prepared import Prepared
@@ -142,7 +144,7 @@ class Running:
                 break
             time.sleep(_LOOK_EVERY_S)
         if self._error is not None:
-            raise RunError(f"{self._assignment.name}: {self._error}") from self._error
+            raise given_up(self._assignment, self._error) from self._error
         return None
 
     def request_stop(self) -> None:
@@ -167,6 +169,30 @@ class Running:
             fit(self._assignment, self._run_channel)
         except BaseException as error:  # noqa: BLE001  (raised in the owner's thread)
             self._error = error
+
+
+def given_up(assignment: Assignment, error: BaseException) -> RunError:
+    """Return in one line why Ray Train gave a run up; its own text has many, for the log.
+
+    Args:
+        assignment: of the run.
+        error: what Ray Train raised.
+    """
+    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
+    raised = {
+        f"worker {rank}: ": one
+        for rank, one in sorted(failures.items())
+        if not isinstance(one, WorkerHealthCheckFailedError)
+    }
+    if failures and not raised:
+        return RunError(
+            f"{assignment.name}: a worker was killed {_WORKER_FAILURES + 1} times, perhaps for "
+            "want of memory",
+            memory_advice(assignment.config),
+        )
+    where, cause = next(iter(raised.items()), ("", getattr(error, "controller_failure", error)))
+    said = (str(cause).strip() or "no message").splitlines()[0]
+    return RunError(f"{assignment.name}: {where}{type(cause).__name__}: {said}")
 
 
 def supervise(

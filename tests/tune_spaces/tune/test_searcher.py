@@ -127,3 +127,34 @@ def test_a_first_point_runs_to_its_end_however_weak(study, tmp_path, role):
 
 def test_a_weak_trial_of_the_search_is_stopped(study, tmp_path):
     assert judged_last(study, tmp_path, "search")[0] == "STOP"
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        ("Traceback\n  ...\nValueError: of ours\n", "ValueError: of ours"),
+        (
+            None,
+            "the process was killed twice, perhaps for want of memory; set "
+            "optim.max_tokens_per_pass, which keeps the batch whole, or lower optim.batch_size",
+        ),
+    ],
+)
+def test_a_trial_whose_process_died_fails_alone_with_its_reason(study, tmp_path, left, said):
+    settings = {"data": {"path": "x"}, "loss": {"name": "infonce"}, "search": {"space": SPACE}}
+    space = search_space(validated(settings))
+    plan = Plan(
+        space.config,
+        lambda key, config: SimpleNamespace(folder=tmp_path / key, config=config),
+        trials=2,
+    )
+    searcher = StudySearcher(TrialStore(study, space), plan, StopSwitch(None), [])
+    dead, living = (searcher.suggest(name)["assignment"] for name in ("dead", "living"))
+    dead.folder.mkdir()
+    if left is not None:
+        (dead.folder / "error.txt").write_text(left)
+    searcher.on_trial_complete("dead", None, error=True)
+    searcher.on_trial_complete("living", DONE)
+    assert [one.state.name for one in study.get_trials()] == ["FAIL", "COMPLETE"]
+    assert study.get_trials()[0].user_attrs["error"].startswith(said)
+    assert living.folder != dead.folder
