@@ -24,7 +24,8 @@ _GENERATED = re.compile(
     rb"|^\W*(?:code )?generated (?:by|from|with)\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_HEAD = 600  # bytes in which a file says that it is generated
+_TAG = re.compile(r"\W*@\w")
+_HEAD = 2000  # bytes in which a file says that it is generated, perhaps below a licence
 _WIDE = 200  # bytes per line, on average, of minified code; of other code it is 40
 
 
@@ -169,8 +170,10 @@ def _query(docstring: str, definition: Definition) -> str:
 
 def _told(definition: Definition, query: str, docstring: str, code: str) -> list[str]:
     """List the lines of a documentation, as written and as read, that a code repeats."""
-    written = "\n".join(definition.docstring_source())
-    return occurring([query, *docstring.splitlines(), *written.splitlines()], code)
+    written = "\n".join(definition.docstring_source()).splitlines()
+    tags = [line[line.index("@") :].split() for line in written if _TAG.match(line)]
+    said = [" ".join(words[behind:]) for words in tags for behind in (1, 2, 3)]  # type and name
+    return occurring([query, *docstring.splitlines(), *written, *said], code)
 
 
 def _shortness(code: str, language: Language) -> str | None:

@@ -110,7 +110,8 @@ def _source(
 def _unwanted(source: Source, language: Language) -> str:
     if language.test_path.search(source.name):
         return "test file"
-    return "generated file" if language.generated_path.search(source.name) else ""
+    reasons = (why for pattern, why in language.skipped_path if pattern.search(source.name))
+    return next(reasons, "")
 
 
 def _real(path: Path) -> Path:

@@ -6,7 +6,11 @@ import re
 from collections.abc import Sequence
 
 _STAR = re.compile(r"^[^\S\n]*\*+[^\S\n]?", re.MULTILINE)
-_BLOCK_TAG = re.compile(r"^[^\S\n]*@\w", re.MULTILINE)
+_BLOCK_TAG = re.compile(
+    r"^[^\S\n]*@\w|(?<=\s)@(?:internal|private|protected|public|hidden|beta|alpha|readonly|param|"
+    r"returns?|throws|deprecated|since|see|type)\b",
+    re.MULTILINE,
+)
 _DESCRIPTION = re.compile(
     r"^[^\S\n]*@(?:description|desc|summary)\b[^\S\n]*(.*?)(?=^[^\S\n]*@\w|\Z)",
     re.MULTILINE | re.DOTALL,
@@ -15,7 +19,7 @@ _INHERITED = re.compile(r"\{?@inherit[dD]oc\b\}?")
 _LABELLED = re.compile(r"\[([^\]\n]*)\]\{@link[^{}]*\}")
 _LINK = re.compile(r"\{@(?:link|linkplain|linkcode|see|tutorial)\s+([^{}]*)\}")
 _TARGET = re.compile(r"#?([^\s|(]+(?:\([^()]*\))?)[\s|]*(.*)", re.DOTALL)
-_INLINE = re.compile(r"\{@\w+\s*([^{}]*)\}")
+_INLINE = re.compile(r"\{@\w+\s*((?:[^{}]|\{[^{}]*\})*)\}")
 _PARAGRAPH = re.compile(
     r"</?(?:p|ul|ol|li|dl|dt|dd|pre|h[1-6]|table|t[rhd]|blockquote|div|hr|center)\b[^<>]*>",
     re.IGNORECASE,
@@ -33,6 +37,7 @@ _RUBY_MAGIC = re.compile(
 _RUBY_HIDDEN = re.compile(r"^--[^\S\n]*$.*?(?:^\+\+[^\S\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 _RUBY_END = re.compile(r"^[^\S\n]*@\w|^=+[^\S\n]", re.MULTILINE)
 _CALL_SEQUENCE = re.compile(r"^:?call-seq:[^\S\n]*\n(?:[^\S\n]+\S.*\n?|\n(?=[^\S\n]+\S))*", re.M)
+_VERBATIM = re.compile(r"(?<=\S)\n(?=(?:[^\S\n]{2,}|\t)\S)")
 _RUBY_CODE = re.compile(r"(?<![\w+])\+([\w:.?!#=]+)\+(?![\w+])")
 _RUBY_LABEL = re.compile(r"\{([^{}\n]+)\}\[[^\]\n]+\]")
 
@@ -53,7 +58,7 @@ def block_text(comments: Sequence[str]) -> str:
 
 
 def _without_inline_tags(text: str) -> str:
-    text = _LABELLED.sub(r"\1", _INHERITED.sub("", text))
+    text = _LABELLED.sub(r"\1", _INHERITED.sub("", text).lstrip(" \t\n.,;:"))
     return _INLINE.sub(r"\1", _LINK.sub(lambda link: _linked(link.group(1)), text))
 
 
@@ -75,7 +80,7 @@ def go_text(comments: Sequence[str]) -> str:
     'Add sums.'
     """
     kept = [_uncommented(one) for one in comments if not _GO_DIRECTIVE.match(one)]
-    return inspect.cleandoc("\n".join(kept)).strip()
+    return _VERBATIM.sub("\n\n", inspect.cleandoc("\n".join(kept)).strip(), count=1)
 
 
 def _uncommented(comment: str) -> str:
@@ -96,7 +101,7 @@ def ruby_text(comments: Sequence[str]) -> str:
     text = _CALL_SEQUENCE.sub("", text.lstrip()).lstrip()
     end = _RUBY_END.search(text)
     text = _RUBY_LABEL.sub(r"\1", _RUBY_CODE.sub(r"\1", text[: end.start()] if end else text))
-    return plain_html(text)
+    return plain_html(_VERBATIM.sub("\n\n", text, count=1))
 
 
 def _hashless(comment: str) -> list[str]:

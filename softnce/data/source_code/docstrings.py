@@ -18,6 +18,11 @@ _FIELD = re.compile(
     re.MULTILINE,
 )
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|\bhttps?:|\bftp:|\bwww\.")
+_NOTE = re.compile(r"(?:todo|fixme|xxx)\b|see (?:\S+ ){0,3}\S+$", re.IGNORECASE)
+_LICENCE = re.compile(
+    r"copyright \(c\)|all rights reserved|spdx-license|licen[cs]ed under the", re.IGNORECASE
+)
+_CODE = re.compile(r";$|::=|^\W*\w+\s*(?::=|=)\s")
 _BREAKS_OFF = re.compile(r":[\s`*_]*$")
 _PARAMETER = re.compile(
     r"[`*]*[a-zA-Z_]\w*[`*]*\s*\((?:[^()]|\([^()]*\))*\)\s*(?::|--?\s)"  # x (int): the size
@@ -133,6 +138,8 @@ def query_fault(query: str) -> str | None:
         return "docstring holds markup or an address"
     if lists_parameters(query):
         return "docstring opens with a list of parameters"
+    if _NOTE.match(query) or _LICENCE.search(query) or _CODE.search(query):
+        return "docstring is a note, a licence or code"
     if _BREAKS_OFF.search(query):
         return "docstring breaks off at a colon"
     return None if is_english(query) else "docstring does not look English"

@@ -87,7 +87,7 @@ class Language:
         documentation: finds what documents a function, inside it or above it.
         doc_text: turns its source into plain text.
         test_path: a relative path that matches holds tests.
-        generated_path: a relative path that matches was written by a program.
+        skipped_path: a relative path that matches is left out, with the reason.
         skipped_name: a function so named is no search result, with the reason.
         skipped_type: a definition of this node type is no search result, with the reason.
         filler: a line that matches is blank, or only closes what another opened.
@@ -106,7 +106,7 @@ class Language:
     documentation: DocumentationRule
     doc_text: Callable[[Sequence[str]], str]
     test_path: re.Pattern[str]
-    generated_path: re.Pattern[str]
+    skipped_path: tuple[tuple[re.Pattern[str], str], ...]
     skipped_name: tuple[tuple[re.Pattern[str], str], ...]
     filler: re.Pattern[str]
     skipped_type: Mapping[str, str] = field(default_factory=dict)

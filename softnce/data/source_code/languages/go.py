@@ -32,7 +32,12 @@ GO = Language(
     documentation=comment_run(),
     doc_text=go_text,
     test_path=re.compile(r"_test\.go$|(?:^|/)(?:testdata|tests?)/"),
-    generated_path=re.compile(r"\.pb(?:\.gw)?\.go$|(?:^|[/._])zz_generated[._]|_string\.go$"),
+    skipped_path=(
+        (
+            re.compile(r"\.pb(?:\.gw)?\.go$|(?:^|[/._])zz_generated[._]|_string\.go$"),
+            "generated file",
+        ),
+    ),
     skipped_name=(
         (re.compile(r"(?:String|GoString|Error)$"), "standard method"),
         (re.compile(r"(?:Test|Benchmark|Example|Fuzz)(?:_|[A-Z0-9]|$)"), "test function"),

@@ -37,7 +37,9 @@ JAVA = Language(
         r"(?:^|/)(?:tests?|testFixtures|androidTest|integrationTest|jmh)/"
         r"|(?:^|/)(?:Test[A-Z]\w*|\w*(?:Tests?|TestCase|IT))\.java$"
     ),
-    generated_path=re.compile(r"(?:^|/)(?:generated|generated-sources)/|(?:^|/)R\.java$"),
+    skipped_path=(
+        (re.compile(r"(?:^|/)(?:generated|generated-sources)/|(?:^|/)R\.java$"), "generated file"),
+    ),
     skipped_name=(
         (
             re.compile(r"(?:toString|hashCode|equals|clone|finalize|compareTo)$"),

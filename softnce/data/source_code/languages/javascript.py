@@ -58,7 +58,9 @@ JAVASCRIPT = Language(
     documentation=doc_block(BEFORE),
     doc_text=block_text,
     test_path=TEST_PATH,
-    generated_path=re.compile(r"[.-](?:min|bundle|umd|iife|bundled|packed)\.[cm]?js$"),
+    skipped_path=(
+        (re.compile(r"[.-](?:min|bundle|umd|iife|bundled|packed)\.[cm]?js$"), "generated file"),
+    ),
     skipped_name=SKIPPED_NAMES,
     filler=BRACES,
     manifest=NPM,

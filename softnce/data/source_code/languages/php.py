@@ -35,7 +35,12 @@ PHP = Language(
     documentation=doc_block(),
     doc_text=block_text,
     test_path=re.compile(r"(?:^|/)[tT]ests?/|Test(?:Case)?\.php$"),
-    generated_path=re.compile(r"(?:^|/)(?:autoload_\w+|ClassLoader|InstalledVersions)\.php$"),
+    skipped_path=(
+        (
+            re.compile(r"(?:^|/)(?:autoload_\w+|ClassLoader|InstalledVersions)\.php$"),
+            "generated file",
+        ),
+    ),
     skipped_name=(
         (re.compile(r"__construct$"), "constructor"),
         (re.compile(r"__\w+$"), "magic method"),

@@ -64,7 +64,7 @@ PYTHON = Language(
     test_path=re.compile(
         r"(?:^|/)(?:tests?|testsuite)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$"
     ),
-    generated_path=re.compile(r"_pb2(?:_grpc)?\.py$"),
+    skipped_path=((re.compile(r"_pb2(?:_grpc)?\.py$"), "generated file"),),
     skipped_name=(
         (re.compile(r"__\w+__$"), "dunder function"),
         (re.compile(r"[tT]est(?:_|[A-Z]|$)|test"), "test function"),

@@ -38,7 +38,7 @@ RUBY = Language(
     test_path=re.compile(
         r"(?:^|/)(?:tests?|specs?|features)/|(?:^|/)test_[^/]*\.rb$|_(?:test|spec)\.rb$"
     ),
-    generated_path=re.compile(r"(?:^|/)(?:db/schema|parser\.tab)\.rb$"),
+    skipped_path=((re.compile(r"(?:^|/)(?:db/schema|parser\.tab)\.rb$"), "generated file"),),
     skipped_name=(
         (re.compile(r"initialize(?:_copy|_dup|_clone)?$"), "constructor"),
         (

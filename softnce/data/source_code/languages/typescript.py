@@ -32,9 +32,10 @@ TYPESCRIPT = replace(
     grammar=_grammar,
     functions=FUNCTIONS + f"(public_field_definition name: (_) @name value: {_VALUE}) @function",
     documentation=doc_block(_BEFORE),
-    generated_path=re.compile(
-        r"\.d\.[cm]?ts$|[.-](?:generated|gen)\.tsx?$"
-    ),  # declarations: no code
+    skipped_path=(
+        (re.compile(r"\.d\.[cm]?ts$"), "declaration file"),
+        (re.compile(r"[.-](?:generated|gen)\.tsx?$"), "generated file"),
+    ),
 )
 
 TSX = replace(TYPESCRIPT, suffixes=(".tsx",), grammar=_grammar_with_markup, dialect="tsx")
