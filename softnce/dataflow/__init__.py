@@ -1,0 +1,1 @@
+"""Which variable's value comes from which, in the code of a function (GraphCodeBERT)."""

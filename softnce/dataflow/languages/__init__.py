@@ -1,0 +1,1 @@
+"""What extraction knows of each language, one file a language."""
