@@ -176,7 +176,7 @@ def _vectors(memory: Path, encoder: TextEncoder) -> RowKind:
 
 
 def _vectors_of(segment: Segment) -> Vectors:
-    found: Vectors = segment.array("vectors")  # type: ignore[assignment]  # stored as float32
+    found: Vectors = segment.arrays["vectors"]  # type: ignore[assignment]  # stored as float32
     return found
 
 

@@ -6,7 +6,7 @@ may add at once; a row that two of them add stands there twice and is the same.
 
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,14 +26,11 @@ _HIDDEN = "."
 
 @dataclass(frozen=True)
 class Segment:
-    """Rows that were added at once; arrays are memory-mapped."""
+    """Rows that were added at once, their arrays by name; these are memory-mapped."""
 
     folder: Path
     keys: tuple[str, ...]
-
-    def array(self, name: str) -> NDArray[np.generic]:
-        """Memory-map one of its arrays."""
-        return open_array(self.folder, name)
+    arrays: Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,7 @@ def merged(folder: Path, stored: StoredRows, names: Sequence[str]) -> StoredRows
 
 def _end_to_end(stored: StoredRows, name: str) -> NDArray[np.generic]:
     """Lay an array of all segments end to end; offsets go on where the last ones ended."""
-    parts = [segment.array(name) for segment in stored.segments]
+    parts = [segment.arrays[name] for segment in stored.segments]
     if name != OFFSETS:
         return np.concatenate(parts)
     sizes = np.concatenate([np.diff(part.astype(np.int64)) for part in parts])
@@ -137,11 +134,10 @@ def _segment(folder: Path, names: Sequence[str]) -> Segment | None:
         if not is_whole(folder):
             return None
         packed = open_array(folder, _KEYS)
-        for name in names:
-            open_array(folder, name)
+        arrays = {name: open_array(folder, name) for name in names}
     except (OSError, ValueError):
         return None
     digits = packed.tobytes().hex()
     width = 2 * packed.shape[1]
     keys = tuple(digits[at : at + width] for at in range(0, len(digits), width))
-    return Segment(folder, keys)
+    return Segment(folder, keys, arrays)

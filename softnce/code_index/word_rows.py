@@ -63,7 +63,7 @@ def _counted(
     """Return (rows,) lengths of all stored texts, and (words, rows) counts of the asked words."""
     lengths, counts = [np.zeros(0)], [np.zeros((len(asked), 0))]
     for segment in stored.segments:
-        flat, offsets = segment.array("words"), segment.array(OFFSETS)
+        flat, offsets = segment.arrays["words"], segment.arrays[OFFSETS]
         lengths.append(np.diff(offsets).astype(np.float64))
         found = np.zeros((len(asked), len(offsets) - 1))
         for place, word in enumerate(asked):
