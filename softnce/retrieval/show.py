@@ -47,9 +47,9 @@ def facts(found: Evaluation) -> str:
         if judged.candidates < candidates
         else ""
     )
+    asked = "docstrings asked" if judged.is_mined else f"queries of the split {found.split}"
     lines = [
-        f"{judged.name}: {judged.queries:,} queries of the split {found.split}, "
-        f"{judged.candidates:,} candidates{sample}",
+        f"{judged.name}: {judged.queries:,} {asked}, {judged.candidates:,} candidates{sample}",
         _docstrings(found),
     ]
     lines += [f"Left out: {count:,} x {reason}" for reason, count in judged.dropped.items()]

@@ -78,3 +78,18 @@ def test_a_study_stands_for_its_champion(tmp_path):
 def test_models_of_one_short_name_are_shown_by_their_whole_place():
     pair = [ModelSource("a/x/m", "x/m"), ModelSource("b/x/m", "x/m")]
     assert [one.name for one in distinct(pair)] == ["a/x/m", "b/x/m"]
+
+
+def test_a_folder_of_code_is_evaluated_by_its_docstrings(run, tmp_path):
+    for verb in ("read", "write"):
+        (tmp_path / f"{verb}.py").write_text(
+            f'def {verb}_table(path):\n    """{verb.title()} a table of numbers."""\n'
+            f"    found = {verb}(path)\n    return found\n"
+        )
+    code, said, _ = run("evaluate", "bm25", str(tmp_path), "--json")
+    assert code == 0
+    found = json.loads(said)
+    assert (found["queries"], found["candidates"], found["split"]) == (2, 2, "all")
+    assert (found["mrr"], found["codes_stripped"]) == (1.0, 2)
+    _, told, _ = run("evaluate", "bm25", str(tmp_path))
+    assert "2 docstrings asked, 2 candidates" in told

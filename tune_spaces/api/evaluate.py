@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,8 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
         model: a folder or hub id of a sentence-transformers model, a study (its champion), or
             ``bm25``.
         data: a folder or file as ``data.path`` takes it; a folder of such folders, one for each
-            language; or a folder with judgements (``annotationStore``, ``qrels``) and a codebase.
+            language; a folder with judgements (``annotationStore``, ``qrels``) and a codebase; or a
+            folder of code, where each docstring asks for its function among all functions.
         compare: another model, named likewise.
         split: test, valid, or all: the queries of both, or every row of one file.
         max_candidates: number of codes to search, a seeded sample; None searches all.
@@ -83,6 +85,8 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
         if split != "valid" and (study / "study.json").is_file():
             note_evaluation(study, Path(str(section.path)))
     judged = read_evaluation_set(Path(str(section.path)), options)
+    if judged.is_mined:
+        options = replace(options, split="all")
     tell("loading models", 0, 1)
     from softnce.retrieval.evaluate import evaluated  # seconds to import
     from softnce.retrieval.rankers import model_ranker

@@ -21,8 +21,8 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
     data: Annotated[
         Path,
         typer.Argument(
-            help="A folder of queries and codes, of one for each language, or with judgements; or "
-            "a file of pairs."
+            help="A folder of queries and codes, of one for each language, or with judgements; a "
+            "file of pairs; or a folder of code, whose docstrings are the queries."
         ),
     ],
     compare: Annotated[

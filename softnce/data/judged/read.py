@@ -10,6 +10,7 @@ from softnce.data.judged.judged_set import Codebase, EvaluationSet, SearchedCode
 from softnce.data.judged.judgements import judged_sets, judgement_file
 from softnce.data.judged.pair_sets import file_set, folder_set
 from softnce.data.judged.sample import sampled
+from softnce.data.judged.source_code import code_set, is_code
 from softnce.data.reading import Tally, part_files
 from softnce.data.source_code.docstrings import Docstrings, occurs
 from softnce.data.source_code.stripping import without_query
@@ -22,8 +23,8 @@ def read_evaluation_set(path: Path, options: SetOptions) -> EvaluationSet:
 
     Args:
         path: a folder with ``test|valid|codebase`` files; a folder of such folders, one for each
-            language; a folder with judgements (``annotationStore``, ``qrels``) and a codebase; or
-            one file of pairs.
+            language; a folder with judgements (``annotationStore``, ``qrels``) and a codebase;
+            one file of pairs; or a folder or file of code, whose docstrings are the queries.
         options: how it is read.
 
     Raises:
@@ -31,7 +32,8 @@ def read_evaluation_set(path: Path, options: SetOptions) -> EvaluationSet:
     """
     require_there(path, "check the path")
     tally = Tally(options.max_bad_share, options.language)
-    raw = _raw(path, options, tally)
+    mined = _mined(path, options, tally)
+    raw = _raw(path, options, tally) if mined is None else [mined]
     dropped = tally.dropped
     answered = [_answered(one, dropped) for one in raw]
     queries = sum(len(one.queries) for one in answered)
@@ -54,7 +56,24 @@ def read_evaluation_set(path: Path, options: SetOptions) -> EvaluationSet:
         documented=sum(documented for _, _, documented in spoken),
         leaks=leaks,
         dropped=dict(dropped.most_common()),
+        is_mined=mined is not None,
     )
+
+
+def _mined(path: Path, options: SetOptions, tally: Tally) -> Codebase | None:
+    """Read a path as code; None where it is a set, or nothing that is known."""
+    if path.is_dir():
+        held = [path, *(one for one in sorted(path.iterdir()) if one.is_dir())]
+        if judgement_file(path, options.split) is not None or any(map(_has_parts, held)):
+            return None
+    elif not is_code(path):
+        return None
+    try:
+        return code_set(path, options, tally)
+    except DataError:
+        if is_code(path):
+            raise
+        return None
 
 
 def _raw(path: Path, options: SetOptions, tally: Tally) -> list[Codebase]:
