@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from softnce.code_index.functions import digest_of
-from softnce.code_index.listing import Listed, Progress
+from softnce.code_index.listing import Listed, Progress, remembered_digests
 from softnce.code_index.stored_rows import Arrays, StoredRows, add_rows, merged, stored_rows
 from softnce.data.mining.functions import at_the_margin
 from softnce.data.mining.source_text import UnreadableError, read_source
@@ -19,12 +19,14 @@ class RowKind:
     """What rows are made of.
 
     Attributes:
-        folder: where they are kept.
+        memory: where all is kept.
+        folder: where they are kept in it.
         arrays: names of the arrays of a segment, the first with a row for each text.
         make: turns texts into arrays, and tells meanwhile how many are done.
         phase: names the work for a person.
     """
 
+    memory: Path
     folder: Path
     arrays: Sequence[str]
     make: Callable[[Sequence[str], Callable[[int], None]], Arrays]
@@ -76,7 +78,8 @@ def filled_rows(kind: RowKind, functions: Sequence[Listed], *, progress: Progres
     if missing:
         stored = stored_rows(kind.folder, kind.arrays)
     if len(stored.segments) > _MOST_SEGMENTS:
-        stored = merged(kind.folder, stored, kind.arrays)
+        needed = wanted.keys() | remembered_digests(kind.memory)
+        stored = merged(kind.folder, stored, kind.arrays, needed)
     return FilledRows(stored, made, damaged)
 
 

@@ -16,7 +16,7 @@ from softnce.errors import DataError, SetupError
 from softnce.weights.cache import cache_key
 
 K = 60  # of reciprocal rank fusion, as in softnce.evaluation.fusion, which needs torch
-_WORDS = cache_key("words", version=1)  # another when words would be cut otherwise
+_WORDS = cache_key("words", version=2)  # another when words would be cut otherwise
 _BATCH = 128  # texts between two signs of progress
 Scores = NDArray[np.float64]
 
@@ -123,7 +123,7 @@ def code_index(
     if encoder is not None:
         vectors = filled_rows(_vectors(memory, encoder), listing.functions, progress=progress)
     if with_bm25:
-        kind = RowKind(memory / "words" / _WORDS, ARRAYS, word_arrays, "counting words")
+        kind = RowKind(memory, memory / "words" / _WORDS, ARRAYS, word_arrays, "counting words")
         words = filled_rows(kind, listing.functions, progress=progress)
     filled = [one for one in (vectors, words) if one is not None]
     kept = tuple(
@@ -172,7 +172,7 @@ def _vectors(memory: Path, encoder: TextEncoder) -> RowKind:
         return {"vectors": np.concatenate(parts)[np.argsort(order)]}
 
     folder = memory / "vectors" / cache_key("model", digest=encoder.digest)
-    return RowKind(folder, ("vectors",), make, f"{encoder.name}: encoding functions")
+    return RowKind(memory, folder, ("vectors",), make, f"{encoder.name}: encoding functions")
 
 
 def _vectors_of(segment: Segment) -> Vectors:

@@ -186,6 +186,16 @@ def _remembered(store: Path) -> tuple[dict[str, tuple[IndexedFile, list[int]]], 
         return {}, True
 
 
+def remembered_digests(memory: Path) -> set[str]:
+    """Return the digests of all functions of all code bases that are remembered."""
+    return {
+        function.digest
+        for store in memory.glob("*.json")
+        for file, _ in _remembered(store)[0].values()
+        for function in file.functions
+    }
+
+
 def _entry(one: Mapping[str, Any]) -> tuple[IndexedFile, list[int]]:
     functions = tuple(map(IndexedFunction.of_list, one["functions"]))
     return IndexedFile(functions, str(one["fault"])), list(map(int, one["stamp"]))

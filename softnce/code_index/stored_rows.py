@@ -6,7 +6,7 @@ may add at once; a row that two of them add stands there twice and is the same.
 
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from softnce.ragged import is_whole, open_array, save_arrays
+from softnce.ragged import Ragged, is_whole, open_array, save_arrays
 from softnce.weights.cache import cache_key
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -92,19 +92,23 @@ def add_rows(folder: Path, keys: Sequence[str], arrays: Arrays) -> None:
     save_arrays(folder / cache_key("rows", keys=list(keys)), {_KEYS: packed, **arrays})
 
 
-def merged(folder: Path, stored: StoredRows, names: Sequence[str]) -> StoredRows:
-    """Write all rows as one segment, then remove those that it replaces.
+def merged(
+    folder: Path, stored: StoredRows, names: Sequence[str], wanted: Container[str]
+) -> StoredRows:
+    """Write the rows that are wanted as one segment, then remove those that it replaces.
 
     Args:
         folder: of rows of this kind.
         stored: all of them.
         names: of their arrays.
+        wanted: digests of the texts whose rows are kept.
 
     Raises:
         OSError: the disk is full or refuses; the segments stand.
     """
-    keys = [key for segment in stored.segments for key in segment.keys]
-    add_rows(folder, keys, {name: _end_to_end(stored, name) for name in names})
+    kept = [row for key, row in stored.rows.items() if key in wanted]
+    keys = [key for key in stored.rows if key in wanted]
+    add_rows(folder, keys, _taken(stored, names, np.array(kept, np.int64)))
     whole = cache_key("rows", keys=keys)
     for segment in stored.segments:
         if segment.folder.name != whole:
@@ -112,13 +116,15 @@ def merged(folder: Path, stored: StoredRows, names: Sequence[str]) -> StoredRows
     return stored_rows(folder, names)
 
 
-def _end_to_end(stored: StoredRows, name: str) -> NDArray[np.generic]:
-    """Lay an array of all segments end to end; offsets go on where the last ones ended."""
-    parts = [segment.arrays[name] for segment in stored.segments]
-    if name != OFFSETS:
-        return np.concatenate(parts)
-    sizes = np.concatenate([np.diff(part.astype(np.int64)) for part in parts])
-    return np.concatenate([[0], sizes.cumsum()]).astype(np.int64)
+def _taken(stored: StoredRows, names: Sequence[str], rows: NDArray[np.int64]) -> Arrays:
+    """Return the arrays of some rows; with offsets, the first array is ragged."""
+    flat = np.concatenate([segment.arrays[names[0]] for segment in stored.segments])
+    if OFFSETS not in names:
+        return {names[0]: flat[rows]}
+    parts = [np.diff(segment.arrays[OFFSETS].astype(np.int64)) for segment in stored.segments]
+    offsets = np.concatenate([[0], np.concatenate(parts).cumsum()]).astype(np.int64)
+    found = Ragged(flat, offsets).take(rows)
+    return {names[0]: found.values, OFFSETS: found.offsets}
 
 
 def _vanish(folder: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softnce.code_index.stored_rows import OFFSETS, Arrays, StoredRows
+from softnce.ragged import ragged
 from softnce.retrieval.words import words
 from softnce.weights.bm25_formula import VARIANTS
 
@@ -18,16 +19,14 @@ def word_arrays(texts: Sequence[str], done: Callable[[int], None]) -> Arrays:
     """Return the words of texts as arrays to store."""
     done(0)
     known: dict[str, int] = {}
-    rows = [[_checksum(word, known) for word in words(text)] for text in texts]
-    offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-    flat = np.fromiter((one for row in rows for one in row), np.uint32, count=int(offsets[-1]))
-    return {"words": flat, OFFSETS: offsets}
+    found = ragged([[_checksum(word, known) for word in words(text)] for text in texts])
+    return {"words": found.values, OFFSETS: found.offsets}
 
 
 def _checksum(word: str, known: dict[str, int]) -> int:
     found = known.get(word)
     if found is None:
-        found = known[word] = zlib.crc32(word.encode())
+        found = known[word] = zlib.crc32(word.encode()) - 2**31  # as a signed number of 32 bits
     return found
 
 
@@ -43,8 +42,7 @@ def bm25_scores(query: str, stored: StoredRows, rows: NDArray[np.int64]) -> NDAr
         (n,) scores; 0 where no word is shared.
     """
     asked, times = np.unique(
-        np.array([zlib.crc32(word.encode()) for word in words(query)], np.uint32),
-        return_counts=True,
+        np.array([_checksum(word, {}) for word in words(query)], np.int32), return_counts=True
     )
     lengths, counts = _counted(stored, asked)
     lengths, counts = lengths[rows], counts[:, rows]
@@ -58,7 +56,7 @@ def bm25_scores(query: str, stored: StoredRows, rows: NDArray[np.int64]) -> NDAr
 
 
 def _counted(
-    stored: StoredRows, asked: NDArray[np.uint32]
+    stored: StoredRows, asked: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (rows,) lengths of all stored texts, and (words, rows) counts of the asked words."""
     lengths, counts = [np.zeros(0)], [np.zeros((len(asked), 0))]

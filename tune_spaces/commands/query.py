@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from softnce.errors import ConfigError, SetupError
+from softnce.errors import ConfigError, DataError, SetupError
 from softnce.terminal.output import say
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def query(  # noqa: PLR0913  (what a user may set)
 
     Functions are indexed as they stand; only what has changed is encoded again.
     """
-    words = " ".join(text or []).strip()
+    words = " ".join(text or []).encode(errors="replace").decode().strip()
     if text and not words:
         raise ConfigError("query: an empty text", "say what the code should do")
     if not bm25 and model == "bm25":
@@ -150,6 +150,8 @@ def _asked() -> Iterator[str]:
             line = input("query> " if is_terminal else "")
         except EOFError:
             return
+        except UnicodeDecodeError as error:
+            raise DataError("standard input: not UTF-8", "ask in UTF-8") from error
         if not line.strip():
             return
         yield line.strip()

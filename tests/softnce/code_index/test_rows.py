@@ -38,7 +38,8 @@ def test_bm25_over_stored_words_is_that_of_an_evaluation_also_after_a_merge(tmp_
     ).relevance(torch.arange(1), torch.arange(len(TEXTS)))[0]
     stored = stored_rows(tmp_path, ARRAYS)
     np.testing.assert_allclose(bm25_scores(QUERY, stored, rows_of(stored, TEXTS)), wanted)
-    whole = merged(tmp_path, stored, ARRAYS)
+    whole = merged(tmp_path, stored, ARRAYS, {digest_of(one) for one in TEXTS})
+    assert len(whole.rows) == len(TEXTS)
     assert (len(stored.segments), len(whole.segments)) == (3, 1)
     np.testing.assert_allclose(bm25_scores(QUERY, whole, rows_of(whole, TEXTS)), wanted)
     assert len(list(tmp_path.iterdir())) == 1

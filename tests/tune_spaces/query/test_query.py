@@ -8,8 +8,17 @@ import sys
 
 import pytest
 
+from softnce.code_index.index import code_index
+from softnce.code_index.listing import listed_functions
+from softnce.code_index.show import show_hits
+from softnce.code_index.stored_rows import stored_rows
+from softnce.code_index.text_encoder import text_encoder
 from softnce.terminal.console import PlainConsole
 from tests.faults import SOFTNCE
+
+
+def silent(_phase, _done, _total):
+    pass
 
 
 @pytest.fixture
@@ -147,16 +156,51 @@ def test_code_cannot_command_the_terminal(run, code_base):
 
 
 def test_code_is_shown_in_colours_on_a_terminal(code_base, tmp_path):
-    from softnce.code_index.index import code_index
-    from softnce.code_index.listing import listed_functions
-    from softnce.code_index.show import show_hits
-
-    def silent(_phase, _done, _total):
-        pass
-
     listing = listed_functions(code_base, tmp_path / "memory", with_tests=False, progress=silent)
     index = code_index(listing, tmp_path / "memory", None, with_bm25=True, progress=silent)
     page = io.StringIO()
     console = PlainConsole(file=page, width=60, force_terminal=True, color_system="standard")
     show_hits(index.search("sort names", 1), code_base, console, lines=2)
     assert "\x1b[94mdef\x1b[0m" in page.getvalue() or "\x1b[34mdef" in page.getvalue()
+
+
+FILES = {
+    "Read.java": "class Read {\n  /** Read java words. */\n  int java(int x) { return x; }\n}\n",
+    "read.js": "/** Read javascript words. */\nexport function javascript(x) { return x; }\n",
+    "read.ts": "/** Read typescript words. */\nfunction typescript(x: number) { return x; }\n",
+    "read.go": "package read\n\n// Go reads go words.\nfunc Go(x int) int { return x }\n",
+    "read.php": "<?php\n/** Read php words. */\nfunction php($x) { return $x; }\n",
+    "read.rb": "# Read ruby words.\ndef ruby(x)\n  x\nend\n",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_language_that_is_mined_is_searched(run, tmp_path, name):
+    (tmp_path / "code").mkdir()
+    for file, text in FILES.items():
+        (tmp_path / "code" / file).write_text(text)
+    code, said, _ = run("query", "bm25", "code", FILES[name], "--json", "--top", "1")
+    assert code == 0
+    found = json.loads(said)
+    assert found["functions"] == len(FILES)
+    (hit,) = found["hits"]
+    assert hit["file"] == f"code/{name}"
+    assert f"{hit['language']} words" in hit["code"]
+    assert hit["code"].splitlines()[0].lstrip("/*# ").lower().startswith(("read ", "go "))
+    _, shown, _ = run("query", "bm25", "code", FILES[name], "--top", "1")
+    assert shown.startswith(f"1. code/{name}:{hit['line']}  ")
+
+
+def test_vectors_that_no_code_base_needs_are_dropped_when_there_are_many(
+    static_folder, code_base, tmp_path
+):
+    memory = tmp_path / "memory"
+    encoder = text_encoder(str(static_folder), "static")
+    for number in range(15):
+        text = f"def sort_{number}(names):\n    return sorted(names)[{number}]\n"
+        (code_base / "net" / "sort.py").write_text(text)
+        listing = listed_functions(code_base, memory, with_tests=False, progress=silent)
+        index = code_index(listing, memory, encoder, with_bm25=True, progress=silent)
+        assert len(index.functions) == 4
+    stored = [len(stored_rows(one.parents[1], ()).rows) for one in memory.glob("*/*/*/keys.npy")]
+    assert max(stored) < 10
