@@ -75,12 +75,13 @@ def weights(  # noqa: PLR0913  (what a user may set)
 
     config = data_config(data, settings or ())
     requested = _requested(estimator, model, study)
+    coefficients = weight_analysis.Coefficients(alpha, beta, temperature, floor, scale)
+    shown = _with_loss(config, loss, coefficients) if loss else None
     with phase_progress() as progress:
         progress("reading pairs", 0, 3)
         pairs = pairs_of(config.data)
         weight_page.open_folder(out)
         progress("weighing batches", 1, 3)
-        coefficients = weight_analysis.Coefficients(alpha, beta, temperature, floor, scale)
         seen = weight_analysis.views(
             pairs.train, requested, coefficients, batch_size=batch_size, most=top, seed=seed
         )
@@ -92,8 +93,8 @@ def weights(  # noqa: PLR0913  (what a user may set)
     from softnce.terminal.console import terminal
 
     weight_page.show(seen, agreed, most=top, draw=terminal().print)
-    if loss:
-        _show_loss(_with_loss(config, loss, coefficients), pairs.train, requested, batch_size, top)
+    if shown is not None:
+        _show_loss(shown, pairs.train, requested, batch_size=batch_size, most=top, seed=seed)
     say(f"Wrote {out / weight_page.PAGE} and {out / weight_page.PICTURE}")
 
 
@@ -108,12 +109,17 @@ def _with_loss(config: "Config", words: list[str], coefficients: "Coefficients")
     import yaml
 
     from softnce.config.file import with_overrides
+    from softnce.config.yaml_dialect import YAML_ERRORS, YamlLoader
+    from softnce.errors import ConfigError
 
     changes = {f"weights/{name}": value for name, value in asdict(coefficients).items()}
     for word in words:
         name, equals, value = word.partition("=")
         path = f"loss/{name.removeprefix('loss.')}" if equals else "loss/name"
-        changes[path] = yaml.safe_load(value) if equals else word
+        try:
+            changes[path] = yaml.load(value, Loader=YamlLoader) if equals else word  # noqa: S506
+        except (*YAML_ERRORS, RecursionError) as error:
+            raise ConfigError(f"--loss {word[:40]}: the value is not valid YAML") from error
     return with_overrides(config, {"loss/name": "infonce", **changes})
 
 
@@ -121,15 +127,12 @@ def _show_loss(
     config: "Config",
     pairs: "Sequence[Pair]",
     requested: "RequestedEstimators",
-    batch_size: int,
-    top: int,
+    **drawn: int,
 ) -> None:
     """Print what a loss does to the negatives of random batches."""
     from softnce.diagnostics.loss_effects import loss_views
 
-    views = loss_views(
-        pairs, requested, config.loss, config.weights, batch_size=batch_size, most=top
-    )
+    views = loss_views(pairs, requested, config.loss, config.weights, **drawn)
     for view in views:
         shares = ", ".join(f"{kind} {share:.2%}" for kind, share in view.shares.items())
         say(f"\n{config.loss.name} by {view.estimator}: {shares}; relief {view.relief:+.3f}")

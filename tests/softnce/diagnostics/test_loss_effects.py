@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from softnce.__main__ import _code
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.data.pairs import Pair
 from softnce.diagnostics.loss_effects import loss_views
@@ -61,3 +62,20 @@ def test_the_verb_shows_a_loss(made_pairs, tmp_path):
     refused = softnce(*words, "--loss", "tlted", cwd=tmp_path)
     assert refused.returncode == 2
     assert "did you mean tilted?" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("tilt=[1", "--loss tilt=[1: the value is not valid YAML"),
+        ("=3", "loss.: unknown key"),
+        ("prior=1", "loss.prior: input should be less than 1"),
+        ("trust_rank=2", "compares queries with queries"),
+    ],
+)
+def test_a_wrong_word_is_told_in_a_line_before_any_work(tmp_path, capsys, word, said):
+    words = ["weights", str(tmp_path / "no such data"), "--loss", "tilted", "--loss", word]
+    assert _code(words, debug=False) == 2
+    shown = " ".join(capsys.readouterr().err.split())
+    assert said in shown
+    assert "no such data" not in shown

@@ -61,6 +61,8 @@ CASES = {
     "trusted self": {"name": "shifted", "trust_rank": 2, "trust_least": -0.5},
     "masked duplicates": {"duplicates": "mask"},
     "hard joint masked": {"name": "infonce", "directions": "qc+qq", "duplicates": "mask"},
+    "guided infonce": {"name": "infonce"},
+    "guided tilted self": {"name": "tilted", "tilt": -2.0, "directions": "qc+cc"},
     "promoted duplicates infonce": {"name": "infonce", "duplicates": "promote"},
 }
 
@@ -75,6 +77,8 @@ def built() -> tuple:
 def batch_for(workers: Workers, case: str, scored: np.ndarray) -> Batch:
     """Estimate relevance as the loop does, and mark duplicates where the loss asks for them."""
     batch = estimated(workers, case, scored)
+    if "guided" in case:  # by functions of other training pairs
+        batch = replace(batch, negatives=(ROWS + 1) % PAIRS)
     if "duplicates" not in CASES[case]:
         return batch
     columns = np.concatenate([ROWS, negative_rows(ROWS, 2 if "hard" in case else 0) + PAIRS])
