@@ -98,8 +98,8 @@ def known_duplicates(prepared: Prepared, *, what: str) -> Estimator:
         DataError: there are none, so that nothing could be promoted.
     """
     queries, codes = (prepared.duplicate_groups(table) for table in ("queries", "codes"))
-    functions = codes[: len(queries)]
-    is_known = any(len(set(groups.tolist())) < len(groups) for groups in (queries, functions))
+    of_functions = codes.bincount()[codes[: len(queries)]]  # hard negatives among them
+    is_known = bool((queries.bincount() > 1).any() or (of_functions > 1).any())
     if what == "promote" and not is_known:
         raise DataError(
             f"no duplicates among {len(queries):,} training pairs, so that loss.duplicates: "

@@ -16,7 +16,7 @@ from softnce.weights.weighting import require_finite
 
 Score = Callable[[NDArray[np.int64]], Tensor]  # (k,) rows: (k, n) against all functions
 Groups = NDArray[np.int64]
-_ROWS = 256  # queries scored at a time
+_SCORES, _FEWEST = 2**24, 64  # made at a time, and queries that they are of at least
 _CLASH = 1e9  # a function that the batch has already is drawn only where nothing else is left
 
 
@@ -178,8 +178,9 @@ def _same(groups: tuple[Groups, Groups], rows: NDArray[np.int64]) -> Tensor:
 
 
 def _blocks(count: int, score: Score) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    for start in range(0, count, _ROWS):
-        rows = np.arange(start, min(start + _ROWS, count))
+    size = max(_FEWEST, _SCORES // max(count, 1))
+    for start in range(0, count, size):
+        rows = np.arange(start, min(start + size, count))
         found = score(rows)
         require_finite(found, source="the guide")
         yield rows, found.double().cpu()

@@ -11,7 +11,7 @@ from softnce.config.file import validated
 from softnce.config.sections.method import LossName
 from softnce.encoders.encoder import Encoder
 from softnce.errors import ConfigError, DataError
-from softnce.inputs.estimators import build_estimator
+from softnce.inputs.estimators import build_estimator, known_duplicates
 from softnce.inputs.frozen_models import vectors_key
 from softnce.inputs.prepare import prepare
 from softnce.training.gather import Workers
@@ -129,6 +129,33 @@ def test_a_querys_own_hard_negative_is_no_duplicate_but_anothers_may_be(minilm, 
     assert scores[0, 2:4].tolist() == [0, 0]
     assert scores[0, 4] == 1
     assert scores[1, 4:].tolist() == [0, 0]
+
+
+def test_a_function_among_the_hard_negatives_of_another_query_can_be_promoted(
+    minilm, pairs, tmp_path
+):
+    words = [f"{one}{other}" for one in "abcdefgh" for other in "klmnopqr"]
+    alone = tuple(
+        replace(pair, query=f"find {word}", code=f"def {word}_{word}(z):\n    {word} = z * {row}")
+        for row, (pair, word) in enumerate(zip(pairs.train, words, strict=False))
+    )
+    count = len(alone)
+    known = [
+        tuple(replace(one, negatives=codes) for one, codes in zip(alone, given, strict=True))
+        for given in (
+            [(alone[(row + 1) % count].code, f"x_{row} = {row}") for row in range(count)],
+            [(f"y_{words[row]} = {row}", f"x_{row} = {row}") for row in range(count)],
+        )
+    ]
+    config = config_with(minilm, loss__name="infonce", loss__duplicates="promote")
+    for number, train in enumerate(known):
+        some = replace(pairs, train=train)
+        made = prepare(config, some, tmp_path, tell=lambda _: None)
+        if number == 0:
+            assert known_duplicates(made, what="promote").name == "duplicates"
+        else:
+            with pytest.raises(DataError, match="no duplicates among"):
+                known_duplicates(made, what="promote")
 
 
 # --- made once
