@@ -46,8 +46,8 @@ def bm25_scores(query: str, stored: StoredRows, rows: NDArray[np.int64]) -> NDAr
     )
     lengths, counts = _counted(stored, asked)
     lengths, counts = lengths[rows], counts[:, rows]
-    holders = (counts > 0).sum(axis=1).astype(np.float64)
-    idf = _FORMULA.idf(holders, len(rows))
+    document_frequencies = (counts > 0).sum(axis=1).astype(np.float64)
+    idf = _FORMULA.idf(document_frequencies, len(rows))
     average = max(float(lengths.mean()) if len(lengths) else 0.0, 1e-12)
     norm = _FORMULA.k1 * (1 - _FORMULA.b + _FORMULA.b * lengths / average)
     saturated = counts * (_FORMULA.k1 + 1) / np.maximum(counts + norm, 1e-12)

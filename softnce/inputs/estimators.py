@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from softnce.config.sections.method import BM25Section, WeightsSection
+from softnce.config.sections.estimators import BM25Section
+from softnce.config.sections.method import WeightsSection
 from softnce.errors import DataError
 from softnce.formula import resolved
 from softnce.inputs.prepared import Prepared

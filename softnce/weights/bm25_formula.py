@@ -11,20 +11,20 @@ Floats = NDArray[np.float64]
 VariantName = Literal["okapi", "official", "lucene"]  # bm25_engines has those of rank_bm25 too
 
 
-def okapi_idf(holders: Floats, size: int) -> Floats:
+def okapi_idf(document_frequencies: Floats, size: int) -> Floats:
     """Weigh terms as rank_bm25's BM25Okapi does: a negative idf becomes 0.25 of the average."""
-    idf = official_idf(holders, size)
+    idf = official_idf(document_frequencies, size)
     return np.where(idf < 0, 0.25 * idf.mean(), idf)
 
 
-def official_idf(holders: Floats, size: int) -> Floats:
+def official_idf(document_frequencies: Floats, size: int) -> Floats:
     """Weigh terms by Robertson and Sparck Jones; negative for a term in over half of the texts."""
-    return np.log(size - holders + 0.5) - np.log(holders + 0.5)
+    return np.log(size - document_frequencies + 0.5) - np.log(document_frequencies + 0.5)
 
 
-def lucene_idf(holders: Floats, size: int) -> Floats:
+def lucene_idf(document_frequencies: Floats, size: int) -> Floats:
     """Weigh terms as Lucene does, never below 0."""
-    return np.log1p((size - holders + 0.5) / (holders + 0.5))
+    return np.log1p((size - document_frequencies + 0.5) / (document_frequencies + 0.5))
 
 
 @dataclass(frozen=True)

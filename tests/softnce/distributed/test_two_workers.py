@@ -9,7 +9,8 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from softnce.config.sections.method import LossSection, MixtureSection, WeightsSection
+from softnce.config.sections.estimators import MixtureSection
+from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.data.batching import negative_rows
 from softnce.encoders.static import static_encoder, train_tokenizer
 from softnce.ragged import ragged

@@ -7,7 +7,8 @@ import pytest
 
 from softnce.config.config import Config
 from softnce.config.file import all_paths, value_at
-from softnce.config.sections.method import MixtureSection, WeightsSection
+from softnce.config.sections.estimators import MixtureSection
+from softnce.config.sections.method import WeightsSection
 from softnce.diagnostics.requested import WORDS
 from softnce.formula import resolved
 from softnce.inputs.frozen_models import FROZEN_MODELS, FrozenModel
