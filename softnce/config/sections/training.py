@@ -73,8 +73,8 @@ class DataSection(Section):
     )
     mine: tuple[str, ...] = Field(
         (),
-        description="Source folders to mine pairs from instead; @environment: the installed "
-        "packages.",
+        description="Source folders to mine pairs from instead, in every language that can be "
+        "mined or in data.language alone; @environment: the installed Python packages.",
     )
     max_pairs: int | None = Field(
         None, ge=10, description="Largest number of pairs to mine; null: all that are found."
@@ -84,7 +84,9 @@ class DataSection(Section):
         description="Names of the columns by their role, where the data have names of their own.",
     )
     language: str | None = Field(
-        None, description="Programming language of the functions, where the data do not say."
+        None,
+        description="Programming language of the functions, where the data do not say; with "
+        "data.mine, the only one that is mined.",
     )
     docstrings: Docstrings = Field(
         "auto",

@@ -3,6 +3,7 @@
 Imports stay light here: every worker pays for them.
 """
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -49,14 +50,19 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A documented function: its code without the docstring, its tokens in one line, its place."""
+    """A documented function: its code without the docstring, its place, and what it is told by.
+
+    Attributes:
+        key: equal for codes of equal tokens.
+        shingles: of the tokens.
+    """
 
     name: str
     code: str
     docstring: str
     query: str
     lines: tuple[int, int]
-    tokens: str
+    key: bytes
     shingles: Shingles
 
 
@@ -152,11 +158,9 @@ def _take(definition: Definition, into: list[Function]) -> str | None:
         tokens = code_tokens(code)
         node = definition.node
         lines = (node.start_point.row + 1, node.end_point.row + 1)
-        into.append(
-            Function(
-                definition.name, code, docstring, query, lines, " ".join(tokens), shingles(tokens)
-            )
-        )
+        key = hashlib.sha256(" ".join(tokens).encode()).digest()
+        told_by = (key, shingles(tokens))
+        into.append(Function(definition.name, code, docstring, query, lines, *told_by))
     return fault
 
 

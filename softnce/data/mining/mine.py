@@ -1,7 +1,6 @@
 """Mines (docstring, function) pairs from source code into a set ready to train on."""
 
 import contextlib
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -14,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from softnce.data.dedup import near_duplicates
+from softnce.data.dedup import code_tokens, near_duplicates
 from softnce.data.layout import check_writable, write_set
 from softnce.data.mining.function_extraction import FileFunctions, Function, Source, extract_all
 from softnce.data.mining.sources import sources
@@ -100,13 +99,12 @@ class _Catch:
             self._take(file.source, function)
 
     def _take(self, source: Source, function: Function) -> None:
-        key = hashlib.sha256(function.tokens.encode()).digest()
-        if key in self.keys:
+        if function.key in self.keys:
             self.dropped["duplicate of another function"] += 1
         elif self.cap is not None and len(self.taken) >= self.cap:
             self.dropped["beyond the cap"] += 1
         else:
-            self.keys.add(key)
+            self.keys.add(function.key)
             self.taken.append((source, function))
 
 
@@ -234,7 +232,7 @@ def _record(source: Source, function: Function, split: str) -> dict[str, Any]:
         "func_name": function.name,
         "language": LANGUAGES[source.language].name,
         "code": function.code,
-        "code_tokens": function.tokens.split(" "),
+        "code_tokens": code_tokens(function.code),
         "docstring": function.docstring,
         "docstring_tokens": function.query.split(),
         "url": f"{source.name}#L{function.lines[0]}-L{function.lines[1]}",
