@@ -8,10 +8,13 @@ _PATIENCE_S = 2.0
 
 
 @contextmanager
-def late_progress() -> Iterator[Callable[[str, int, int], None]]:
+def late_progress(patience_s: float = _PATIENCE_S) -> Iterator[Callable[[str, int, int], None]]:
     """Give what tells of long work: the phase, how much is done, and of how much.
 
-    A bar appears on standard error after two seconds, and only where that is a terminal.
+    A bar appears on standard error when patience is over, and only where that is a terminal.
+
+    Args:
+        patience_s: seconds without a bar.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -25,7 +28,7 @@ def late_progress() -> Iterator[Callable[[str, int, int], None]]:
     columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True)
     task = bar.add_task("", total=None)
-    timer = Timer(_PATIENCE_S, bar.start)
+    timer = Timer(patience_s, bar.start)
     timer.daemon = True
     timer.start()
 

@@ -1,0 +1,62 @@
+"""On a real terminal: who gives no text is asked, and long work shows a bar."""
+
+import os
+import pty
+import subprocess
+import sys
+
+from tests.faults import SOFTNCE
+
+WORK = """
+import sys
+from softnce.terminal.progress import late_progress
+with late_progress(0.0) as tell:
+    tell("encoding functions", 3, 9)
+    sys.stdin.readline()
+"""
+
+
+def begun(command):
+    """Start a command on a terminal of its own; return it with the terminal's other end."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(theirs)
+    return process, ours
+
+
+def shown_until(terminal, wanted):
+    """Read what a terminal shows until some words are there, or it is closed."""
+    shown = ""
+    while wanted not in shown:
+        try:
+            shown += os.read(terminal, 65536).decode(errors="replace")
+        except OSError:
+            break
+    assert wanted in shown, shown
+    return shown
+
+
+def test_a_person_is_asked_until_the_end_of_the_input(code_base, tmp_path):
+    words = ["query", "bm25", str(code_base), "--cache", str(tmp_path / "cache"), "--top", "1"]
+    process, terminal = begun([*SOFTNCE, *words])
+    shown_until(terminal, "query> ")
+    os.write(terminal, b"sort names\n")
+    shown_until(terminal, "sort_names")
+    shown_until(terminal, "query> ")
+    os.write(terminal, b"\x04")
+    assert process.wait(timeout=120) == 0
+    os.close(terminal)
+
+
+def test_long_work_shows_a_bar_on_a_terminal_and_nothing_elsewhere():
+    process, terminal = begun([sys.executable, "-c", WORK])
+    assert "encoding functions" in shown_until(terminal, "3/9")
+    os.write(terminal, b"\n")
+    assert process.wait(timeout=120) == 0
+    os.close(terminal)
+    piped = subprocess.run(
+        [sys.executable, "-c", WORK], input="\n", capture_output=True, text=True, check=False
+    )
+    assert (piped.returncode, piped.stdout, piped.stderr) == (0, "", "")
