@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ Progress = Callable[[str, int, int], None]
 Encode = Callable[..., Tensor]
 _TEXTS_A_CALL = 1024
 _BATCH = 32
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of a function: another in every process
 
 
 class OpenModel:
@@ -64,7 +66,7 @@ class OpenModel:
         """Return a name that changes whenever vectors would: weights, tokens, prompts, modules."""
         model: Any = self._model
         settings = [
-            repr(model),
+            _ADDRESS.sub("", repr(model)),
             model.prompts,
             model.default_prompt_name,
             model.truncate_dim,

@@ -109,10 +109,10 @@ def _tell(listing: "Listing", index: "CodeIndex", seconds: float) -> None:
     if listing.was_damaged or index.damaged:
         what = index.damaged[0] if index.damaged else "the list of functions"
         console.print(f"note: the index was damaged ({what}), and was made anew", style="yellow")
-    tests = f"; {listing.tests} files of tests left out, see --tests" if listing.tests else ""
+    tests = f"; test files left out: {listing.tests:,}, see --tests" if listing.tests else ""
     console.print(
-        f"{len(index.functions):,} functions of {listing.files:,} files; {listing.read:,} files "
-        f"read, {index.encoded:,} functions encoded in {seconds:.1f} s{tests}",
+        f"functions: {len(index.functions):,}, encoded now: {index.encoded:,}; files: "
+        f"{listing.files:,}, read now: {listing.read:,}; {seconds:.1f} s{tests}",
         style="dim",
         highlight=False,
     )

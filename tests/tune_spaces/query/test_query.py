@@ -41,8 +41,8 @@ def test_the_answer_is_named_by_file_and_line_with_its_code(run, static_folder):
     assert first.startswith("1. project/read.py:2  read_table  score 0.0328 (model 0.")
     assert second == "     2 def read_table(path):"
     assert third == '     3     """Read a table of numbers from a file."""'
-    assert "4 functions of 3 files; 3 files read, 4 functions encoded" in told
-    assert "1 files of tests left out, see --tests" in told
+    assert "functions: 4, encoded now: 4; files: 3, read now: 3; " in told
+    assert "; test files left out: 1, see --tests" in told
 
 
 def test_a_second_run_encodes_only_what_changed_and_forgets_what_is_gone(found, code_base):
@@ -69,7 +69,7 @@ def test_a_copy_elsewhere_and_another_model_share_what_they_can(found, run, code
     assert (code, said) == (3, "")
     _, said, told = run("query", "bm25", "copy", "sort names", "--top", "1", "--lines", "0")
     assert said.startswith("1. copy/net/sort.py:1  sort_names  score ")
-    assert "0 functions encoded" in told
+    assert "encoded now: 0" in told
 
 
 def test_the_model_alone_and_bm25_alone_have_one_score(found):
@@ -85,7 +85,7 @@ def test_tests_are_searched_when_asked_for_or_when_they_are_all_there_is(found, 
     assert found("read", "--tests")["functions"] == 5
     code, _, told = run("query", "bm25", code_base / "tests" / "test_read.py", "read table")
     assert code == 0
-    assert "1 functions of 1 files" in told
+    assert "functions: 1, encoded now: 0; files: 1" in told
     assert run("query", "bm25", code_base / "tests", "read table")[0] == 0
 
 
@@ -108,7 +108,7 @@ def test_a_damaged_index_is_made_anew_and_said_so(run, static_folder, code_base,
     code, after, told = run(*words)
     assert (code, after) == (0, before)
     assert "note: the index was damaged" in told
-    assert "3 files read, 4 functions encoded" in told
+    assert "functions: 4, encoded now: 4; files: 3, read now: 3" in told
     assert "damaged" not in run(*words)[2]
 
 
