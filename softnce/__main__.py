@@ -11,6 +11,7 @@ from cluster.cli import doctor, submit, ui
 from softnce.cli import data_app
 from softnce.errors import EXIT_KILLED, ConfigError, RunError, SetupError, SoftnceError
 from softnce.secret import masked
+from tune_spaces.commands.audit import audit
 from tune_spaces.commands.confirm import confirm
 from tune_spaces.commands.evaluate import evaluate
 from tune_spaces.commands.export import export
@@ -41,6 +42,7 @@ app.command()(logs)
 app.command()(clean)
 app.command()(weights)
 app.command()(mine_negatives)
+data_app.command()(audit)
 app.add_typer(data_app, name="data")
 app.command()(ui)
 app.command()(submit)

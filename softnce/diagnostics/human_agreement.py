@@ -15,7 +15,7 @@ requested, the true pairs of all estimators are held-out ones.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,6 +123,25 @@ def judged_pairs(
     return [found[place] for place in draw.permutation(len(found))]
 
 
+@dataclass(frozen=True, slots=True)
+class ScoredPairs:
+    """What an estimator makes of judged pairs.
+
+    Attributes:
+        estimator: its name.
+        compared: ``code`` or ``docstring``, what the query was compared with.
+        scores: (n,) of the pairs.
+        places: (n,) share of its query's scores in the batch that lie below each one's.
+        is_true: (n,) what people said.
+    """
+
+    estimator: str
+    compared: str
+    scores: NDArray[np.float64]
+    places: NDArray[np.float64]
+    is_true: NDArray[np.bool_]
+
+
 def agreements(
     judged: Sequence[JudgedPair], requested: RequestedEstimators, *, batch_size: int
 ) -> list[Agreement]:
@@ -133,34 +152,51 @@ def agreements(
         requested: the estimators.
         batch_size: pairs that are scored together, BM25's corpus.
     """
+    return [_agreement(one) for one in scored_tasks(judged, requested, batch_size=batch_size)]
+
+
+def _agreement(scored: ScoredPairs) -> Agreement:
+    true = scored.is_true
+    return Agreement(
+        estimator=scored.estimator,
+        compared=scored.compared,
+        score=auc(scored.scores[true], scored.scores[~true]),
+        rank=auc(scored.places[true], scored.places[~true]),
+        pairs=(int(true.sum()), int((~true).sum())),
+    )
+
+
+def scored_tasks(
+    judged: Sequence[JudgedPair], requested: RequestedEstimators, *, batch_size: int
+) -> Iterator[ScoredPairs]:
+    """Score judged pairs, the query against the code and, where known, the docstring.
+
+    Args:
+        judged: in random order.
+        requested: the estimators.
+        batch_size: pairs that are scored together, BM25's corpus.
+    """
     documented = [one for one in judged if one.docstring and one.docstring != one.query]
     tasks = [("code", judged, [one.code for one in judged])]
     tasks.append(("docstring", documented, [one.docstring for one in documented]))
-    return [
-        _agreement(estimator, compared, rows, batch_size)
-        for compared, rows, documents in tasks
-        if len({one.answers for one in rows}) > 1
-        for estimator in estimators(requested, _texts(rows, documents))
-    ]
+    for compared, rows, documents in tasks:
+        if len({one.answers for one in rows}) > 1:
+            for estimator in estimators(requested, _texts(rows, documents)):
+                yield _scored(estimator, compared, rows, batch_size)
 
 
 def _texts(rows: Sequence[JudgedPair], documents: Sequence[str]) -> ComparedTexts:
     return ComparedTexts([one.query for one in rows], [one.code for one in rows], documents)
 
 
-def _agreement(
+def _scored(
     estimator: Estimator, compared: str, rows: Sequence[JudgedPair], batch_size: int
-) -> Agreement:
+) -> ScoredPairs:
     batches = np.array_split(np.arange(len(rows)), math.ceil(len(rows) / batch_size))
     scores, places = zip(*(_own_scores(estimator, batch) for batch in batches), strict=True)
     true = np.array([one.answers for one in rows])
-    score, rank = np.concatenate(scores), np.concatenate(places)
-    return Agreement(
-        estimator=estimator.name,
-        compared=compared,
-        score=auc(score[true], score[~true]),
-        rank=auc(rank[true], rank[~true]),
-        pairs=(int(true.sum()), int((~true).sum())),
+    return ScoredPairs(
+        estimator.name, compared, np.concatenate(scores), np.concatenate(places), true
     )
 
 

@@ -74,7 +74,7 @@ def weights(  # noqa: PLR0913  (what a user may set)
     from softnce.inputs.pairs import pairs_of
 
     config = data_config(data, settings or ())
-    requested = _requested(estimator, model, study)
+    requested = requested_estimators(estimator, model, study)
     coefficients = weight_analysis.Coefficients(alpha, beta, temperature, floor, scale)
     shown = _with_loss(config, loss, coefficients) if loss else None
     with phase_progress() as progress:
@@ -141,7 +141,7 @@ def _show_loss(
             say(f"  {one.kind:8} x{one.factor:6.2f}  {query}  |  {code}")
 
 
-def _requested(
+def requested_estimators(
     words: list[str] | None, models: list[str] | None, study: Path | None
 ) -> "RequestedEstimators":
     """Find the estimators that are requested; say which of them the study has not trained."""
