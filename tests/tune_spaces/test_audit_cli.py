@@ -9,6 +9,7 @@ import pytest
 from softnce.__main__ import main
 
 BOTH = ("--estimator", "bm25", "--estimator", "duplicates")
+STRIPPED = ("--set", "data.docstrings=strip")
 WORDS = [a + b for a in ("ra", "mo", "ti", "se", "lu", "no") for b in ("ker", "dal", "vin", "pos")]
 
 
@@ -121,6 +122,8 @@ def test_strict_fails_on_a_leak_and_names_it(run, clean, kind):
     assert code == 1
     assert ("queries in their own code: 1" if kind == "comment" else "1 of 10 test rows") in said
     assert "train.jsonl:" in said
+    if kind == "comment":
+        assert run(clean, "--strict", "--estimator", "duplicates", *STRIPPED)[0] == 0
 
 
 def test_texts_that_command_a_terminal_are_shown_as_they_are_written(run, clean):

@@ -79,7 +79,10 @@ def audit(  # noqa: PLR0913  (what a user may set)
 
     source = _source(data, list(settings or ()))
     requested = requested_estimators(estimator, model, source.study)
-    options = AuditOptions(batch_size, smallest_gain, top, seed, judged, source.cache)
+    is_stripped = source.config.data.docstrings == "strip"
+    options = AuditOptions(
+        batch_size, smallest_gain, top, seed, judged, source.cache, is_stripped=is_stripped
+    )
     if out is not None:
         open_folder(out)
     with phase_progress() as progress:
