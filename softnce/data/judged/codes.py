@@ -23,7 +23,7 @@ def codebase_files(folder: Path) -> list[Path]:
 def read_codes(
     files: Sequence[Path], columns: Mapping[str, str], tally: Tally
 ) -> dict[str, SearchedCode]:
-    """Read codes by id; of equal ids the first one counts.
+    """Read codes by id; of equal ids the first one counts, and another code is a bad row.
 
     Raises:
         DataError: a file is empty, lacks a column, or has too many bad rows.
@@ -36,8 +36,11 @@ def read_codes(
             if not found.code.strip():
                 bad.append(replace(found, fault="empty code"))
                 continue
+            own = searched(found, tally.language)
+            if codes.setdefault(key_of(found), own).text != own.text:
+                bad.append(replace(found, fault=f"an id that another code has, too: {found.id}"))
+                continue
             kept += 1
-            codes.setdefault(key_of(found), searched(found, tally.language))
         tally.account(path, kept, bad)
     return codes
 

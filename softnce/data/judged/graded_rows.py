@@ -74,7 +74,7 @@ def grade(value: object) -> float:
     """
     try:
         found = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = -1.0
     if not 0 <= found < 64:  # 2 to the power of a grade is its gain
         raise ValueError(f"relevance is {str(value)[:40]!r}, a number from 0 to 63 is needed")
@@ -91,7 +91,7 @@ def _listed(value: object) -> Grades:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = [value]
     if isinstance(value, Mapping):
         return {str(name): grade(one) for name, one in value.items() if one is not None}

@@ -4,6 +4,7 @@ A judgement names a query, by its text or by its id in a file ``queries``, the i
 file ``codebase`` or ``corpus`` beside it, and a grade. Several judges of one pair are averaged.
 """
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ _QUERIES = re.compile(rf"queries\.(?:{KINDS})(?:\.gz)?$")
 _QUERY = ("query-id", "query_id", "qid", "query")
 _CODE = ("corpus-id", "corpus_id", "githuburl", "url", "id", "doc_id", "docid")
 
+_STORE_SCALE = 3.0
+_SHOWN = 100  # characters of a value that a message repeats
+
 Judged = tuple[str, str]  # query, language
 
 
@@ -36,8 +40,15 @@ class _Judgement:
 
 
 def judgement_file(folder: Path, split: str) -> Path | None:
-    """Find the file of judgements in a folder: one for all queries, or ``qrels/<split>``."""
+    """Find the file of judgements in a folder: one for all queries, or ``qrels/<split>``.
+
+    Raises:
+        DataError: there are two for all queries.
+    """
     shared = [one for one in sorted(folder.iterdir()) if _FILE.match(one.name) and one.is_file()]
+    if len(shared) > 1:
+        both = f"{shared[0].name} and {shared[1].name}"
+        raise DataError(f"{folder} has two files of judgements ({both})", "keep one of them")
     if shared:
         return shared[0]
     inner = folder / "qrels"
@@ -70,10 +81,14 @@ def judged_sets(path: Path, folder: Path, options: SetOptions, tally: Tally) -> 
     codes = read_codes(files, options.columns, tally)
     texts = _query_texts(folder)
     found: dict[Judged, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for one in _judgements(path, codes, tally):
-        text = texts.get(one.query, one.query)
-        found[text, one.language][one.code].append(one.grade)
+    for one in _judgements(path, _Known(codes, texts, _scale(path)), tally):
+        found[one.query, one.language][one.code].append(one.grade)
     return _by_language(found, codes)
+
+
+def _scale(path: Path) -> float:
+    """Return the highest grade of a file: CodeSearchNet's people gave 0 to 3."""
+    return _STORE_SCALE if path.name.lower().startswith("annotationstore") else math.inf
 
 
 def _by_language(
@@ -109,30 +124,64 @@ def _query_texts(folder: Path) -> dict[str, str]:
     }
 
 
-def _judgements(path: Path, codes: Mapping[str, SearchedCode], tally: Tally) -> list[_Judgement]:
+def _judgements(path: Path, known: "_Known", tally: Tally) -> list[_Judgement]:
     kept: list[_Judgement] = []
     bad: list[Record] = []
     for row in rows(path):
         try:
-            kept.append(_judgement(row, codes, tally.language))
+            kept.append(_judgement(row, known, tally.language))
         except ValueError as error:
             bad.append(Record(row.line, fault=str(error)))
     tally.account(path, len(kept), bad)
     return kept
 
 
-def _judgement(row: Row, codes: Mapping[str, SearchedCode], language: str) -> _Judgement:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a judgement may name.
+
+    Attributes:
+        codes: by id.
+        queries: texts by id; empty where judgements hold the texts themselves.
+        scale: the highest grade.
+    """
+
+    codes: Mapping[str, SearchedCode]
+    queries: Mapping[str, str]
+    scale: float
+
+
+def _judgement(row: Row, known: _Known, language: str) -> _Judgement:
+    """Read a judgement.
+
+    Raises:
+        ValueError: something is wrong with it.
+    """
     if row.fault:
         raise ValueError(row.fault)
     query, code = (keyed(row.values, names) for names in (_QUERY, _CODE))
     if query is None or code is None:
         raise ValueError("a judgement needs a query and the id of a code")
-    if str(code) not in codes:
-        raise ValueError(f"not in the codebase: {code}")
+    if str(code) not in known.codes:
+        raise ValueError(f"not in the codebase: {str(code)[:_SHOWN]}")
     given = keyed(row.values, GRADE)
-    return _Judgement(
-        " ".join(str(query).split()),
-        str(keyed(row.values, ("language",)) or language).lower(),
-        str(code),
-        1.0 if given is None else grade(given),
-    )
+    found = 1.0 if given is None else grade(given)
+    if found > known.scale:
+        raise ValueError(f"relevance is {found:g}, a number from 0 to {known.scale:g} is needed")
+    text = " ".join(str(query).split())
+    if known.queries and text not in known.queries:
+        raise ValueError(f"not among the queries: {text[:_SHOWN]}")
+    spoken = _language(row, known.codes[str(code)], language)
+    return _Judgement(known.queries.get(text, text), spoken, str(code), found)
+
+
+def _language(row: Row, code: SearchedCode, default: str) -> str:
+    """Return the language of a judgement: its own, else its code's.
+
+    Raises:
+        ValueError: they are not the same, so that the code is not in the codebase that is searched.
+    """
+    said = str(keyed(row.values, ("language",)) or "").strip().lower()
+    if said and code.language and said != code.language:
+        raise ValueError(f"judged as {said[:_SHOWN]}, and its code is {code.language}")
+    return said or code.language or default

@@ -62,6 +62,8 @@ class _Reader:
         known = {name: grade for name, grade in grades.items() if name in self.codes}
         if not known:
             return f"not in the codebase: {next(iter(grades), '') or 'it has no url'}"
+        if lost := len(grades) - len(known):
+            self.tally.dropped["answers that are not in the codebase"] += lost
         is_graded = keyed(row.values, GRADE) is not None
         self.asked.append(_Asked(part, JudgedQuery(found.query, known, language), is_graded))
         return ""

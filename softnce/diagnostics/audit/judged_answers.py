@@ -76,6 +76,6 @@ def _several(codebases: Sequence[Codebase], draw: np.random.Generator) -> Iterat
 
 
 def _pair(query: str, code: SearchedCode, *, answers: bool) -> JudgedPair:
-    docstring = next(iter(code.queries), "")
+    docstring = code.own
     bare = without_query(code.text, [docstring], code.language)
     return JudgedPair(query, bare, docstring if docstring != query else "", answers)
