@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from softnce.data.clones.groups import clones
 from softnce.data.judged.judged_set import SetOptions
+from softnce.data.judged.judgements import judgement_file
 from softnce.data.pairs import PairSet
 from softnce.diagnostics.audit.audited_set import AuditedSet, FileFacts, audited_set
 from softnce.diagnostics.audit.duplicates import (
@@ -251,9 +252,13 @@ def _precisions(
     if path.is_dir():
         own = judged_pairs(path, pairs.train, most=_JUDGED, seed=seed)
         found += on_judged(own, "people", requested, batch_size=options.batch_size)
-    if options.judged is not None:
-        truth, judged = judged_answers(
-            options.judged, SetOptions(split="all"), most=2 * _JUDGED, seed=seed
-        )
+    if (store := options.judged or _with_judgements(path)) is not None:
+        asked = SetOptions(split="all")
+        truth, judged = judged_answers(store, asked, most=2 * _JUDGED, seed=seed)
         found += on_judged(judged, truth, requested, batch_size=options.batch_size)
     return found
+
+
+def _with_judgements(path: Path) -> Path | None:
+    """Return the set itself where people's judgements lie beside its splits."""
+    return path if path.is_dir() and judgement_file(path, "all") is not None else None
