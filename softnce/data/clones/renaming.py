@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from softnce.data.clones.skeleton import Skeleton
 
-LEAST_BODY = 6  # tokens; a shorter body is everybody's
+LEAST_BODY = 8  # tokens; a shorter body is everybody's, as one that only raises an error
 _LONG = 24  # tokens from which functions of one skeleton are no accident
 _MEDIUM = 16  # likewise, where they share a string of some length
 _MIRRORED = 30
@@ -31,7 +31,8 @@ def keys(found: Skeleton) -> Iterator[tuple[object, ...]]:
     if found.body < LEAST_BODY:
         return
     numbers = {name: f"~{number}" for number, name in enumerate(found.names) if name in found.bound}
-    numbers[found.own] = "~"
+    if found.own in found.bound:
+        numbers[found.own] = "~"
     free = tuple(numbers.get(name, name) for name in found.names)
     inside = {name: number for name, number in numbers.items() if name != found.own}
 

@@ -76,6 +76,7 @@ class _Reader:
     names: dict[str, int] = field(default_factory=dict)
     members: dict[str, int] = field(default_factory=dict)
     bound: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)  # from elsewhere, whatever is done with them
 
     def word(self, place: int) -> str:
         return self.words[place] if 0 <= place < len(self.words) else ""
@@ -123,6 +124,15 @@ class _Reader:
                 return
             place -= 2
 
+    def take_behind(self, place: int) -> None:
+        """Note ``a, b`` of ``global a, b`` or ``import a, b``."""
+        for later in range(place + 1, len(self.words), 2):
+            if not self.is_name[later]:
+                return
+            self.taken.add(self.words[later])
+            if self.word(later + 1) != ",":
+                return
+
     def bind_behind(self, place: int) -> None:
         """Bind the variables of a loop, a lambda or a block."""
         for later in range(place + 1, min(place + _FAR, len(self.words))):
@@ -153,7 +163,7 @@ def skeleton(tokens: Sequence[Token], language: str) -> Skeleton:
         members=tuple(reader.members),
         strings=tuple(unquoted(token.text) for token in tokens if token.kind == "string"),
         own=words[own] if own >= 0 else "",
-        bound=frozenset(reader.bound | ({words[own]} if own >= 0 else set())),
+        bound=frozenset((reader.bound | ({words[own]} if own >= 0 else set())) - reader.taken),
         length=len(words),
         body=len(words) - 1 - max(closing, own),
     )
@@ -173,6 +183,8 @@ def _shape(reader: _Reader, token: Token, place: int, own: int) -> str:
     opens_block = token.text == "|" and reader.word(place - 1) in ("{", "do")
     if opens_block or token.text in ("for", "lambda", "foreach"):
         reader.bind_behind(place)
+    if token.text in ("global", "nonlocal", "import"):
+        reader.take_behind(place)
     return number(token.text) if token.kind == "number" else token.text
 
 
