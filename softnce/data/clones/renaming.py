@@ -6,6 +6,7 @@ Functions that take other things from elsewhere (``get("users")`` and ``get("pag
 changed, as a machine or a copyist does who changes all of them.
 """
 
+import builtins
 import re
 from collections.abc import Callable, Iterator, Sequence
 
@@ -17,6 +18,8 @@ _MEDIUM = 16  # likewise, where they share a string of some length
 _MIRRORED = 30
 _TELLING = 6  # characters of such a string, with its quotes
 _USUAL = frozenset(("self", "cls", "args", "kwargs"))
+_BUILT_IN = _USUAL | set(dir(builtins))
+_LEAST_CHANGED = 3  # names, for all to be all of something
 _WORD = re.compile(r"[^\W\d]\w*")
 _FILLED = re.compile(r"[#$]?\{[^{}]*\}|\$\w+")  # what a string takes from a variable
 _DIGITS = re.compile(r"\d+")
@@ -57,7 +60,7 @@ def is_renamed(left: Skeleton, right: Skeleton) -> bool:
     changed = [(a, b) for a, b in (*members, *pairs) if a != b]
     if not _same_strings(left, right, dict(changed)):
         return False
-    if _is_by_rule(changed) or _is_mirrored(left, right, changed):
+    if _is_by_rule(changed) or _is_mirrored(left, right, changed) or _is_whole(left, right):
         return True
     own = [a != b for a, b in pairs if a in left.bound and a != left.own and not {a, b} & _USUAL]
     if len(own) < 2 or not all(own):
@@ -72,6 +75,20 @@ def _same_strings(left: Skeleton, right: Skeleton, changed: dict[str, str]) -> b
 
     strings = zip(left.strings, right.strings, strict=True)
     return all(a == b or translated(a) == b for a, b in strings)
+
+
+def _is_whole(left: Skeleton, right: Skeleton) -> bool:
+    """Tell whether each plain name was changed, and each member or none; what is built in stays.
+
+    Two functions of people are rarely so: of 3,775 short Python ones, 7 are, by accident.
+    """
+    members = list(zip(left.members, right.members, strict=True))
+    names = zip(left.names, right.names, strict=True)
+    pairs = [(a, b) for a, b in names if a != b or a not in _BUILT_IN]
+    if any(a != b for a, b in members):
+        pairs += members
+    is_changed = all(a != b for a, b in pairs)
+    return is_changed and len(pairs) >= _LEAST_CHANGED and left.length >= _MEDIUM
 
 
 def _is_mirrored(left: Skeleton, right: Skeleton, changed: Sequence[tuple[str, str]]) -> bool:

@@ -84,6 +84,17 @@ def test_every_name_changed_by_one_rule_is_no_difference():
     assert kind(code, other, "python") == "renamed"
 
 
+def test_every_name_changed_at_will_is_no_difference():
+    code = "def merge(rows, limit):\n    found = rows.first(limit)\n"
+    code += "    return sift(len(found), 'none')\n"
+    names = {"merge": "a", "rows": "heap", "limit": "q", "found": "it", "first": "pop", "sift": "z"}
+    other = re.sub(r"[a-z]+", lambda name: names.get(name[0], name[0]), code)
+    assert kind(code, other, "python") == "renamed"
+    assert kind(code, other.replace("pop", "first"), "python") == "renamed"
+    assert kind(code, other.replace("heap", "rows"), "python") is None
+    assert kind(code, other.replace("none", "other"), "python") is None
+
+
 @pytest.mark.parametrize(
     ("left", "right"),
     [
