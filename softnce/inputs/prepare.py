@@ -25,14 +25,16 @@ from softnce.inputs.tables import (
     duplicate_tables,
     hard_negatives,
     named,
+    opened,
     term_tables,
 )
-from softnce.inputs.validation_sample import sample_size
+from softnce.inputs.validation_sample import TextLengths, sample_size
 from softnce.ragged import is_whole, save_arrays
 from softnce.weights.cache import cache_key
 from softnce.weights.table import ESTIMATORS
 from softnce.whole_files import write_text
 
+_TRAINED = ("train_queries", "train_codes", "train_negatives")
 Tell = Callable[[str], None]
 TokenKind = Literal["token-tables", "simcse-tokens"]
 
@@ -64,11 +66,12 @@ def prepare(
     simcse = ""
     if "simcse-tokens" in wanted:
         simcse, weights["simcse"] = _simcse_tokens(config, pairs, cache, tell)
+    tokens = _token_tables(encoder, pairs, cache, tell)
     prepared = Prepared(
         cache=str(cache),
         data=pairs.digest,
         tokenizer=tokenizer,
-        tokens=_token_tables(encoder, pairs, cache, tell),
+        tokens=tokens,
         terms=term_tables(pairs, cache),
         train=len(pairs.train),
         valid=len(pairs.valid.texts),
@@ -79,6 +82,7 @@ def prepare(
             train=len(pairs.train),
             queries=len(pairs.valid.texts),
             candidates=len(pairs.candidates),
+            lengths=_lengths(cache / tokens, train=len(pairs.train)),
         ),
         simcse=simcse,
         groups=duplicate_tables(pairs, cache, tell) if "groups" in wanted else "",
@@ -135,6 +139,17 @@ def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> 
         }
         save_arrays(cache / name, arrays)
     return name
+
+
+def _lengths(tables: Path, *, train: int) -> TextLengths:
+    """Average the lengths of the texts, at least one token each."""
+    whole = {name: float(opened(tables, name).lengths.sum()) for name in _TRAINED}
+    valid, candidates = (opened(tables, name).lengths for name in ("valid", "candidates"))
+    return TextLengths(
+        pair=max(1.0, sum(whole.values()) / train),
+        query=max(1.0, float(valid.mean())) if len(valid) else 1.0,
+        candidate=max(1.0, float(candidates.mean())) if len(candidates) else 1.0,
+    )
 
 
 def _split_arrays(

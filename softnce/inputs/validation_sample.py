@@ -1,9 +1,12 @@
 """The queries and candidates that a trial is validated on: all, or a fixed sample of them.
 
-Validation runs after every epoch, so by default it is held to a fifth of a trial: a text costs a
-third of what it costs in training, which goes forwards and backwards. A confirmation ranks all.
+Validation runs after every epoch, so by default it is held to a fifth of a trial: a token costs a
+third of what it costs in training, which goes forwards and backwards. A static encoder is another
+matter: training writes its whole table at each step, and to compare each query with each candidate
+costs it as much as to read them. A confirmation ranks all.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +15,43 @@ from numpy.typing import NDArray
 from softnce.config.config import Config
 
 _SHARE = 0.2  # of a trial, for validation
-_PASSES = 3  # of training for one of validation
-_FEWEST_QUERIES, _FEWEST_CANDIDATES = 500, 1000  # however short the training: fewer are noise
 _SEED = 20_231
+
+
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    """What an encoder's work costs, as measured on a CPU.
+
+    Attributes:
+        passes: of training a token, in readings of one.
+        comparison: of a query with a candidate, in readings of a token.
+        fewest: queries and candidates, however short the training: fewer tell little.
+    """
+
+    passes: float
+    comparison: float
+    fewest: tuple[int, int]
+
+
+_COSTS = {
+    "static": _Costs(passes=6.0, comparison=0.1, fewest=(500, 1000)),
+    "transformer": _Costs(passes=3.0, comparison=0.0, fewest=(100, 200)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TextLengths:
+    """How long the texts are that are encoded, in tokens on average, after truncation.
+
+    Attributes:
+        pair: of training, with its hard negatives.
+        query: of the validation split.
+        candidate: that it is ranked against.
+    """
+
+    pair: float
+    query: float
+    candidate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +82,9 @@ class Sample:
     answers: NDArray[np.int64]
 
 
-def sample_size(config: Config, *, train: int, queries: int, candidates: int) -> SampleSize:
+def sample_size(
+    config: Config, *, train: int, queries: int, candidates: int, lengths: TextLengths
+) -> SampleSize:
     """Choose how many queries and candidates a trial is validated on.
 
     Args:
@@ -53,17 +92,38 @@ def sample_size(config: Config, *, train: int, queries: int, candidates: int) ->
         train: training pairs.
         queries: of the validation split.
         candidates: that they are ranked against.
+        lengths: of their texts.
     """
-    search, optim = config.search, config.optim
+    search, optim, costs = config.search, config.optim, _COSTS[config.encoder.kind]
     pairs = min(train, (optim.max_steps or train) * optim.batch_size) * optim.evaluate_every
-    texts = int(_SHARE / (1 - _SHARE) * _PASSES * 2 * pairs)
+    budget = _SHARE / (1 - _SHARE) * costs.passes * pairs * lengths.pair
     own = queries
-    if queries + candidates > texts:
-        queries = min(queries, max(_FEWEST_QUERIES, texts // 3))
-        candidates = min(candidates, max(_FEWEST_CANDIDATES, texts - queries))
+    if _cost(queries, candidates, lengths, costs) > budget:
+        most, (fewest_queries, fewest_candidates) = (
+            _affordable(budget, lengths, costs),
+            costs.fewest,
+        )
+        queries = min(queries, max(fewest_queries, int(most)))
+        rest = (budget - queries * lengths.query) / (lengths.candidate + costs.comparison * queries)
+        candidates = min(candidates, max(fewest_candidates, int(rest)))
     queries = min(own, search.max_validation_queries or queries)
     candidates = search.max_validation_candidates or candidates
     return SampleSize(queries, max(queries, candidates))
+
+
+def _cost(queries: int, candidates: int, lengths: TextLengths, costs: _Costs) -> float:
+    """Return what a validation costs, in tokens that the encoder reads."""
+    read = queries * lengths.query + candidates * lengths.candidate
+    return read + costs.comparison * queries * candidates
+
+
+def _affordable(budget: float, lengths: TextLengths, costs: _Costs) -> float:
+    """Return how many queries can be asked of twice as many candidates each."""
+    each = lengths.query + 2 * lengths.candidate
+    if not costs.comparison:
+        return budget / each
+    twice = 4 * costs.comparison
+    return (math.sqrt(each**2 + 2 * twice * budget) - each) / twice
 
 
 def drawn_sample(answers: NDArray[np.int64], candidates: int, size: SampleSize) -> Sample:

@@ -107,13 +107,14 @@ class SearchSection(Section):
         None,
         ge=1,
         description="Most validation queries that trials look at, a fixed sample; null: as many as "
-        "keep validation at about a fifth of a trial, 500 at least. A confirmation asks all.",
+        "keep validation at a fifth of a trial or less, 100 at least (static: 500). A confirmation "
+        "asks all.",
     )
     max_validation_candidates: int | None = Field(
         None,
         ge=1,
         description="Most candidates that they are ranked against, a fixed sample; null: as for "
-        "the queries, 1000 at least.",
+        "the queries, 200 at least (static: 1000).",
     )
     max_parameters: int | None = Field(
         None,

@@ -4,12 +4,22 @@ import numpy as np
 import pytest
 
 from softnce.config.file import validated
-from softnce.inputs.validation_sample import SampleSize, drawn_sample, sample_size
+from softnce.inputs.validation_sample import (
+    SampleSize,
+    TextLengths,
+    drawn_sample,
+    sample_size,
+)
+
+LENGTHS = TextLengths(pair=60.0, query=12.0, candidate=48.0)
+TRANSFORMER = {"kind": "transformer", "model": "x"}
 
 
-def size(train, queries, candidates, **sections):
-    config = validated({"data": {"path": "x"}, **sections})
-    found = sample_size(config, train=train, queries=queries, candidates=candidates)
+def size(train, queries, candidates, lengths=LENGTHS, **sections):
+    config = validated({"data": {"path": "x"}, "encoder": TRANSFORMER, **sections})
+    found = sample_size(
+        config, train=train, queries=queries, candidates=candidates, lengths=lengths
+    )
     return found.queries, found.candidates
 
 
@@ -17,17 +27,30 @@ def test_all_are_looked_at_where_that_is_cheap():
     assert size(18_000, 2_000, 4_000) == (2_000, 4_000)
 
 
-@pytest.mark.parametrize(
-    ("train", "queries", "candidates"), [(2_000, 14_000, 44_000), (20_000, 14_000, 44_000)]
-)
-def test_validation_costs_a_fifth_of_a_trial_at_most(train, queries, candidates):
-    texts = sum(size(train, queries, candidates))
-    assert texts / (texts + 6 * train) <= 0.2
+@pytest.mark.parametrize("train", [500, 2_000, 20_000])
+@pytest.mark.parametrize(("queries", "candidates"), [(14_000, 44_000), (300, 20_000)])
+@pytest.mark.parametrize("length", [12, 150])
+def test_validation_costs_a_fifth_of_a_trial_at_most(train, queries, candidates, length):
+    lengths = TextLengths(pair=12.0 + length, query=12.0, candidate=float(length))
+    asked, ranked = size(train, queries, candidates, lengths)
+    tokens = 12 * asked + length * ranked
+    assert tokens / (tokens + 3 * train * lengths.pair) <= 0.2
+    assert ranked >= asked
+
+
+def test_comparing_all_with_all_costs_a_small_encoder_much():
+    static, transformer = (
+        size(20_000, 14_000, 44_000, encoder=kind) for kind in ({"kind": "static"}, TRANSFORMER)
+    )
+    assert static < transformer
+    tokens = 12 * static[0] + 48 * static[1] + 0.1 * static[0] * static[1]
+    assert tokens / (tokens + 6 * 20_000 * 60) <= 0.2
 
 
 def test_a_short_training_is_still_validated_on_enough():
-    assert size(100, 14_000, 44_000) == (500, 1_000)
-    assert size(20_000, 14_000, 44_000, optim={"max_steps": 1}) == (500, 1_000)
+    assert size(50, 14_000, 44_000) == (100, 200)
+    assert size(50, 14_000, 44_000, encoder={"kind": "static"}) == (500, 1_000)
+    assert size(20_000, 14_000, 44_000, optim={"max_steps": 1}) == (100, 200)
 
 
 def test_rare_evaluations_may_be_larger():
