@@ -7,6 +7,7 @@ so only those modules import it that need it while they train.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -108,24 +109,39 @@ class Encoder(ABC):
     def encode_all(self, tokens: Ragged, *, max_tokens_per_pass: int = 16_384) -> Tensor:
         """Return (n, d) float32 vectors on the CPU, without gradient, for any n.
 
+        Equal texts are encoded once, so that their vectors are equal to the last bit.
+
         Args:
             tokens: token ids of n texts.
             max_tokens_per_pass: padded tokens of one forward pass, which bounds the memory.
         """
         was_training = self.model.training
         self.model.eval()
-        order = np.argsort(tokens.lengths, kind="stable")
-        passes = _passes(order, tokens.lengths, max_tokens_per_pass)
-        parts = [self._forward(tokens.take(rows)).float().cpu() for rows in passes]
+        rows, places = _distinct(tokens)
+        lengths = tokens.lengths[rows]
+        order = np.argsort(lengths, kind="stable")
+        passes = _passes(order, lengths, max_tokens_per_pass)
+        parts = [self._forward(tokens.take(rows[some])).float().cpu() for some in passes]
         self.model.train(was_training)
         if not parts:
             return torch.empty(0, self.dimensions)
         vectors = torch.cat(parts)
-        return vectors[torch.from_numpy(np.argsort(order, kind="stable"))]
+        return vectors[torch.from_numpy(np.argsort(order, kind="stable")[places])]
 
     def _forward(self, tokens: Ragged) -> Tensor:
         vectors: Tensor = self.model(self.features(tokens))["sentence_embedding"]
         return vectors[: len(tokens)]  # rows that fill a packed pass up are no texts
+
+
+def _distinct(tokens: Ragged) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the (m,) first row of each distinct text, and (n,) which of them each text is."""
+    values, offsets = np.asarray(tokens.values), np.asarray(tokens.offsets)
+    raw, bounds = values.tobytes(), (offsets * values.itemsize).tolist()
+    seen: dict[bytes, int] = {}
+    places = [seen.setdefault(raw[a:b], len(seen)) for a, b in pairwise(bounds)]
+    found = np.array(places, dtype=np.int64)
+    _, rows = np.unique(found, return_index=True)
+    return rows.astype(np.int64), found
 
 
 def _passes(

@@ -66,7 +66,8 @@ def judged_race(
     contest = standing.contest
     if not contest.opponents:
         reasons = "; ".join(f"{name}: {why}" for name, why in standing.failed.items())
-        return JudgedRace(f"Cannot tell: the runs with fresh seeds failed. {reasons}", {}, [])
+        told = f"Cannot tell: the runs with fresh seeds failed. {reasons}{_try_again(race)}"
+        return JudgedRace(told, {}, [])
     test, valid = race.scores(contest, "test"), race.scores(contest, "valid")
     judged = judge(test, contest.opponents, dropped=standing.dropped)
     first = judged[0]
@@ -85,10 +86,11 @@ def judged_race(
         test_reads=reads,
     )
     said = verdict(found, smallest_gain=smallest_gain)
+    sentence = f"{said}{_left_out(race, standing)}"
     results = [_result(race, standing, name, valid[name], test[name]) for name in test]
     facts = {
         "verdict": str(said.word),
-        "sentence": str(said),
+        "sentence": sentence,
         "candidate": first.candidate,
         "opponent": first.opponent,
         "gains": {one.candidate: _plain(one) for one in judged},
@@ -99,7 +101,22 @@ def judged_race(
         "smallest_gain": smallest_gain,
         "reads_of_the_test_split": reads,
     }
-    return JudgedRace(str(said), facts, results)
+    return JudgedRace(sentence, facts, results)
+
+
+def _left_out(race: Race, standing: Standing) -> str:
+    """Name who failed: without one of its opponents a candidate has less to beat."""
+    if not standing.failed:
+        return ""
+    told = "; ".join(
+        f"{race.contest.sides[name].title}: {why}" for name, why in standing.failed.items()
+    )
+    return f" Left out, for a run of it failed: {told}{_try_again(race)}"
+
+
+def _try_again(race: Race) -> str:
+    """Say how a run that has failed is trained once more."""
+    return f" (remove its folder in {race.runs.root}, and softnce confirm trains it again)."
 
 
 def too_few_test_queries(sizes: Sizes) -> str:

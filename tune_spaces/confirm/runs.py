@@ -67,24 +67,19 @@ class RunsFolder:
         """Return (seeds, queries) reciprocal ranks of the first seeds that a side has run.
 
         Raises:
-            RunError: a file is damaged.
+            RunError: a file is damaged, or of other queries than those of the first seed.
         """
-        rows = []
+        rows: list[NDArray[np.float64]] = []
         for seed in seeds:
             run = FreshRun(side, seed)
             if not self.has_ended(run):
                 break
-            rows.append(self._read(self.folder(run) / f"{split}.npy"))
+            path = self.folder(run) / f"{split}.npy"
+            found = _read(path)
+            if rows and len(found) != len(rows[0]):
+                raise _damaged(path, f"of {len(found)} queries, the others of {len(rows[0])}")
+            rows.append(found)
         return np.stack(rows)
-
-    def _read(self, path: Path) -> NDArray[np.float64]:
-        try:
-            found: NDArray[np.float64] = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise RunError(
-                f"{path}: not readable", f"remove {path.parent}, and softnce confirm makes it anew"
-            ) from error
-        return found
 
     def _ending(self, run: FreshRun) -> str | None:
         folder = self.folder(run)
@@ -94,6 +89,20 @@ class RunsFolder:
             return None
         is_scored = all((folder / f"{split}.npy").exists() for split in SPLITS)
         return failure if failure or is_scored else None
+
+
+def _read(path: Path) -> NDArray[np.float64]:
+    try:
+        found: NDArray[np.float64] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(path, "not readable") from error
+    if found.ndim != 1 or found.dtype != np.float64 or not np.isfinite(found).all():
+        raise _damaged(path, "holds no reciprocal ranks")
+    return found
+
+
+def _damaged(path: Path, what: str) -> RunError:
+    return RunError(f"{path}: {what}", f"remove {path.parent}, and softnce confirm makes it anew")
 
 
 def fresh_seeds(used: Collection[int], count: int) -> list[int]:

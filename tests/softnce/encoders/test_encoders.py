@@ -17,6 +17,20 @@ def test_vectors_are_those_of_sentence_transformers(encoder):
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
 
 
+def test_equal_texts_are_encoded_once_and_alike_to_the_last_bit(encoder, monkeypatch):
+    tokens = encoder.tokenize([*TEXTS, *reversed(TEXTS)])
+    read, forward = [], encoder._forward
+
+    def counted(some):
+        read.append(len(some))
+        return forward(some)
+
+    monkeypatch.setattr(encoder, "_forward", counted)
+    found = encoder.encode_all(tokens, max_tokens_per_pass=1)
+    assert sum(read) == len({row.tobytes() for row in map(tokens.row, range(len(tokens)))})
+    assert torch.equal(found[: len(TEXTS)], found[len(TEXTS) :].flip(0))
+
+
 def test_chunks_give_the_vectors_of_one_plain_forward(encoder):
     encoder.model.eval()
     tokens = encoder.tokenize(TEXTS)

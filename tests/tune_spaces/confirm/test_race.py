@@ -111,6 +111,16 @@ def test_a_candidate_that_fails_is_left_out_and_one_without_opponents_cannot_tel
     assert judged(race).facts["failed"] == {"t0005": "the loss is not finite"}
 
 
+def test_an_opponent_that_fails_is_named_in_the_sentence(race):
+    """Better than the other opponents only: who reads the sentence alone has to know."""
+    to_the_end(race, {"t0005": 0.02}, failing=("t0001",))
+    found = judged(race)
+    assert found.sentence.startswith("Better: t0005 (")
+    told = "Left out, for a run of it failed: t0001 (InfoNCE): the loss is not finite (remove"
+    assert told in found.sentence
+    assert found.facts["sentence"] == found.sentence
+
+
 def test_a_contest_whose_opponents_all_fail_cannot_tell(race):
     to_the_end(race, {}, failing=("t0001", "t0005-infonce"))
     assert judged(race).sentence.startswith("Cannot tell: the runs with fresh seeds failed. t0001")
@@ -124,10 +134,18 @@ def test_what_has_ended_is_not_due_again_and_what_lost_its_scores_is(race):
     assert race.standing().due == [one]
 
 
-def test_damaged_scores_are_named(race):
+@pytest.mark.parametrize(
+    "content",
+    [None, np.ones(QUERIES - 1), np.full(QUERIES, np.nan), np.ones((2, QUERIES)), np.arange(3)],
+    ids=["torn", "other queries", "nan", "two rows", "integers"],
+)
+def test_damaged_scores_are_named(race, content):
     to_the_end(race, {})
-    path = race.runs.folder(FreshRun("t0005", SEEDS[0])) / "test.npy"
-    path.write_bytes(b"torn")
+    path = race.runs.folder(FreshRun("t0005", SEEDS[1])) / "test.npy"
+    if content is None:
+        path.write_bytes(b"torn")
+    else:
+        np.save(path, content)
     with pytest.raises(RunError, match="softnce confirm makes it anew"):
         judged(race)
 
