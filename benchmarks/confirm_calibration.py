@@ -16,7 +16,8 @@ five settings of each loss, six seeds, shifted so that no loss is better in the 
 are those of csn-python-mini where it is at hand, else of mined packages.
 
 ``better`` is the share of "Better" among all studies, ``2 s.e.`` its error. Without a true gain it
-should be 5 % at most; the JSON of the last line gives the worst of each kind.
+should be 5 % at most; the JSON of the last line gives the worst of each kind. Its power at .02 is
+that of the defaults, with 2,000 queries; at .005 that of ``--candidates 3 --seeds 8``, likewise.
 """
 
 import json
@@ -218,7 +219,6 @@ def lines(real: Real) -> list[Line]:
     independent, of_pairs = "false_better_independent", "false_better_paired"
     noises = [
         *((f"(a) sd {sd}", Noise(sd), independent) for sd in (0.001, 0.003, 0.006)),
-        ("(a) sd .006, settings differ", Noise(0.006, settings_sd=0.01), independent),
         ("(a) sd .006, one strong opponent", Noise(0.006, missed=0.1), independent),
         (
             "(a) the same, settings differ",
@@ -235,14 +235,12 @@ def lines(real: Real) -> list[Line]:
         ("(a) one strong opponent, 8 seeds", Noise(0.006, seeds=8, missed=0.1), independent),
         ("(b) paired", paired(), of_pairs),
         ("(b) paired, one strong opponent", paired(missed=0.1), of_pairs),
-        ("(b) paired, settings differ", paired(settings_sd=0.01), of_pairs),
         ("(a) sd .005, gain .02", Noise(0.005, queries=2000, gain=0.02), "power_at_0.02"),
         ("(b) gain .005, 2000 queries", paired(queries=2000, gain=0.005), ""),
-        ("(b) the same, 3 candidates", paired(queries=2000, gain=0.005, candidates=3), ""),
         (
             "(b) the same, 3 cand., 8 seeds",
             paired(queries=2000, gain=0.005, candidates=3, seeds=8),
-            "",
+            "power_at_0.005_paired",
         ),
         ("(b) gain .005, 3000 queries", paired(queries=3000, gain=0.005), ""),
     ]
