@@ -44,7 +44,8 @@ def searched(pairs, out):
         },
     }
     study = search(validated(config), source="mine", out=out, console=Console(quiet=True))
-    return [(row.key, row.value) for row in study.table], study.champion.key
+    baselines = json.loads((out / "baselines.json").read_text())
+    return [(row.key, row.value) for row in study.table], study.champion.key, baselines
 
 
 def test_a_poisoned_test_split_changes_nothing_of_a_search(tmp_path):
