@@ -245,8 +245,9 @@ def _concluded(run: _HeldRun, code: int) -> TrainedRun:
         KEY, run.config, best[metric], TrialState.COMPLETE, ROLE, proposed_by="", note=""
     )
     sentence = (
-        f"{described(run.config)}: {metric} {best[metric]:.4f} on {run.prepared.valid} validation "
-        f"queries, at epoch {best['epoch']} of {len(history)}."
+        f"{described(run.config)}: {metric} {best[metric]:.4f} on "
+        f"{run.prepared.looked_at.queries} validation queries, at epoch "
+        f"{best['epoch']} of {len(history)}."
     )
     from tune_spaces.search.champion import export_champion
 

@@ -70,10 +70,14 @@ class Prepared:
         found = array(Path(self.cache) / self.tokens, f"{split}_answers")
         return torch.from_numpy(np.array(found, dtype=np.int64))
 
+    @property
+    def looked_at(self) -> SampleSize:
+        """How many validation queries and candidates trials look at."""
+        return self.validated_on or SampleSize(self.valid, self.candidates)
+
     def validation_sample(self) -> Sample:
         """Return the rows of the validation split and of the candidates that trials look at."""
-        size = self.validated_on or SampleSize(self.valid, self.candidates)
-        return drawn_sample(self.answers("valid").numpy(), self.candidates, size)
+        return drawn_sample(self.answers("valid").numpy(), self.candidates, self.looked_at)
 
     def term_table(self, name: str, tokens: TermKind = "words") -> Ragged:
         """Return the term ids of queries, codes or negatives of the training split.

@@ -51,7 +51,6 @@ def with_models(study: HeldStudy, is_stopped: Callable[[], bool]) -> "Prepared":
 def prepared_inputs(context: StudyContext, pairs: "PairSet") -> "Prepared":
     """Fill the cache, and check that the study is about the same data, settings and weights."""
     from softnce.inputs.prepare import prepare
-    from softnce.inputs.validation_sample import SampleSize
 
     config, cache = context.config, context.folder.cache(context.config)
     require_same(context.folder, config, pairs.digest)
@@ -60,7 +59,7 @@ def prepared_inputs(context: StudyContext, pairs: "PairSet") -> "Prepared":
         config, pairs, cache, tell=context.console.print, models=context.space.models()
     )
     require_same_weights(context.folder, prepared.weights)
-    sample = prepared.validated_on or SampleSize(prepared.valid, prepared.candidates)
+    sample = prepared.looked_at
     sizes = Sizes(
         valid=prepared.valid,
         test=len(pairs.test.texts),

@@ -58,7 +58,7 @@ def _facts(
     context: StudyContext, prepared: Prepared, best: ResultRow, sentence: str
 ) -> dict[str, str]:
     metric, config = context.config.search.metric, best.config
-    where = f"on {prepared.valid} validation queries"
+    where = f"on {prepared.looked_at.queries} validation queries"
     reached = {metric: best.value, **_metrics(context.folder.trial(best.key))}
     return {
         "study": context.folder.name,
