@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -62,6 +62,59 @@ def mine(
             progress=progress,
         )
     _show(report, out)
+
+
+@data_app.command()
+def prepare(  # noqa: PLR0913  (what a user may set)
+    name: Annotated[Literal["codesearchnet", "cosqa"], typer.Argument(help="The public set.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The folder to write: new, or prepared before.")
+    ] = None,
+    language: Annotated[
+        Literal["go", "java", "javascript", "php", "python", "ruby"],
+        typer.Option(help="The language of the functions; CoSQA's are in python."),
+    ] = "python",
+    protocol: Annotated[
+        Literal["graphcodebert", "raw"],
+        typer.Option(help="graphcodebert: the filtered set; raw: all of CodeSearchNet."),
+    ] = "graphcodebert",
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FOLDER",
+            help="The downloaded files: CodeSearchNet's jsonl.gz, parquet, or a folder in "
+            "GraphCodeBERT layout; without it, the Hugging Face hub.",
+        ),
+    ] = None,
+    urls: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Lists of the filtered set's urls; without it, its rules decide."
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Commit, tag or branch on the hub; the newest without it.")
+    ] = None,
+    strict: Annotated[  # noqa: FBT002
+        bool, typer.Option("--strict", help="Refuse a set with other counts than published.")
+    ] = False,
+) -> None:
+    """Prepare a public set: CodeSearchNet or CoSQA, from the hub or from files."""
+    from softnce.data.public.prepare import Wish, prepare_set
+
+    language = "python" if name == "cosqa" else language
+    out = out or Path(name if name == "cosqa" else f"{name}-{language}-{protocol}")
+    wish = Wish(name, language, protocol, source, urls, revision, strict)
+    with phase_progress() as progress:
+        found = prepare_set(wish, out, progress)
+    counts = ", ".join(f"{part} {count:,}" for part, count in found.counts.items())
+    say(f"{found.origin}, selected by {found.selected_by}: {counts}")
+    for reason, count in found.dropped.items():
+        say(f"left out: {count:,} x {reason}")
+    if found.differences:
+        say(f"Warning: other counts than the published set: {'; '.join(found.differences)}")
+    say(f"Wrote {out}. Next: softnce search --set data.path={out}")
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Public sets, prepared as folders that any search can read."""
