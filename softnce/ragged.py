@@ -77,7 +77,7 @@ def save_arrays(folder: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
             np.save(building / f"{name}.npy", array, allow_pickle=False)
         (building / DIGESTS).write_text(json.dumps(_digests(building)))
         if folder.is_dir() and not is_whole(folder):
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)  # another process may be at it, too
         building.rename(folder)
     except OSError:  # a full disk; or another process finished first: its content is the same
         shutil.rmtree(building)
