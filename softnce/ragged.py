@@ -1,6 +1,7 @@
 """Rows of different lengths in two flat arrays: how token ids travel, on disk and in memory."""
 
 import hashlib
+import itertools
 import json
 import shutil
 import tempfile
@@ -53,7 +54,8 @@ def ragged(rows: Sequence[Sequence[int]]) -> Ragged:
     [2, 0, 1]
     """
     offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-    values = np.fromiter((v for row in rows for v in row), dtype=np.int32, count=int(offsets[-1]))
+    flat = itertools.chain.from_iterable(rows)
+    values = np.fromiter(flat, dtype=np.int32, count=int(offsets[-1]))
     return Ragged(values, offsets)
 
 

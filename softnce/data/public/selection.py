@@ -17,7 +17,7 @@ _SPECIAL = re.compile(r"<img[^>]*>|https?:", re.IGNORECASE)
 
 
 def url_lists(folder: Path, language: str) -> dict[str, list[str]]:
-    """Read the lists of urls of a language: ``train|valid|test|codebase.txt[.gz]``, one a line.
+    """Read the lists of urls of a language: ``train|valid|test|codebase.txt[.gz]``.
 
     Raises:
         DataError: there is no such folder, or no list in it, or one is damaged.
