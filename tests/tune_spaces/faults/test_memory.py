@@ -46,7 +46,10 @@ def written(folder, pairs):
         "optim": {"epochs": 2, "batch_size": SMALL, "learning_rate": 0.003},
         "search": {
             "name": "hit",
-            "space": {"optim/batch_size": {"choice": [SMALL, LARGE]}},
+            "space": {
+                "optim/batch_size": {"choice": [SMALL, LARGE]},
+                "optim/learning_rate": {"real": [0.001, 0.01]},
+            },
             "always_try": "infonce",
             "trials": TRIALS,
             "asha": {"enabled": False},
