@@ -1,6 +1,7 @@
 """What mining must know of one language, and where the comments of a file stand."""
 
 import bisect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,6 +71,16 @@ class Manifest:
 
     file: re.Pattern[str]
     name: Callable[[str], str]
+
+
+def name_in_json(text: str) -> str:
+    """Find the name of a package in a manifest of JSON: package.json, composer.json."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    name = found.get("name") if isinstance(found, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,9 @@
 """JavaScript: JSDoc above a function, a method, or what a function is assigned to."""
 
-import json
 import re
 
 from softnce.data.source_code.doc_comments import block_text
-from softnce.data.source_code.language import BRACES, Language, Manifest, doc_block
+from softnce.data.source_code.language import BRACES, Language, Manifest, doc_block, name_in_json
 
 BEFORE = re.compile(rb"[^\S\n]*\n?[^\S\n]*(?:export\s+(?:default\s+)?)?")
 _VALUE = "[(arrow_function) (function_expression) (generator_function)]"
@@ -30,16 +29,7 @@ TEST_PATH = re.compile(
 )
 
 
-def _npm_name(text: str) -> str:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return ""
-    name = found.get("name") if isinstance(found, dict) else None
-    return name if isinstance(name, str) else ""
-
-
-NPM = Manifest(re.compile(r"package\.json$"), _npm_name)
+NPM = Manifest(re.compile(r"package\.json$"), name_in_json)
 
 
 def _grammar() -> object:

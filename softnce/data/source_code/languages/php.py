@@ -1,19 +1,9 @@
 """PHP: a PHPDoc block above the function; attributes belong to the function."""
 
-import json
 import re
 
 from softnce.data.source_code.doc_comments import block_text
-from softnce.data.source_code.language import BRACES, Language, Manifest, doc_block
-
-
-def _composer_name(text: str) -> str:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return ""
-    name = found.get("name") if isinstance(found, dict) else None
-    return name if isinstance(name, str) else ""
+from softnce.data.source_code.language import BRACES, Language, Manifest, doc_block, name_in_json
 
 
 def _grammar() -> object:
@@ -47,5 +37,5 @@ PHP = Language(
         (re.compile(r"test(?:_|[A-Z0-9]|$)|(?:setUp|tearDown)$"), "test function"),
     ),
     filler=BRACES,
-    manifest=Manifest(re.compile(r"composer\.json$"), _composer_name),
+    manifest=Manifest(re.compile(r"composer\.json$"), name_in_json),
 )
