@@ -9,7 +9,7 @@ from pathlib import Path
 
 from softnce.config.config import Config
 from softnce.config.file import value_at, with_overrides
-from softnce.config.sections.training import BM25, COLUMN, TEACHER
+from softnce.config.sections.data import BM25, COLUMN, TEACHER
 from softnce.data.mining.sources import ENVIRONMENT
 from softnce.data.reading import part_files
 from softnce.errors import ConfigError, DataError, SetupError

@@ -8,10 +8,11 @@ from collections.abc import Collection
 
 from pydantic import model_validator
 
+from softnce.config.sections.data import TEACHER, DataSection
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.config.sections.section import Section
 from softnce.config.sections.study import ResourcesSection, SearchSection, TrackingSection
-from softnce.config.sections.training import TEACHER, DataSection, EncoderSection, OptimSection
+from softnce.config.sections.training import EncoderSection, OptimSection
 from softnce.errors import InvalidSettingError
 from softnce.formula import settings_of
 from softnce.weight_domain import has_domain

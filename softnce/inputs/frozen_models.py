@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
+from softnce.config.sections.data import COLUMN
 from softnce.config.sections.method import LossSection
-from softnce.config.sections.training import COLUMN
 from softnce.formula import resolved
 from softnce.inputs.prepare import TokenKind, simcse_encoder
 from softnce.inputs.prepared import Prepared

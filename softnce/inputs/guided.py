@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from softnce.config.config import Config
-from softnce.config.sections.training import BM25, TEACHER
+from softnce.config.sections.data import BM25, TEACHER
 from softnce.data.pairs import PairSet
 from softnce.errors import ConfigError, SetupError
 from softnce.inputs.hard_negatives import bm25_guide, encoder_guide, vector_guide

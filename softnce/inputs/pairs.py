@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from softnce.config.config import Config
-from softnce.config.sections.training import DataSection
+from softnce.config.sections.data import DataSection
 from softnce.data.code_texts import DocstringRule
 from softnce.data.pairs import PairSet, read_pairs
 from softnce.errors import DataError

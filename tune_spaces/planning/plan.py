@@ -12,7 +12,7 @@ from rich.console import Console
 
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
-from softnce.config.sections.training import BM25, TEACHER
+from softnce.config.sections.data import BM25, TEACHER
 from softnce.errors import ConfigError
 from softnce.evidence.verdict import FEWEST_QUERIES
 from softnce.inputs.frozen_models import FROZEN_MODELS

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from softnce.config.config import Config
 from softnce.config.file import can_be, value_at, with_overrides
-from softnce.config.sections.training import TEACHER
+from softnce.config.sections.data import TEACHER
 from softnce.errors import ConfigError
 from softnce.formula import Formula
 from softnce.losses.table import BASELINE, LOSSES

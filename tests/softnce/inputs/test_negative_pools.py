@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from softnce.config.sections.training import GuideSection
+from softnce.config.sections.data import GuideSection
 from softnce.errors import DataError
 from softnce.inputs.negative_pools import NegativePools, negative_pools, opened_pools, save_pools
 
