@@ -30,7 +30,8 @@ class Ceiling:
         mrr: where an exact copy of the answer counts as wrong, as it does in training and
             evaluation; a model cannot tell them apart, nor queries of one text.
         mrr_with_copies: where any copy of an answer counts as right.
-        tied: queries whose answer has a copy in the codebase.
+        tied: queries whose answer has a copy in the codebase, or whose text asks for another
+            answer, too.
     """
 
     split: str
@@ -102,7 +103,7 @@ def ceiling(
     asked: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for query, answer in zip(queries, answers, strict=True):
         asked[query][candidates[answer]] += 1
-    total = with_copies = 0.0
+    total, with_copies, tied = 0.0, 0.0, 0
     for wanted in asked.values():
         ahead = 0
         order = sorted(wanted.items(), key=lambda item: -item[1] / copies[item[0]])
@@ -110,8 +111,8 @@ def ceiling(
             total += count / (ahead + (copies[code] + 1) / 2)
             with_copies += count / place
             ahead += copies[code]
+            tied += count if copies[code] > 1 or len(wanted) > 1 else 0
     count = max(len(queries), 1)
-    tied = sum(copies[candidates[answer]] > 1 for answer in answers)
     return Ceiling(split, len(queries), total / count, with_copies / count, tied)
 
 

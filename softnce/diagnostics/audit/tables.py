@@ -32,7 +32,8 @@ def show(audit: Audit, draw: Draw, say: Callable[[str], None], *, top: int) -> N
     """
     _duplicates(audit, draw)
     _leaks(audit, draw)
-    _batches(audit, draw)
+    if audit.batches:
+        _batches(audit, draw)
     if audit.precisions:
         _precisions(audit, draw)
     for one in audit.facts.leaks[:top]:
@@ -48,8 +49,8 @@ def _sentences(audit: Audit, say: Callable[[str], None]) -> None:
     for one in audit.ceilings:
         say(
             f"{one.split}: no model can exceed MRR {one.mrr:.4f} ({one.tied:,} of "
-            f"{one.queries:,} answers have exact copies; {one.mrr_with_copies:.4f} if copies "
-            "counted as right)"
+            f"{one.queries:,} answers have exact copies, or share their query with another; "
+            f"{one.mrr_with_copies:.4f} if copies counted as right)"
         )
     say("Faults: " + ("; ".join(audit.faults) if audit.faults else "none"))
     if audit.gain is not None:

@@ -66,7 +66,7 @@ def test_no_model_beats_the_ceiling_and_one_reaches_it():
     found = ceiling("test", ["x", "y", "y", "z"], [0, 1, 3, 2], candidates)
     assert found.mrr == pytest.approx((1 / 2 + 1 + 1 / 2 + 1 / 2) / 4)
     assert found.mrr_with_copies == pytest.approx((1 + 1 + 1 / 2 + 1) / 4)
-    assert found.tied == 2
+    assert found.tied == 4
     vectors = {"a": [1.0, 0, 0], "b": [0, 1.0, 0], "c": [0, 0.5, 0]}
     asked = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0, 1.0, 0], [1.0, 0, 0]])
     searched = torch.tensor([vectors[code] for code in candidates])
