@@ -14,8 +14,8 @@ from softnce.data.code_texts import (
     training_texts,
 )
 from softnce.data.dedup import Groups, code_tokens, near_duplicates, shingles
-from softnce.data.reading import Tally, coded, complete, part_files, with_query
-from softnce.data.records import Record, check_columns, key_of, record
+from softnce.data.reading import Tally, UniqueIds, coded, complete, part_files, with_query
+from softnce.data.records import Record, check_columns, key_of, missing_column, record
 from softnce.data.source_code.docstrings import occurs
 from softnce.data.splitting import splits
 from softnce.data.tables import require_there, rows
@@ -163,13 +163,14 @@ def _read_folder(
     folder: Path, columns: Mapping[str, str], tally: Tally, negatives: int
 ) -> dict[str, list[Record]]:
     files = part_files(folder)
+    once = UniqueIds(coded)
     parts = {
         part: [
             item
             for path in files.get(part, [])
             for item in tally.read(path, columns, refine, negatives=count)
         ]
-        for part, refine, count in (("codebase", coded, 0), ("train", complete, negatives))
+        for part, refine, count in (("codebase", once, 0), ("train", complete, negatives))
     }
     known = {item.id for item in parts["codebase"]}
 
@@ -189,7 +190,10 @@ def _read_folder(
 
 def check_has_code(path: Path, columns: Mapping[str, str]) -> None:
     """Tell a query file of the GraphCodeBERT set, whose code is elsewhere, from a bad one."""
-    first = [record(row, columns) for row in itertools.islice(rows(path), 20)]
+    head = list(itertools.islice(rows(path), 20))
+    if any(not row.fault and missing_column(row, columns, needs=()) for row in head):
+        return  # which column is missing is told where the file is read
+    first = [record(row, columns) for row in head]
     if first and not any(item.code or item.fault for item in first):
         raise DataError(
             f"{path} holds queries without code, and {path.parent} has no codebase file to find "

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import final
 
 from softnce.data.records import Record, missing_column, record
 from softnce.data.source_code.stripping import without_query
@@ -142,6 +143,30 @@ def complete(found: Record) -> Record:
     """Refuse a record that is not a whole pair, and part its code from its docstring."""
     found = with_query(found)
     return found if found.fault else coded(found)
+
+
+@final
+class UniqueIds:
+    """Refuses a code whose id another code has: a query's answer must be one code."""
+
+    def __init__(self, refine: Refine) -> None:
+        """Remember no id so far.
+
+        Args:
+            refine: completes a record before.
+        """
+        self._refine = refine
+        self._seen: dict[str, str] = {}
+
+    def __call__(self, found: Record) -> Record:
+        """Complete a record, or refuse it; the same code twice is one code."""
+        found = self._refine(found)
+        if found.fault or not found.id:
+            return found
+        known = self._seen.setdefault(found.id, found.source or found.code)
+        if known != (found.source or found.code):
+            return replace(found, fault=f"an id that another code has, too: {found.id}")
+        return found
 
 
 def opposed(found: Record, count: int) -> Record:

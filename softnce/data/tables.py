@@ -13,6 +13,7 @@ from typing import Any
 
 from softnce.errors import DataError
 
+MAX_LINE = 2**26  # bytes of one line, so that no file can fill the memory
 _LONGEST = 300  # characters of a path in a message about one that cannot be
 
 
@@ -86,10 +87,24 @@ def _opened(path: Path) -> gzip.GzipFile | io.BufferedReader:
 
 def _json_lines(path: Path) -> Iterator[Row]:
     with _opened(path) as file:
-        for line, content in enumerate(file, 1):
+        for line, content in enumerate(_bounded_lines(file), 1):
+            if content is None:
+                yield Row(line, {}, f"a line of more than {MAX_LINE // 2**20} MB")
+                continue
             text = content.removeprefix(b"\xef\xbb\xbf") if line == 1 else content
             if text.strip():
                 yield _json_row(line, text)
+
+
+def _bounded_lines(file: gzip.GzipFile | io.BufferedReader) -> Iterator[bytes | None]:
+    """Yield the lines of a file; None stands for one that is too long, which is passed over."""
+    while content := file.readline(MAX_LINE + 1):
+        if len(content) <= MAX_LINE:
+            yield content
+            continue
+        while content and not content.endswith(b"\n"):
+            content = file.readline(MAX_LINE + 1)
+        yield None
 
 
 def _json_row(line: int, content: bytes) -> Row:
@@ -108,7 +123,7 @@ def _delimited(path: Path) -> Iterator[Row]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with _opened(path) as raw:
         text = io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
-        head = text.readline()
+        head = text.readline(MAX_LINE)
         if not head.strip():
             return
         delimiter = max("\t;,", key=head.count)
@@ -120,7 +135,24 @@ def _delimited(path: Path) -> Iterator[Row]:
             raise DataError(
                 f"{path}:1: the header names {twice} twice", "rename one of the columns"
             )
-        yield from _csv_rows(csv.reader(text, delimiter=delimiter), header)
+        yield from _csv_rows(csv.reader(_short_lines(text, path), delimiter=delimiter), header)
+
+
+def _short_lines(text: io.TextIOWrapper, path: Path) -> Iterator[str]:
+    """Yield the lines below a table's header.
+
+    Raises:
+        DataError: one is too long: where it ends, a table of quoted texts does not show.
+    """
+    line = 1
+    while content := text.readline(MAX_LINE + 1):
+        line += 1
+        if len(content) > MAX_LINE:
+            raise DataError(
+                f"{path}:{line}: a line of more than {MAX_LINE // 2**20} MB",
+                "split the table, or write it anew",
+            )
+        yield content
 
 
 def _csv_rows(reader: Any, header: list[str]) -> Iterator[Row]:  # noqa: ANN401 - csv names no type

@@ -52,15 +52,12 @@ class TransformerEncoder(Encoder):
         """Return token ids with the model's special tokens, cut at its maximum length."""
         if not texts:
             return ragged([])
-        encodings = self._whole.tokenizer(
-            list(texts),
-            truncation=True,
-            max_length=self._whole.max_seq_length,
-            padding=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )
-        return ragged(encodings["input_ids"])
+        tokenizer = self._whole.tokenizer
+        backend = tokenizer.backend_tokenizer  # what it calls, without its objects for each text
+        backend.no_padding()
+        backend.enable_truncation(self._whole.max_seq_length, direction=tokenizer.truncation_side)
+        backend.encode_special_tokens = tokenizer.split_special_tokens
+        return ragged([one.ids for one in backend.encode_batch_fast(list(texts))])
 
     def tokenizer_digest(self) -> str:
         """Return the digest of the tokenizer and the length it cuts at."""

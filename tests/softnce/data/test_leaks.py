@@ -6,7 +6,8 @@ from softnce.data.judged.judged_set import SetOptions
 from softnce.data.judged.read import read_evaluation_set
 from softnce.data.source_code.copied_runs import copied_runs, is_copy
 
-SETS = ["cosqa", "csn-python-mini", "csn-python-original", "csn-ruby", "csn-cloze", "puzzle-six"]
+LARGE = [pytest.param(name, marks=pytest.mark.long) for name in ("cosqa", "csn-cloze")]
+SETS = ["csn-python-mini", "csn-python-original", "csn-ruby", "puzzle-six", *LARGE]
 
 
 def leaks(path, mode):
@@ -28,7 +29,7 @@ def test_what_is_still_copied_without_docstrings_stands_in_the_code_itself(real_
     assert leaks(real_data / name, "auto") <= leaks(real_data / name, "strip")
 
 
-@pytest.mark.parametrize("name", ["csn-python-mini", "csn-python-original"])
+@pytest.mark.parametrize("name", ["csn-python-original"])
 def test_the_detector_finds_the_copies_where_they_stay(real_data, name):
     kept = leaks(real_data / name, "keep")
     assert len(kept) > 100
