@@ -79,6 +79,7 @@ def test_a_teacher_compares_queries_with_codes_and_simcse_queries_with_queries(t
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_verb_shows_the_models_of_a_study_beside_the_others(tmp_path, trained):
     data, study, _ = trained
     words = ["--study", study, "--batch-size", 40, "--estimator", "bm25", "--estimator", "mixture"]

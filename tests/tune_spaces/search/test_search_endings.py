@@ -108,6 +108,7 @@ def test_a_study_stopped_by_its_budget_goes_on_to_the_same_end(made_pairs, tmp_p
     assert second.champion.key == undisturbed.champion.key
 
 
+@pytest.mark.long
 def test_ctrl_c_keeps_the_study_and_the_same_command_ends_it(made_pairs, tmp_path, undisturbed):
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(settings(made_pairs, SPACE, trials=5, n_startup_trials=2)))

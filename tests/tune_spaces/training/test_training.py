@@ -108,7 +108,7 @@ def test_a_trial_is_trained_again_to_the_same_numbers_and_otherwise_with_another
         study=study.folder, trial="t0000", seed=77, out=tmp_path / "other", test=True, quiet=True
     )
     ledger = json.loads((study.folder / "confirm" / "ledger.json").read_text())
-    assert ledger == {"reads_of_the_test_split": ["training of mine-t0000-seed77"]}
+    assert ledger == {"reads_of_the_test_split": ["training of study-t0000-seed77"]}
     assert other.config.optim.seed == 77
     assert other.metrics["loss"] != again.metrics["loss"]
 

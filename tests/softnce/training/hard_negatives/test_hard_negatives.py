@@ -16,6 +16,7 @@ from softnce.inputs.frozen_models import vectors_key
 from softnce.inputs.prepare import prepare
 from softnce.training.gather import Workers
 from softnce.training.loop import Run, _objective, _started, epochs, loader_of, texts_of
+from softnce.training.step import Batch
 from softnce.weights.bm25 import BM25Estimator, terms
 from tests.softnce.training.hard_negatives.small_runs import (
     BATCH,
@@ -92,7 +93,7 @@ def test_pooled_chunks_of_a_transformer_hold_them(minilm, pairs, tmp_path):
     run = _started(config, made, tmp_path / "run", Workers(), CPU)
     run.encoder.model.eval()
     rows, texts = np.array([5, 0, 7]), texts_of(made)
-    found = _objective(run)._encoded(run.encoder, texts, rows)
+    found = _objective(run)._encoded(run.encoder, texts, Batch(rows, None))
     wanted = [
         [text for row in rows for text in of(pairs.train[row])]
         for of in (

@@ -105,7 +105,7 @@ def test_a_mixture_with_the_encoder_has_the_spread_of_real_scores(
     config = config_with(minilm, weights__estimator="mixture", weights__mixture=shares)
     run = _started(config, prepared, tmp_path, Workers(), CPU)
     batch, objective = first_batch(run), _objective(run)
-    encoded = objective._encoded(run.encoder, texts_of(prepared), batch.rows)
+    encoded = objective._encoded(run.encoder, texts_of(prepared), batch)
     relevance = objective._own_relevance(
         encoded[0], torch.cat(encoded[1:]), torch.arange(BATCH), batch
     )
