@@ -34,7 +34,7 @@ KEPT_UNLESS_COPIED = DocstringRule()
 
 
 @dataclass(frozen=True, slots=True)
-class AskedCode:
+class CodeWithQueries:
     """A function as it was found, and what is asked of it.
 
     Attributes:
@@ -52,12 +52,12 @@ class AskedCode:
     own: str = ""
 
 
-def handed_out(functions: Sequence[AskedCode], docstrings: Docstrings) -> list[str]:
+def handed_out(functions: Sequence[CodeWithQueries], docstrings: Docstrings) -> list[str]:
     """Return the text of each function.
 
     With ``auto`` a docstring or comment goes where it carries a query that asks for its function,
-    and stays elsewhere. A function that no query asks for is treated as most are that are asked
-    for: a docstring that only wrong answers have would tell the right ones.
+    and stays elsewhere. A function that no query asks for is treated as most of the
+    others are: a docstring that only wrong answers have would tell the right ones.
 
     Args:
         functions: of one codebase, or of a training split.
@@ -67,7 +67,7 @@ def handed_out(functions: Sequence[AskedCode], docstrings: Docstrings) -> list[s
         return [one.source for one in functions]
     if docstrings == "strip":
         return [_stripped(one) for one in functions]
-    known: dict[AskedCode, str] = {}
+    known: dict[CodeWithQueries, str] = {}
     told = left = 0
     for one in dict.fromkeys(functions):
         if one.queries:
@@ -80,20 +80,20 @@ def handed_out(functions: Sequence[AskedCode], docstrings: Docstrings) -> list[s
     ]
 
 
-def _stripped(one: AskedCode) -> str:
+def _stripped(one: CodeWithQueries) -> str:
     first = without_query(one.source, [one.own] if one.own else one.queries[:1], one.language)
     return without_carriers(first, one.queries, one.language)
 
 
-def function_of(item: Record, asked: Sequence[str]) -> AskedCode:
+def function_of(item: Record, queries: Sequence[str]) -> CodeWithQueries:
     """Return the function of a complete record, with the queries that ask for it."""
-    queries = tuple(dict.fromkeys(asked))
-    return AskedCode(item.source, item.code, item.language, queries, item.query)
+    distinct = tuple(dict.fromkeys(queries))
+    return CodeWithQueries(item.source, item.code, item.language, distinct, item.query)
 
 
 def training_texts(
     found: Sequence[Record], held_out: Mapping[str, Sequence[str]], rule: DocstringRule, seed: int
-) -> tuple[list[AskedCode], list[str], list[tuple[str, ...]]]:
+) -> tuple[list[CodeWithQueries], list[str], list[tuple[str, ...]]]:
     """Return each training pair's function, its text, and the texts of its hard negatives.
 
     A hard negative that is the function of another pair has the same text in both places.
@@ -105,14 +105,14 @@ def training_texts(
         rule: what becomes of docstrings.
         seed: of the draw of ``rule.other_lines``.
     """
-    asked: dict[str, list[str]] = {}
+    queries_of: dict[str, list[str]] = {}
     for item in found:
-        asked.setdefault(key_of(item), []).append(item.query)
-    for key in asked.keys() & held_out.keys():
-        asked[key] += held_out[key]
-    functions = [function_of(item, asked[key_of(item)]) for item in found]
+        queries_of.setdefault(key_of(item), []).append(item.query)
+    for key in queries_of.keys() & held_out.keys():
+        queries_of[key] += held_out[key]
+    functions = [function_of(item, queries_of[key_of(item)]) for item in found]
     opposed = [
-        AskedCode(raw, bare, item.language)
+        CodeWithQueries(raw, bare, item.language)
         for item in found
         for raw, bare in zip(item.opposed, item.negatives, strict=True)
     ]
@@ -149,7 +149,7 @@ def _share_of(key: str, seed: int) -> float:
     return int.from_bytes(hashed(key, seed)[:6]) / 2**48
 
 
-def _with_other_lines(text: str, function: AskedCode, documentation: str) -> str:
+def _with_other_lines(text: str, function: CodeWithQueries, documentation: str) -> str:
     """Give a function those lines of its docstring back that say something else than its queries.
 
     Args:

@@ -228,12 +228,12 @@ def _assembled(
     queries = [*parts["valid"], *parts["test"]]
     codebase = {key_of(item): item for item in reversed(parts.get("codebase") or queries)}
     codebase = dict(reversed(codebase.items()))
-    asked: dict[str, list[str]] = {key: [] for key in codebase}
+    queries_of: dict[str, list[str]] = {key: [] for key in codebase}
     for item in queries:
-        asked[key_of(item)].append(item.query)
-    searched = [function_of(item, asked[key]) for key, item in codebase.items()]
+        queries_of[key_of(item)].append(item.query)
+    searched = [function_of(item, queries_of[key]) for key, item in codebase.items()]
     codes = handed_out(searched, docstrings.mode)
-    functions, own, negatives = training_texts(parts["train"], asked, docstrings, seed)
+    functions, own, negatives = training_texts(parts["train"], queries_of, docstrings, seed)
     train = tuple(
         Pair(item.query, code, key_of(item), item.language, opposed)
         for item, code, opposed in zip(parts["train"], own, negatives, strict=True)

@@ -17,8 +17,8 @@ HELD_OUT = ("valid", "test")
 
 
 @dataclass(slots=True)
-class _Asked:
-    """A query as a row asks it; rows that grade an answer each are joined by their query."""
+class _SplitQuery:
+    """A query as a row has it; rows that grade an answer each are joined by their query."""
 
     part: str
     query: JudgedQuery
@@ -32,7 +32,7 @@ class _Reader:
     options: SetOptions
     tally: Tally
     codes: dict[str, SearchedCode] = field(default_factory=dict)
-    asked: list[_Asked] = field(default_factory=list)
+    queries: list[_SplitQuery] = field(default_factory=list)
 
     def queries_of(self, path: Path, part: str, *, has_codebase: bool) -> None:
         """Read the queries of a file; without a codebase their own codes are searched."""
@@ -65,7 +65,8 @@ class _Reader:
         if lost := len(grades) - len(known):
             self.tally.dropped["answers that are not in the codebase"] += lost
         is_graded = keyed(row.values, GRADE) is not None
-        self.asked.append(_Asked(part, JudgedQuery(found.query, known, language), is_graded))
+        query = JudgedQuery(found.query, known, language)
+        self.queries.append(_SplitQuery(part, query, is_graded))
         return ""
 
 
@@ -89,7 +90,7 @@ def folder_set(folder: Path, options: SetOptions, tally: Tally, *, name: str = "
             if not has_codebase:
                 check_has_code(path, options.columns)
             reader.queries_of(path, part, has_codebase=has_codebase)
-    return _codebase(name, reader.codes, reader.asked, options.split)
+    return _codebase(name, reader.codes, reader.queries, options.split)
 
 
 def file_set(path: Path, options: SetOptions, tally: Tally) -> Codebase:
@@ -114,25 +115,27 @@ def file_set(path: Path, options: SetOptions, tally: Tally) -> Codebase:
         else splits(families([whole for _, whole in pairs]), seed=options.seed)
     )
     codes: dict[str, SearchedCode] = {}
-    asked: list[_Asked] = []
+    split_queries: list[_SplitQuery] = []
     for part in HELD_OUT:
         for (raw, whole), own in zip(pairs, chosen, strict=True):
             if own == part:
                 key = key_of(whole)
                 codes.setdefault(key, searched(raw, tally.language))
-                asked.append(_Asked(part, JudgedQuery(raw.query, {key: 1.0}, raw.language)))
-    return _codebase("", codes, asked, options.split)
+                split_queries.append(
+                    _SplitQuery(part, JudgedQuery(raw.query, {key: 1.0}, raw.language))
+                )
+    return _codebase("", codes, split_queries, options.split)
 
 
 def _codebase(
-    name: str, codes: Mapping[str, SearchedCode], asked: Sequence[_Asked], split: str
+    name: str, codes: Mapping[str, SearchedCode], split_queries: Sequence[_SplitQuery], split: str
 ) -> Codebase:
     """Keep the queries of a split; the codes know the queries of all."""
     queries_of: dict[str, list[str]] = {key: list(code.queries) for key, code in codes.items()}
-    for one in asked:
+    for one in split_queries:
         for key in one.query.grades:
             queries_of[key].append(one.query.text)
-    wanted = [one for one in asked if split in ("all", one.part)]
+    wanted = [one for one in split_queries if split in ("all", one.part)]
     return Codebase(
         name=name,
         queries=tuple(_joined(wanted)),
@@ -140,9 +143,9 @@ def _codebase(
     )
 
 
-def _joined(asked: Iterable[_Asked]) -> list[JudgedQuery]:
+def _joined(split_queries: Iterable[_SplitQuery]) -> list[JudgedQuery]:
     found: dict[object, JudgedQuery] = {}
-    for number, one in enumerate(asked):
+    for number, one in enumerate(split_queries):
         key = (one.query.text, one.query.language) if one.is_graded else number
         before: Grades = dict(found[key].grades) if key in found else {}
         found[key] = replace(one.query, grades=before | dict(one.query.grades))

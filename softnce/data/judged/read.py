@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from softnce.data.code_texts import AskedCode, handed_out
+from softnce.data.code_texts import CodeWithQueries, handed_out
 from softnce.data.judged.judged_set import Codebase, EvaluationSet, SearchedCode, SetOptions
 from softnce.data.judged.judgements import judged_sets, judgement_file
 from softnce.data.judged.pair_sets import file_set, folder_set
@@ -126,11 +126,13 @@ def _spoken(
     Returns:
         The codebase, the codes that lost a docstring or a comment, and those with a docstring.
     """
-    asked: dict[str, list[str]] = {}
+    queries_of: dict[str, list[str]] = {}
     for one in codebase.queries:
         for key in one.grades:
-            asked.setdefault(key, []).append(one.text)
-    functions = {key: _function(code, asked.get(key, ())) for key, code in codebase.codes.items()}
+            queries_of.setdefault(key, []).append(one.text)
+    functions = {
+        key: _function(code, queries_of.get(key, ())) for key, code in codebase.codes.items()
+    }
     left = {key: one for key, one in functions.items() if one.bare.strip() or docstrings == "keep"}
     if lost := len(functions) - len(left):
         dropped["code holds nothing but its docstring"] += lost
@@ -143,8 +145,8 @@ def _spoken(
     )
 
 
-def _function(code: SearchedCode, asked: Sequence[str]) -> AskedCode:
-    queries = tuple(dict.fromkeys((*code.queries, *asked)))
-    own = code.own or next(iter(queries), "")
+def _function(code: SearchedCode, queries: Sequence[str]) -> CodeWithQueries:
+    distinct = tuple(dict.fromkeys((*code.queries, *queries)))
+    own = code.own or next(iter(distinct), "")
     bare = without_query(code.text, [own], code.language)
-    return AskedCode(code.text, bare, code.language, queries, own)
+    return CodeWithQueries(code.text, bare, code.language, distinct, own)

@@ -10,7 +10,7 @@ from softnce.data.mining.sources import sources
 from softnce.data.reading import Tally
 from softnce.data.source_code.languages.table import LANGUAGES, language_of, languages_named
 
-Asked = dict[tuple[str, str], dict[str, float]]
+GradesOfQueries = dict[tuple[str, str], dict[str, float]]
 
 
 def is_code(path: Path) -> bool:
@@ -36,14 +36,18 @@ def code_set(path: Path, options: SetOptions, tally: Tally) -> Codebase:
     tally.dropped.update({f"{reason}s": count for reason, count in found.skipped.items()})
     tally.dropped.update([f"folders that cannot be read: {fault}" for _, fault in found.faults])
     codes: dict[str, SearchedCode] = {}
-    asked: Asked = {}
+    grades_of: GradesOfQueries = {}
     for source in sorted(found.files, key=lambda one: one.name):
-        _read(source, codes, asked, tally)
-    queries = [JudgedQuery(text, grades, language) for (text, language), grades in asked.items()]
+        _read(source, codes, grades_of, tally)
+    queries = [
+        JudgedQuery(text, grades, language) for (text, language), grades in grades_of.items()
+    ]
     return Codebase("", tuple(queries), codes)
 
 
-def _read(source: Source, codes: dict[str, SearchedCode], asked: Asked, tally: Tally) -> None:
+def _read(
+    source: Source, codes: dict[str, SearchedCode], grades_of: GradesOfQueries, tally: Tally
+) -> None:
     language = LANGUAGES[source.language].name
     try:
         functions = functions_of(source.path, language)
@@ -57,4 +61,4 @@ def _read(source: Source, codes: dict[str, SearchedCode], asked: Asked, tally: T
         query = queries.get(one.lines, "")
         codes[key] = SearchedCode(one.text, language, own=query)
         if query:
-            asked.setdefault((query, language), {})[key] = 1.0
+            grades_of.setdefault((query, language), {})[key] = 1.0

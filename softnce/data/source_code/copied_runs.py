@@ -25,14 +25,14 @@ def copied_runs(queries: Sequence[str], codes: Sequence[str]) -> NDArray[np.int8
     >>> copied_runs(["join two paths now"], ["# join two paths", "join(two, paths, later)", "x"])
     array([[3, 3, 0]], dtype=int8)
     """
-    asked = [squeezed(query).split() for query in queries]
-    wanted = {run for words in asked for run in _runs(words)}
+    query_words = [squeezed(query).split() for query in queries]
+    wanted = {run for words in query_words for run in _runs(words)}
     holders: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for place, code in enumerate(codes):
         for run in wanted.intersection(_runs(squeezed(code).split())):
             holders[run].append(place)
     lengths = np.zeros((len(queries), len(codes)), dtype=np.int8)
-    for row, words in enumerate(asked):
+    for row, words in enumerate(query_words):
         for run in sorted(_runs(words), key=len):
             lengths[row, holders.get(run, [])] = len(run)
     return lengths

@@ -30,10 +30,10 @@ def carries(query: str, text: str) -> bool:
     >>> carries("Join two or more paths of files", "joins the paths of files, two or more of them")
     True
     """
-    asked, held = squeezed(query).split(), squeezed(text).split()
-    if len(asked) < MIN_WORDS:
-        return bool(asked) and held[: len(asked)] == asked
-    return _shares_run(asked, held) or _holds_most(asked, held)
+    query_words, held = squeezed(query).split(), squeezed(text).split()
+    if len(query_words) < MIN_WORDS:
+        return bool(query_words) and held[: len(query_words)] == query_words
+    return _shares_run(query_words, held) or _holds_most(query_words, held)
 
 
 def may_be_carried(query: str, code: str) -> bool:
@@ -41,23 +41,23 @@ def may_be_carried(query: str, code: str) -> bool:
     return len(squeezed(query).split()) < MIN_WORDS or carries(query, code)
 
 
-def _shares_run(asked: Sequence[str], held: Sequence[str]) -> bool:
-    most = max(min(len(asked), SHORTEST_RUN), math.ceil(IN_A_ROW * len(asked)))
+def _shares_run(query_words: Sequence[str], held: Sequence[str]) -> bool:
+    most = max(min(len(query_words), SHORTEST_RUN), math.ceil(IN_A_ROW * len(query_words)))
     size = min(LONGEST_RUN, most)
-    return not _runs(asked, size).isdisjoint(_runs(held, size))
+    return not _runs(query_words, size).isdisjoint(_runs(held, size))
 
 
 def _runs(words: Sequence[str], size: int) -> set[tuple[str, ...]]:
     return {tuple(words[start : start + size]) for start in range(len(words) - size + 1)}
 
 
-def _holds_most(asked: Sequence[str], held: Sequence[str]) -> bool:
-    wanted = set(asked)
+def _holds_most(query_words: Sequence[str], held: Sequence[str]) -> bool:
+    wanted = set(query_words)
     least = math.ceil(CLOSE_BY * len(wanted))
     places = [place for place, word in enumerate(held) if word in wanted]
     if len(wanted) < SHORTEST_RUN or len({held[place] for place in places}) < least:
         return False
-    longest, start = math.ceil(STRETCH * len(asked)), 0
+    longest, start = math.ceil(STRETCH * len(query_words)), 0
     near: Counter[str] = Counter()
     for place in places:
         near[held[place]] += 1

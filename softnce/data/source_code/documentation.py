@@ -42,15 +42,15 @@ def other_lines(documentation: str, queries: Sequence[str]) -> list[str]:
     for query in queries:
         if squeezed(query):
             left = wording(query).sub("", left)
-    asked = {word for query in queries for word in squeezed(query).split()}
-    lines = [line.rstrip() for line in left.splitlines() if _says_else(line, asked)]
+    query_words = {word for query in queries for word in squeezed(query).split()}
+    lines = [line.rstrip() for line in left.splitlines() if _says_else(line, query_words)]
     told = "\n".join(lines)
     return [] if any(carries(query, told) for query in queries) else lines
 
 
-def _says_else(line: str, asked: set[str]) -> bool:
+def _says_else(line: str, query_words: set[str]) -> bool:
     words = squeezed(line).split()
-    return sum(word not in asked for word in words) > (1 - _OF_QUERY) * len(words)
+    return sum(word not in query_words for word in words) > (1 - _OF_QUERY) * len(words)
 
 
 def documented(code: str, lines: Sequence[str], language: str) -> str:

@@ -10,6 +10,7 @@ from rich.console import Console
 from softnce.config.file import validated
 from softnce.data.pairs import read_pairs
 from softnce.errors import ConfigError
+from tune_spaces.preparation.known_digest import digest_of_files
 from tune_spaces.preparation.study_pairs import StudyPairs
 from tune_spaces.space.space import search_space
 from tune_spaces.study.context import StudyContext
@@ -123,6 +124,13 @@ def test_another_setting_of_the_same_files_is_refused(data, tmp_path):
     changed = context_of(tmp_path, {**data[0], "seed": 4})
     with pytest.raises(ConfigError, match=r"data\.seed 0 \(now 4\)"):
         require_same(changed.folder, changed.config, StudyPairs(changed).digest)
+
+
+@pytest.mark.parametrize("setting", [{"seed": 4}, {"docstrings": "keep"}, {"negatives": 1}])
+def test_the_settings_of_data_count_in_the_digest_of_their_files(few, tmp_path, setting):
+    first = digest_of_files(context_of(tmp_path / "a", {"path": str(few)}))
+    assert first == digest_of_files(context_of(tmp_path / "b", {"path": str(few)}))
+    assert first != digest_of_files(context_of(tmp_path / "c", {"path": str(few), **setting}))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": 3, "pairs": null}', "\0\0"])
