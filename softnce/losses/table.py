@@ -1,4 +1,4 @@
-"""The losses, one row each: the configuration, the search, MLflow and the README read this table.
+"""The losses, one row each: the configuration, the search, MLflow and the pages read this table.
 
 A new loss is its function and a row here, or a row in a package of its own (``softnce.plugins``).
 Functions stand as addresses, so that this table imports no torch.

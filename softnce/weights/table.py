@@ -1,4 +1,4 @@
-"""The estimators, one row each: the configuration, the search, MLflow and the README read this.
+"""The estimators, one row each: the configuration, the search, MLflow and the pages read this.
 
 A new estimator is its class, what builds it, and a row here, or a row in a package of its own
 (``softnce.plugins``). Functions stand as addresses, so that this table imports no torch.

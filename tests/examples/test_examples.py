@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 import softnce
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-README = EXAMPLES.with_name("README.md")
+PAGE = EXAMPLES.with_name("docs") / "python.md"
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 KERNEL = """
 import json, logging, os, signal, sys
@@ -100,13 +100,12 @@ def test_the_champion_is_a_model_with_its_configuration_and_metrics(study):
     assert champion.key in study.verdict
 
 
-def test_the_snippet_of_the_readme_runs_as_it_stands(script, monkeypatch, capsys):
+def test_the_snippet_of_the_page_on_python_runs_as_it_stands(script, monkeypatch, capsys):
     folder, _ = script  # it holds the study that the snippet continues; nothing is left to train
     (folder / "search.yaml").write_text((folder / "study" / "config.yaml").read_text())
-    section = README.read_text().split("## From Python")[1]
-    (snippet,) = re.findall(r"```python\n(.*?)```", section.split("\n## ")[0], re.DOTALL)
+    snippet = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0]
     monkeypatch.chdir(folder)
-    exec(compile(snippet, "README.md", "exec"), {})
+    exec(compile(snippet, str(PAGE), "exec"), {})
     assert str(folder / "study" / "champion") in capsys.readouterr().out.replace("\n", "")
 
 

@@ -11,6 +11,7 @@ SOURCES = sorted(
     for folder in ("softnce", "tune_spaces", "cluster")
     for path in (ROOT / folder).rglob("*.py")
 )
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 UNITS = "trial|study|step|query|worker|epoch|phase|process|node|finding|fault|line"
 COUNTED = "one|once|twice|row|line|file|files|workers|negatives"
 BANNED = {
@@ -21,7 +22,7 @@ BANNED = {
 }
 
 
-@pytest.mark.parametrize("path", [*SOURCES, ROOT / "README.md"], ids=str)
+@pytest.mark.parametrize("path", [*SOURCES, *PAGES], ids=str)
 def test_a_text_holds_no_riddle_sermon_or_private_word(path):
     text = path.read_text(encoding="utf-8")
     for name, pattern in BANNED.items():

@@ -210,6 +210,11 @@ def known_space(base: Config) -> SearchSpace:
     return SearchSpace({path: dimensions[path] for path in ordered}, ties, base, unread)
 
 
+def is_fixed(path: str) -> bool:
+    """Tell whether a setting is the same for all trials of a study."""
+    return path.startswith(_FIXED)
+
+
 def both_alpha_and_beta_are_free(space: SearchSpace) -> bool:
     """Tell whether alpha and beta are both drawn, though only their ratio matters in Eq. 4.
 
@@ -240,7 +245,7 @@ def _require_searchable(base: Config, path: str) -> None:
             f"search.space {path}: names a section",
             "name one of its settings",
         )
-    if path.startswith(_FIXED):
+    if is_fixed(path):
         raise ConfigError(
             f"search.space {path}: is the same for all trials of a study, so that they can be "
             "compared",

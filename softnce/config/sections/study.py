@@ -61,8 +61,8 @@ class SearchSection(Section):
     )
     space: dict[str, Any] = Field(
         default_factory=dict,
-        description="Dimensions of the search space by the path of their setting, as in the "
-        "README.",
+        description="Dimensions of the search space by the path of their setting, as in "
+        "docs/search-spaces.md.",
     )
     always_try: Literal["paper", "infonce", "recipes"] = Field(
         "paper",

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,7 +15,6 @@ from softnce.losses.table import BASELINE, LOSSES
 from softnce.training.objectives import outcome
 from softnce.weights.table import ESTIMATORS
 
-ROOT = Path(__file__).resolve().parents[3]
 BASE = Config.model_validate({"data": {"path": "pairs"}})
 OF_THE_ESTIMATOR = {"estimator", *(spec.section for spec in ESTIMATORS.values() if spec.section)}
 
@@ -99,20 +97,3 @@ def test_the_tables_import_neither_torch_nor_ray(module):
         "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
-
-
-def test_the_readme_lists_the_losses_as_the_table_does():
-    wanted = [f"| `{one.name}` | {one.label} | {one.source} |" for one in LOSSES.values()]
-    assert _rows_of_the_readme("| loss |") == wanted
-
-
-def test_the_readme_lists_the_estimators_as_the_table_does():
-    wanted = [f"| `{one.name}` | {one.summary} | {one.cost} |" for one in ESTIMATORS.values()]
-    assert _rows_of_the_readme("| estimator |") == wanted
-
-
-def _rows_of_the_readme(header):
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith(header)) + 2
-    stop = next(number for number in range(start, len(lines)) if not lines[number])
-    return lines[start:stop]

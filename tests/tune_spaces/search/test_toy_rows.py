@@ -1,6 +1,6 @@
 """A loss and an estimator, each added in one file of another package, searched like our own.
 
-The loss is the one that the README adds.
+The loss is the one that docs/contributing.md adds.
 """
 
 import os
@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 
 from tune_spaces.tracking.store import own_uri
 
-README = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
-LOSS = README.split("```python\n# my_losses.py\n")[1].split("```")[0]
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "contributing.md"
+LOSS = PAGE.read_text(encoding="utf-8").split("```python\n# my_losses.py\n")[1].split("```")[0]
 ESTIMATOR = '''
 """An estimator in one place: its class, what builds it, and its row."""
 import torch
