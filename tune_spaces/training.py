@@ -25,11 +25,11 @@ from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
 from softnce.whole_files import write_json
 from tune_spaces.confirm.ledger import note_training
+from tune_spaces.live.notes import tell_stop
 from tune_spaces.preparation.held_study import prepared_inputs
 from tune_spaces.preparation.study_pairs import mined, read
 from tune_spaces.ray_session import nodes, session
 from tune_spaces.ray_session.capacity import concurrency
-from tune_spaces.report.notes import tell_stop
 from tune_spaces.signals import Signals
 from tune_spaces.sources.run import TrainingSource
 from tune_spaces.space.space import search_space

@@ -1,1 +1,1 @@
-"""A study shown: while it runs, as a table, and from its folder."""
+"""A study shown from its folder: tables, figures, and one page of all."""

@@ -64,6 +64,7 @@ def importance(trials: Sequence[FrozenTrial]) -> Importance:
     evaluator = evaluators.PedAnovaImportanceEvaluator(target_quantile=quantile)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.simplefilter("ignore", UserWarning)  # a choice that was rarely drawn
         found = evaluators.get_param_importances(study, evaluator=evaluator)
     largest_first = sorted(found.items(), key=lambda item: -item[1])
     return Importance(dict(largest_first), count, round(quantile * count))

@@ -6,8 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from softnce.config.file import value_at
+from tune_spaces.live.display import COLOURS
 from tune_spaces.preparation.baselines import Metrics
-from tune_spaces.report.display import COLOURS
 from tune_spaces.space.settings_read import paths_read
 from tune_spaces.study.verdicts.verdict import ResultRow
 from tune_spaces.trial_state import TrialState

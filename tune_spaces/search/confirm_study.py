@@ -21,11 +21,11 @@ from tune_spaces.confirm.phase import (
     require_test_queries,
     table_of,
 )
+from tune_spaces.live.notes import tell_stop
 from tune_spaces.preparation.held_study import HeldStudy, prepared_inputs
 from tune_spaces.preparation.study_pairs import mined, read
 from tune_spaces.ray_session import nodes, session
 from tune_spaces.ray_session.capacity import concurrency
-from tune_spaces.report.notes import tell_stop
 from tune_spaces.search.champion import export_champion
 from tune_spaces.signals import Signals
 from tune_spaces.study.context import StudyContext, stored_study_context

@@ -19,17 +19,17 @@ from softnce.terminal.console import like, terminal
 from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
 from tune_spaces.confirm.ending import ended_verdict, settled_verdict
-from tune_spaces.preparation.held_study import HeldStudy, prepared_inputs, with_models
-from tune_spaces.preparation.study_pairs import StudyPairs
-from tune_spaces.ray_session import nodes, session
-from tune_spaces.ray_session.capacity import concurrency
-from tune_spaces.report.display import Display, headline
-from tune_spaces.report.notes import (
+from tune_spaces.live.display import Display, headline
+from tune_spaces.live.notes import (
     tell_if_more_have_ended,
     tell_if_no_gpu_is_reserved,
     tell_if_there_is_nothing_to_search,
     tell_stop,
 )
+from tune_spaces.preparation.held_study import HeldStudy, prepared_inputs, with_models
+from tune_spaces.preparation.study_pairs import StudyPairs
+from tune_spaces.ray_session import nodes, session
+from tune_spaces.ray_session.capacity import concurrency
 from tune_spaces.search.conclusion import SearchResult, concluded, tell_result
 from tune_spaces.search.finished import known_end
 from tune_spaces.signals import Signals

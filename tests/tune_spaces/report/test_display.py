@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from softnce.config.file import validated, with_overrides
-from tune_spaces.report.display import Display, headline, sparkline
+from tune_spaces.live.display import Display, headline, sparkline
 from tune_spaces.report.results_table import results_table
 from tune_spaces.study.trial_store import Proposal
 from tune_spaces.study.verdicts.verdict import ResultRow
