@@ -68,6 +68,20 @@ class Reading:
     stripped: int = 0
     documented: int = 0
 
+    @property
+    def left_out(self) -> str:
+        """Say what was dropped and where the first of it stands; nothing where all was kept.
+
+        >>> Reading(9, 8, {"not UTF-8": 1}, ("a.jsonl:3: not UTF-8",)).left_out
+        '1 of 9 rows left out: a.jsonl:3: not UTF-8'
+        """
+        if not self.dropped:
+            return ""
+        why = ", ".join(f"{count:,} x {reason}" for reason, count in self.dropped.items())
+        count, first = sum(self.dropped.values()), next(iter(self.examples), "")
+        told = first if first and count == 1 else f"{why}; the first: {first}" if first else why
+        return f"{count:,} of {self.rows:,} rows left out: {told}"
+
 
 @dataclass(frozen=True, slots=True)
 class PairSet:

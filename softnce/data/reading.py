@@ -92,14 +92,19 @@ def part_files(folder: Path) -> dict[str, list[Path]]:
     """Find the files of each part of a set; shards of one part are read in order.
 
     Raises:
-        DataError: there is none, or a part is there twice.
+        DataError: there is none, a part is there twice, or one is no file that can be read.
     """
     found: dict[str, list[Path]] = {}
     single: set[str] = set()
     for path in sorted(folder.iterdir()):
         match = _FILE.match(path.name)
-        if not match or not path.is_file():
+        if not match:
             continue
+        if not path.is_file():
+            raise DataError(
+                f"{path} is a folder, a pipe, a device or a broken link, not a file",
+                "remove it, or put the file there",
+            )
         part = _NAMES.get(match.group(1), match.group(1))
         if part in single or (part in found and not match.group(2)):
             both = f"{found[part][0].name} and {path.name}"

@@ -172,6 +172,7 @@ class Evaluation:
             "codes_documented": self.judged.documented,
             "codes_holding_their_query": self.judged.leaks,
             "dropped": dict(self.judged.dropped),
+            "dropped_examples": list(self.judged.examples),
             "bm25": self.bm25.as_dict(),
             "fused": None if self.fused is None else self.fused.as_dict(),
             "compare": None if compared is None else self._compared(compared),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _SHOWN = [name for name in EVALUATION_METRICS if not name.startswith("mrr")]
+_NAMED_ROWS = 3  # of those left out
 _LONGEST_QUERY, _LONGEST_CODE, _LINES = 200, 240, 6  # characters, and lines of a code
 
 
@@ -53,6 +54,7 @@ def facts(found: Evaluation) -> str:
         _docstrings(found),
     ]
     lines += [f"Left out: {count:,} x {reason}" for reason, count in judged.dropped.items()]
+    lines += [f"  {one}" for one in judged.examples[:_NAMED_ROWS]]
     return "\n".join(lines)
 
 

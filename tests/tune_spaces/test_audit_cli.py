@@ -88,12 +88,14 @@ def test_planted_duplicates_are_counted_and_the_figure_is_written(run, clean):
             dict(row, url=f"other/{n}", query=query(900 + n), code=row["code"].replace("row", "r"))
             for n, row in enumerate(rows[10:20])
         ]
-        return rows + exact + other
+        return [*rows, *exact, *other, {"query": "sort the names"}]
 
     change(clean / "train.jsonl", plant)
     code, said, _ = run(clean, "--json", "--out", "report", *BOTH)
     assert code == 0, said
     found = json.loads(said)
+    (bad,) = found["reading"]["examples"]
+    assert bad.endswith("train.jsonl:121: empty code")
     train = found["duplicates"]["train"]
     assert (train["rows"], train["repeats"], train["involved"]) == (120, 20, 40)
     assert train["functions"] == {"exact": 10, "layout": 10, "near": 10, "renamed": 20}
@@ -104,7 +106,9 @@ def test_planted_duplicates_are_counted_and_the_figure_is_written(run, clean):
     clones = [one for one in found["estimators"] if one["truth"] == "clones"]
     assert {one["estimator"] for one in clones} >= {"bm25", "duplicates"}
     assert next(one for one in clones if one["estimator"] == "duplicates")["precision"] == 1
-    assert found["worst"][0]["where"][0].endswith("train.jsonl:1")
+    assert [one.rpartition("/")[2] for one in found["worst"][0]["where"]] == [
+        "train.jsonl:1", "train.jsonl:101"
+    ]  # fmt: skip
     folder = clean.parent / "report"
     assert json.loads((folder / "audit.json").read_text()) == found
     assert (folder / "audit.png").read_bytes().startswith(b"\x89PNG")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import sys
 
 import pytest
@@ -46,6 +47,14 @@ def unanswered(folder):
     lines(folder / "codebase.jsonl", [row(1), row(2)])
 
 
+def pipe(folder):
+    os.mkfifo(folder / "test.jsonl")
+
+
+def loop(folder):
+    (folder / "test.jsonl").symlink_to("test.jsonl")
+
+
 def sound(folder):
     lines(folder / "test.jsonl", [row(n) for n in range(3)])
 
@@ -56,6 +65,8 @@ FAULTS = {
     long_line_of_a_table: r"test.csv:3: a line of more than 0 MB; split the table",
     cut_off: r"test.jsonl.gz:",
     twice: r"codebase.jsonl:3: an id that another code has, too: u1",
+    pipe: r"test.jsonl is a folder, a pipe, a device or a broken link, not a file",
+    loop: r"test.jsonl is a folder, a pipe, a device or a broken link, not a file",
     unanswered: r"test.jsonl:2: not in the codebase: u9",
 }
 
@@ -95,6 +106,18 @@ def test_a_mapping_that_names_no_column_is_told(monkeypatch, capsys, tmp_path, s
     sound(tmp_path / "set")
     words = ("evaluate", "bm25", str(tmp_path / "set"), "--set", setting)
     assert said in ended(monkeypatch, capsys, tmp_path, *words)
+
+
+def test_the_few_rows_left_out_are_named_with_their_lines(monkeypatch, capsys, tmp_path):
+    lines(tmp_path / "test.jsonl", [row(n) for n in range(30)])
+    lines(tmp_path / "codebase.jsonl", [row(n) for n in range(29)])
+    monkeypatch.setattr(sys, "argv", ["softnce", "evaluate", "bm25", str(tmp_path)])
+    with pytest.raises(SystemExit) as ending:
+        main()
+    told = " ".join(capsys.readouterr().out.split())
+    assert ending.value.code == 0
+    assert "1 x not in the codebase" in told
+    assert "test.jsonl:30: not in the codebase: u29" in told
 
 
 @pytest.mark.parametrize("spoil", [not_utf8, cut_off, twice, long_line])

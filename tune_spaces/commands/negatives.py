@@ -56,5 +56,7 @@ def mine_negatives(  # noqa: PLR0913  (what a user may set)
             )
             found = hard_negatives.mined_negatives(pairs.train, score, rule)
             record = mined_set.write_set(pairs, found, out, made_of)
+    if pairs.reading.left_out:
+        say(pairs.reading.left_out)
     say(record["told"])
     say(f"Wrote {out}. Next: softnce search --set data.path={out} --set data.negatives={each}")

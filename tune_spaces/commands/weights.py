@@ -90,6 +90,8 @@ def weights(  # noqa: PLR0913  (what a user may set)
         judged = human_agreement.judged_pairs(data, unseen or pairs.train, most=_JUDGED, seed=seed)
         agreed = human_agreement.agreements(judged, requested, batch_size=batch_size)
         weight_page.write_page(out, data.name, seen, agreed, most=top)
+    if pairs.reading.left_out:
+        say(pairs.reading.left_out)
     from softnce.terminal.console import terminal
 
     weight_page.show(seen, agreed, most=top, draw=terminal().print)

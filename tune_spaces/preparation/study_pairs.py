@@ -79,6 +79,8 @@ def read(context: StudyContext) -> "PairSet | None":
     context.console.print(f"reading {context.config.data.path}", soft_wrap=True)
     pairs = pairs_of(context.config.data)
     context.console.print(docstrings_in_words(context.config.data, pairs))
+    if pairs.reading.left_out:
+        context.console.print(pairs.reading.left_out, style="yellow", soft_wrap=True, markup=False)
     require_enough(context.config, pairs)
     return pairs
 

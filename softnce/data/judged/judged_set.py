@@ -87,6 +87,7 @@ class EvaluationSet:
         documented: codes that stand with a docstring.
         leaks: queries whose own answer, as it stood in the file, holds them word for word.
         dropped: rows and queries that could not be used, by reason.
+        examples: some of these rows, as 'file:line: reason'.
         is_mined: whether it is a folder of code, whose docstrings are the queries of all splits.
     """
 
@@ -98,6 +99,7 @@ class EvaluationSet:
     documented: int
     leaks: int
     dropped: Mapping[str, int]
+    examples: tuple[str, ...] = ()
     is_mined: bool = False
 
     @property

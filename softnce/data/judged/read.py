@@ -56,6 +56,7 @@ def read_evaluation_set(path: Path, options: SetOptions) -> EvaluationSet:
         documented=sum(documented for _, _, documented in spoken),
         leaks=leaks,
         dropped=dict(dropped.most_common()),
+        examples=tuple(tally.examples),
         is_mined=mined is not None,
     )
 

@@ -30,11 +30,15 @@ _OF_QUERY: dict[str, Any] = {"docstring": "", "docstring_tokens": []}
 
 @dataclass(slots=True)
 class Chosen:
-    """The rows of each part as JSON lines, how they were chosen, and what was left out."""
+    """The rows of each part as JSON lines, how they were chosen, and what was left out.
+
+    ``refused`` counts, by part, published rows that are left out for what they say.
+    """
 
     selected_by: str
     parts: dict[str, list[bytes]] = field(default_factory=lambda: {part: [] for part in PARTS})
     dropped: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
 
 
 def line_of(row: Mapping[str, Any]) -> bytes:

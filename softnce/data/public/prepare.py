@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,7 +110,7 @@ def prepare_set(wish: Wish, out: Path, tell: Tell) -> PreparedSet:
         origin=files.origin,
         selected_by=chosen.selected_by,
         counts=counts,
-        differences=tuple(differences(counts, _expected(wish))),
+        differences=tuple(differences(Counter(counts) + chosen.refused, _expected(wish))),
         dropped=dict(chosen.dropped.most_common()),
     )
     if found.differences and wish.is_strict:
@@ -131,6 +132,11 @@ def _expected(wish: Wish) -> Counts:
 def _chosen(wish: Wish, files: SetFiles) -> Chosen:
     by_part = files.by_part()
     if "codebase" in by_part:
+        if wish.protocol == "raw":
+            raise DataError(
+                f"{by_part['codebase'][0]}: a set with a codebase is the filtered one",
+                "leave --protocol raw out, or name CodeSearchNet's own files",
+            )
         return ready_parts(by_part)
     if wish.name == "cosqa":
         return web_query_parts(files)

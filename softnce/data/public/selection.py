@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from softnce.data.public.known_sets import PARTS
-from softnce.data.source_code.docstrings import MAX_WORDS, MIN_WORDS, is_english
+from softnce.data.source_code.docstrings import MAX_WORDS, MIN_WORDS, is_english, summary
 from softnce.data.source_code.languages.table import LANGUAGES
 from softnce.data.source_code.parsing import parser
 from softnce.data.tables import require_there
 from softnce.errors import DataError
 
-_SPECIAL = re.compile(r"<img[^>]*>|https?:", re.IGNORECASE)
+_SPECIAL = re.compile(r"<\s*img\b|https?\s*:", re.IGNORECASE)
 
 
 def url_lists(folder: Path, language: str) -> dict[str, list[str]]:
@@ -48,11 +48,11 @@ def _lines(path: Path) -> list[str]:
 
 def unfit(row: Mapping[str, Any], language: str) -> str:
     """Name the rule of the filtered set that a row breaks, or nothing (METHOD D.2)."""
-    words = row.get("docstring_tokens") or str(row.get("docstring") or "").split()
+    words = row.get("docstring_tokens") or summary(str(row.get("docstring") or "")).split()
     text = " ".join(map(str, words))
     if not MIN_WORDS <= len(words) <= MAX_WORDS:
         return f"documentation not of {MIN_WORDS} to {MAX_WORDS} words"
-    if _SPECIAL.search(f"{row.get('docstring') or ''} {text}"):
+    if _SPECIAL.search(text):
         return "documentation with an image or an address"
     if not is_english(text):
         return "documentation that does not look English"

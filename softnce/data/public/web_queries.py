@@ -9,6 +9,7 @@ from softnce.data.public.known_sets import PARTS
 from softnce.data.public.set_files import SetFiles, part_of
 from softnce.errors import DataError
 
+_NO_ANSWER = "code that does not answer its query"  # as people judged; a row as published
 _TEXT, _JUDGED = {"_id", "text"}, {"query-id", "corpus-id"}
 
 
@@ -54,6 +55,7 @@ def _join(
             reason = _refusal(part, row, queries, codes)
             if reason:
                 chosen.dropped[reason] += 1
+                chosen.refused[part] += reason == _NO_ANSWER
                 continue
             name = str(row["corpus-id"])
             pair = {"query": queries[str(row["query-id"])], **_code(name, codes[name])}
@@ -70,7 +72,7 @@ def _refusal(
         return "judgement of no split"
     score = row.get("score")
     if isinstance(score, int | float) and score <= 0:
-        return "code that does not answer its query"
+        return _NO_ANSWER
     if str(row["query-id"]) not in queries:
         return "judgement of a query that is missing"
     return "" if str(row["corpus-id"]) in codes else "judgement of a code that is missing"

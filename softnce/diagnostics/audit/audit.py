@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from softnce.data.clones.groups import clones
 from softnce.data.judged.judged_set import SetOptions
 from softnce.data.judged.judgements import judgement_file
-from softnce.data.pairs import PairSet
+from softnce.data.pairs import PairSet, Reading
 from softnce.diagnostics.audit.audited_set import AuditedSet, FileFacts, audited_set
 from softnce.diagnostics.audit.duplicates import (
     DuplicateCounts,
@@ -74,6 +74,7 @@ class Audit:
     Attributes:
         name: of the set.
         digest: of its pairs.
+        reading: what became of the rows of its files.
         facts: of its files.
         left: queries that still stand in their own code after reading, by split.
         duplicates: inside each split, and the codebase.
@@ -88,6 +89,7 @@ class Audit:
 
     name: str
     digest: str
+    reading: Reading
     facts: FileFacts
     left: dict[str, int]
     duplicates: dict[str, DuplicateCounts]
@@ -120,6 +122,7 @@ class Audit:
             "data": self.name,
             "digest": self.digest,
             "faults": self.faults,
+            "reading": asdict(self.reading),
             "query_in_code": {
                 "as_found": len(self.facts.leaks),
                 "after_reading": sum(self.left.values()),
@@ -175,6 +178,7 @@ def audited(
     return Audit(
         name=pairs.name,
         digest=pairs.digest,
+        reading=pairs.reading,
         facts=facts,
         left=dict(rows.left),
         duplicates=inside(grouped),

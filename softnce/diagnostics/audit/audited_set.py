@@ -1,7 +1,7 @@
 """The rows of a set as an audit looks at them: where each stands, and what training sees of it."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,12 +36,12 @@ class FileFacts:
 
     Attributes:
         leaks: queries that stand in their own code.
-        lines: file and line by (query, id); the first one.
+        lines: file and line of each row by (query, id), in the order of reading.
         languages: of the functions, by id.
     """
 
     leaks: tuple[Leak, ...]
-    lines: Mapping[tuple[str, str], str]
+    lines: Mapping[tuple[str, str], Sequence[str]]
     languages: Mapping[str, str]
 
 
@@ -91,7 +91,7 @@ def file_facts(path: Path, columns: Mapping[str, str]) -> FileFacts:
     files = part_files(path) if path.is_dir() else {"train": [path]}
     codes: dict[str, str] = {}
     leaks: list[Leak] = []
-    lines: dict[tuple[str, str], str] = {}
+    lines: dict[tuple[str, str], list[str]] = {}
     languages: dict[str, str] = {}
     for part in ("codebase", *SPLITS):
         for where, found in itertools.chain.from_iterable(
@@ -101,7 +101,7 @@ def file_facts(path: Path, columns: Mapping[str, str]) -> FileFacts:
             if part == "codebase":
                 codes.setdefault(found.id, found.code)
                 continue
-            lines.setdefault((found.query, found.id), where)
+            lines.setdefault((found.query, found.id), []).append(where)
             code = found.code or codes.get(found.id, "")
             if occurs(found.query, code):
                 leaks.append(Leak(where, found.query, code))

@@ -218,14 +218,13 @@ def _likeness(
     rows = (left, right)
     places = [split.functions[row] for split, row in rows]
     queries = tuple(split.queries[row] for split, row in rows)
-    where = [
-        facts.lines.get((split.queries[row], split.ids[row]), split.ids[row]) for split, row in rows
-    ]
+    keys = [(split.queries[row], split.ids[row]) for split, row in rows]
+    lines = [facts.lines.get(key, [key[1]]) for key in keys]  # rows that are equal share a list
     return Likeness(
         what=what,
         kind=grouped.clones.kind(places[0], places[1]),
         size=size,
-        where=(where[0], where[1]),
+        where=(lines[0][0], lines[1][-1]),
         queries=(queries[0], queries[1]),
         codes=(grouped.rows.codes[places[0]], grouped.rows.codes[places[1]]),
     )

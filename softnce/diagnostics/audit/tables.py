@@ -52,6 +52,8 @@ def _sentences(audit: Audit, say: Callable[[str], None]) -> None:
             f"{one.queries:,} answers have exact copies, or share their query with another; "
             f"{one.mrr_with_copies:.4f} if copies counted as right)"
         )
+    if audit.reading.left_out:
+        say(audit.reading.left_out)
     say("Faults: " + ("; ".join(audit.faults) if audit.faults else "none"))
     if audit.gain is not None:
         say(audit.gain.verdict)

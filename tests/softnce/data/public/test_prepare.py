@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from softnce.cli import data_app
 from softnce.data.pairs import read_pairs
+from softnce.data.public.selection import unfit
 from softnce.errors import DataError, RunError, SetupError
 
 FIELDS = ("repo", "path", "func_name", "original_string", "language", "code", "code_tokens")
@@ -141,6 +142,21 @@ def test_the_raw_protocol_takes_every_row(tmp_path):
     assert lines(tmp_path / "out" / "valid.jsonl.gz")[0] == PARTS["valid"][0]
 
 
+def test_an_address_below_the_summary_keeps_no_function_out(tmp_path):
+    told = function(1)
+    told["docstring"] += "\n\nSee https://example.org"
+    raw(tmp_path / "set", PARTS | {"train": [told]})
+    prepare(tmp_path / "out", "codesearchnet", "--language", "ruby", "--from", tmp_path / "set")
+    assert lines(tmp_path / "out" / "train.jsonl.gz") == [told]
+
+
+def test_every_function_of_the_published_set_fits_the_rules(real_data):
+    folder = real_data / "csn-ruby"
+    rows = [row for part in ("train", "valid", "test") for row in lines(folder / f"{part}.jsonl.gz")]
+    assert len(rows) == 1400
+    assert {unfit(row, "ruby") for row in rows} == {""}
+
+
 def test_only_the_folder_of_the_language_is_read(tmp_path):
     folder = raw(tmp_path / "set", PARTS)
     other = {"train": [function(900 + n, language="go") for n in range(5)]}
@@ -163,6 +179,9 @@ def test_a_folder_in_graphcodebert_layout_is_taken_as_it_is(tmp_path):
         shard(tmp_path / "set" / "ruby" / f"{part}.jsonl.gz", [function(1)])
     prepare(tmp_path / "out", "codesearchnet", "--language", "ruby", "--from", tmp_path / "set")
     assert lines(tmp_path / "out" / "valid.jsonl.gz") == [function(1)]
+    with pytest.raises(DataError, match="a set with a codebase is the filtered one"):
+        prepare(tmp_path / "raw", "codesearchnet", "--language", "ruby", "--protocol", "raw",
+                "--from", tmp_path / "set")  # fmt: skip
 
 
 def test_the_set_of_web_queries_is_joined_from_its_parquet(tmp_path):
@@ -180,7 +199,9 @@ def test_the_set_of_web_queries_is_joined_from_its_parquet(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(rows), path)
     result = prepare(tmp_path / "out", "cosqa", "--from", tmp_path / "set")
-    assert "1 x code that does not answer its query" in result.output
+    said = " ".join(result.output.split())
+    assert "1 x code that does not answer its query" in said
+    assert "train 2 (published: 19,604)" in said  # both answers of people are published rows
     found = read_pairs(tmp_path / "out")
     assert (found.train[0].query, found.train[0].code) == ("to 0", "def f2(): pass")
     assert (found.valid.answers, found.test.answers, len(found.candidates)) == ((1,), (0,), 3)
