@@ -152,7 +152,9 @@ def test_an_address_below_the_summary_keeps_no_function_out(tmp_path):
 
 def test_every_function_of_the_published_set_fits_the_rules(real_data):
     folder = real_data / "csn-ruby"
-    rows = [row for part in ("train", "valid", "test") for row in lines(folder / f"{part}.jsonl.gz")]
+    rows = [
+        row for part in ("train", "valid", "test") for row in lines(folder / f"{part}.jsonl.gz")
+    ]
     assert len(rows) == 1400
     assert {unfit(row, "ruby") for row in rows} == {""}
 
