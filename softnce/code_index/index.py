@@ -61,7 +61,7 @@ class CodeIndex:
     damaged: tuple[Path, ...]
 
     def search(self, text: str, most: int) -> list[Hit]:
-        """Find the functions that answer a query, the best first.
+        """Find the functions that answer a query, the best first; BM25 alone needs shared words.
 
         Args:
             text: the query.
@@ -74,7 +74,9 @@ class CodeIndex:
         bm25 = None if self.words is None else bm25_scores(text, *self.words)
         found = [one for one in (similarity, bm25) if one is not None]
         scores = found[0] if len(found) == 1 else fused(*found)
-        best = np.argsort(-scores, kind="stable")[:most].tolist()
+        best = np.argsort(-scores, kind="stable")[:most]
+        if similarity is None:
+            best = best[scores[best] > 0]
         return [
             Hit(
                 self.functions[row],
@@ -83,7 +85,7 @@ class CodeIndex:
                 None if similarity is None else float(similarity[row]),
                 None if bm25 is None else float(bm25[row]),
             )
-            for row in best
+            for row in best.tolist()
         ]
 
     def _similarity(self, text: str) -> Scores | None:

@@ -138,6 +138,8 @@ def _answer(index: "CodeIndex", text: str, shown: _Shown) -> None:
         say(json.dumps(found))
         return
     show_hits(hits, shown.path, terminal(), lines=shown.lines)
+    if not hits:
+        say("No function shares a word with the query.")
 
 
 def _asked() -> Iterator[str]:

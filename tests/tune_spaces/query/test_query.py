@@ -75,6 +75,7 @@ def test_a_copy_elsewhere_and_another_model_share_what_they_can(found, run, code
 def test_the_model_alone_and_bm25_alone_have_one_score(found):
     alone = found("open a connection", "--no-bm25")["hits"][0]
     assert (alone["bm25"], alone["score"]) == (None, alone["similarity"])
+    assert found("zebra", model="bm25")["hits"] == []
     lexical = found("open a connection", model="bm25")
     assert lexical["model"] == "bm25"
     assert lexical["hits"][0]["function"] == "Socket.connect"
