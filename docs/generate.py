@@ -6,6 +6,7 @@ A part stands between ``<!-- generated: NAME -->`` and ``<!-- end of what is gen
 
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -164,11 +165,26 @@ def _cell(text: str) -> str:
     return plain.replace("  [", " \\[").replace("|", "\\|")
 
 
+def floors() -> Iterator[str]:
+    """Yield the floors of each package, highest first, as import-linter's contracts have them."""
+    text = (PAGES.parent / "pyproject.toml").read_text(encoding="utf-8")
+    yield from ("| inside | floors, highest first |", "|---|---|")
+    for contract in tomllib.loads(text)["tool"]["importlinter"]["contracts"]:
+        inside = ", ".join(f"`{one}`" for one in contract.get("containers", ["all packages"]))
+        layers = " > ".join(_floor(one) for one in contract["layers"])
+        yield f"| {inside.replace('`all packages`', 'all')} | {layers} |"
+
+
+def _floor(layer: str) -> str:
+    return ", ".join(f"`{one.strip(' ()')}`" for one in layer.split("|"))
+
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "losses": losses,
     "estimators": estimators,
     "settings": settings,
     "commands": commands,
+    "floors": floors,
 }
 
 

@@ -1,5 +1,6 @@
 """The pages: linked, in the site, as the code says, and only with commands that exist."""
 
+import ast
 import re
 import shlex
 import subprocess
@@ -62,6 +63,9 @@ def test_a_mark_is_one_that_is_known(block):
         assert block.marked in NEEDS
     if block.mark == "executed by":
         assert (ROOT / block.marked).is_file()
+        if block.marked.endswith(".md"):
+            others = blocks(ROOT / block.marked, block.language)
+            assert block.text in [one.text for one in others if one.mark in ("", "with")]
 
 
 SHELL = [one for one in BLOCKS if one.language == "sh"]
@@ -113,3 +117,24 @@ def test_each_room_of_the_contracts_is_in_the_table_of_the_architecture():
 def test_the_page_of_the_configuration_has_every_section():
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert all(f"## `{name}`\n" in text for name in Config.model_fields)
+
+
+def test_each_error_of_the_page_on_trouble_is_one_that_the_code_says():
+    said = "\n".join(
+        "".join(_constants(node))
+        for folder in ("softnce", "tune_spaces", "cluster")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.JoinedStr | ast.Constant)
+    )
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    told = page.partition("## No error")[0]
+    rows = re.findall(r"^\| `([^`]+)` \|", told, re.MULTILINE)
+    parts = [part.strip(" :;,.(") for row in rows for part in row.split("…")]
+    assert len(rows) > 40
+    assert not [part for part in parts if part and part not in said]
+
+
+def _constants(node):
+    for part in node.values if isinstance(node, ast.JoinedStr) else [node]:
+        yield str(part.value) if isinstance(part, ast.Constant) else "\0"
