@@ -86,7 +86,8 @@ def _typed(block):
     """Return what is typed in a shell to execute a block."""
     where = f"echo {shlex.quote(f'--- {block}')}\n"
     if block.language == "python":
-        return f"{where}{shlex.quote(sys.executable)} - <<'END OF BLOCK'\n{block.text}END OF BLOCK\n"
+        python = shlex.quote(sys.executable)
+        return f"{where}{python} - <<'END OF BLOCK'\n{block.text}END OF BLOCK\n"
     if block.mark == "with":
         return where + _SEARCH.sub(lambda found: f"{found[1].rstrip()} {block.marked} ", block.text)
     return where + block.text
