@@ -17,7 +17,7 @@ from softnce.__main__ import app
 from softnce.config.config import Config
 from softnce.losses.table import LOSSES
 from softnce.weights.table import ESTIMATORS
-from tune_spaces.space.space import is_fixed
+from tune_spaces.space.searchable import is_fixed
 
 PAGES = Path(__file__).parent
 _PART = re.compile(

@@ -122,7 +122,7 @@ def train(
         RunError: the training failed.
     """
     session.quiet_environment()
-    config = with_overrides(source.config, {"search/space": {}})
+    config = with_overrides(source.config, {"search/space": {}, "search/points": []})
     root = out or Path(config.resources.storage_path or "") / DEFAULT_ROOT / source.name
     folder = StudyFolder(root.resolve(), source.name)
     with Signals() as signals, explained(config, folder.root):

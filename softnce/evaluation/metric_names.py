@@ -15,7 +15,9 @@ EPOCH_METRICS: tuple[str, ...] = (
     "relief",
     "trusted",
     "seconds",
+    "step_seconds",
 )
+TEST_METRIC = "test_mrr"  # of the best epoch, where the test split is scored
 COST_METRICS: tuple[str, ...] = ("parameters", "encode_ms")  # measured where a study limits them
 
 

@@ -88,11 +88,11 @@ def epochs(
     A report holds ``epoch``, the validation metrics, ``objective`` (best ``search.metric`` so far),
     ``best_epoch``, ``loss``, ``weight_spread`` (0: InfoNCE; absent for a loss without weights),
     ``relief`` (above 0: the most relevant negatives are relieved, below 0: hardened), ``trusted``
-    (share of the pairs that count; absent where all do), ``seconds`` and ``finished``. Without
-    validation queries the objective is minus the loss, and the last epoch is the best. The first
-    report after a resume also holds ``before``, the reports of the epochs that were done already,
-    some of which may not have reached anyone. A run that was complete already reports its last
-    epoch again.
+    (share of the pairs that count; absent where all do), ``seconds``, ``step_seconds`` (of a
+    training step, in the fastest epoch so far) and ``finished``. Without validation queries the
+    objective is minus the loss, and the last epoch is the best. The first report after a resume
+    also holds ``before``, the reports of the epochs that were done already, some of which may not
+    have reached anyone. A run that was complete already reports its last epoch again.
 
     Args:
         config: resolved.
@@ -127,6 +127,7 @@ def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
         report = _one_epoch(run, batches, should_stop)
         if report is None:
             return
+        report["step_seconds"] = _least_step(run, report, time.perf_counter() - began)
         report.update(_evaluation(run))
         report.update(_costs(run))
         report["seconds"] = time.perf_counter() - began
@@ -137,6 +138,12 @@ def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
         _log_epoch(report)
         yield {**report, "before": before} if before else report
         before = []
+
+
+def _least_step(run: Run, report: Report, seconds: float) -> float:
+    """Return the mean seconds of an epoch's steps, or those of an epoch before that took less."""
+    known = [one["step_seconds"] for one in run.history if "step_seconds" in one]
+    return float(min([seconds / max(report["steps"], 1), *known]))
 
 
 def _draw_anew(run: Run) -> None:

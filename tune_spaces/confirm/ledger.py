@@ -90,6 +90,18 @@ def note_training(study: Path, run: str) -> None:
     _note(study, f"training of {run}")
 
 
+def note_trials(study: Path) -> None:
+    """Note that the trials of a study are scored on its test split as they end.
+
+    Args:
+        study: its folder.
+
+    Raises:
+        ConfigError: what is remembered of former reads is damaged.
+    """
+    _note(study, "scores of all trials")
+
+
 def _note(study: Path, what: str) -> None:
     with suppress(OSError):  # a study that may only be looked at
         read_number(study / "confirm", what)

@@ -19,6 +19,7 @@ from softnce.terminal.console import like, terminal
 from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
 from tune_spaces.confirm.ending import ended_verdict, settled_verdict
+from tune_spaces.confirm.ledger import note_trials
 from tune_spaces.live.display import Display, headline
 from tune_spaces.live.notes import (
     tell_if_more_have_ended,
@@ -147,6 +148,8 @@ def _searched(held_study: HeldStudy) -> SearchResult:
     context, trial_store = held_study.context, held_study.trial_store
     settings = context.config.search
     trial_store.enqueue_once(first_points(context.space, settings.always_try, settings.noise_seed))
+    if settings.score_test:
+        note_trials(context.folder.root)
     if context.warm_from is not None:
         known, data = known_trials(context.warm_from, context), held_study.prepared.data
         told = learn_from(known, trial_store, context.space, data)

@@ -68,6 +68,7 @@ def _at_home(config: Config, context: StudyContext) -> Config:
     changes: dict[str, object] = {
         "resources/cache": str(context.folder.cache(context.config)),
         "search/space": {},
+        "search/points": [],
     }
     if config.data.path is None:
         changes |= {"data/path": str(Path(context.folder.mined)), "data/mine": []}

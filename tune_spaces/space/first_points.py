@@ -38,7 +38,7 @@ class Point:
     """A configuration that is tried before the sampler proposes any.
 
     Attributes:
-        role: what it is in the table: infonce, noise, paper, or a recipe by its name.
+        role: what it is in the table: infonce, noise, paper, own, or a recipe by its name.
         drawn: values given to Optuna as if drawn, so that the sampler learns from them.
         fixed: values that mean something else than the space's, or lie outside it.
     """
@@ -50,6 +50,8 @@ class Point:
 
 def first_points(space: SearchSpace, always_try: str, noise_seed: int) -> list[Point]:
     """List the points to try first: InfoNCE twice (two seeds), then the paper's or all recipes.
+
+    Where a configuration has points of its own, they are all.
 
     Everything that is searched besides the loss keeps the configuration's own value in all of
     them, so that they can be compared with each other.
@@ -68,6 +70,8 @@ def first_points(space: SearchSpace, always_try: str, noise_seed: int) -> list[P
 def _points(space: SearchSpace, always_try: str, noise_seed: int) -> list[Point]:
     seed: dict[str, Value] = {"optim/seed": noise_seed}
     points = [_point("infonce", space, INFONCE, {}), _point("noise", space, INFONCE, seed)]
+    if space.base.search.points:
+        return [_point("own", space, point, {}) for point in space.base.search.points]
     if always_try == "recipes":
         return points + _recipes(space)
     if always_try != "paper":

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
-from pydantic import BaseModel
 
 from softnce.config.config import Config
-from softnce.config.file import can_be, value_at, with_overrides
+from softnce.config.file import value_at, with_overrides
 from softnce.config.sections.data import TEACHER
 from softnce.errors import ConfigError
 from softnce.formula import Formula
@@ -25,16 +24,9 @@ from softnce.weights.table import ESTIMATORS, MIXTURE_SHARES
 from tune_spaces.space.dimension import Dimension, Value, dimension_of
 from tune_spaces.space.expressions import Expression, parse_expression
 from tune_spaces.space.fair_opponent import unread_by_infonce, with_infonce
+from tune_spaces.space.searchable import require_points, require_searchable
 from tune_spaces.space.settings_read import in_effect
 from tune_spaces.space.valid_draws import require_valid_draws
-
-_FIXED = (  # what is prepared once for all trials, or would make them unfit to be compared
-    "data/", "search/", "resources/", "tracking/", "optim/epochs", "optim/seed",
-    "encoder/kind", "encoder/model", "encoder/max_length", "encoder/vocabulary",
-    "optim/init_from_teacher", *(path for spec in ESTIMATORS.values() for path in spec.trained_by),
-)  # fmt: skip
-
-_SHAPES = ("encoder/dimensions", "encoder/pooling")  # what a teacher's weights must fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +92,11 @@ class SearchSpace:
 
         A dimension whose condition may fail leaves the configuration's own value in play.
         """
-        needed = {TEACHER} if self.base.is_taught else set()
+        needed = {name for point in self.base.search.points for name in self.config(point).models}
+        needed |= {TEACHER} if self.base.is_taught else set()
         if self.possible("loss/duplicates") != {"keep"}:
             needed.add("duplicates")
-        if not self._losses_with_estimator():
+        if self.is_a_list or not self._losses_with_estimator():
             return needed
         names = {str(name) for name in self.possible("weights/estimator")} & ESTIMATORS.keys()
         if any(ESTIMATORS[name].combines for name in names):
@@ -111,12 +104,21 @@ class SearchSpace:
             names |= {name for name, path in shares.items() if self._may_be_above_zero(path)}
         return needed | {name for name in names if not ESTIMATORS[name].combines}
 
+    @property
+    def is_a_list(self) -> bool:
+        """Tell whether nothing is tried but the configuration's own points."""
+        return bool(self.base.search.points) and not self.dimensions
+
     def possible(self, path: str) -> set[Value]:
         """Return the values that a setting with choices may have in a trial."""
         dimension, own = self.dimensions.get(path), value_at(self.base, path)
+        tried = {point.get(path, own) for point in self.base.search.points}
+        if self.is_a_list:
+            return tried
         if dimension is None or dimension.choice is None:
-            return {own}
-        return {*dimension.choice} | (set() if self._is_always_active(dimension) else {own})
+            return {own} | tried
+        always = self._is_always_active(dimension)
+        return {*dimension.choice} | tried | (set() if always else {own})
 
     def _losses_with_estimator(self) -> set[Value]:
         known = {name for name, spec in LOSSES.items() if spec.has_estimator}
@@ -199,20 +201,13 @@ def known_space(base: Config) -> SearchSpace:
         if one.tie is not None
     }
     for path, dimension in dimensions.items():
-        _require_searchable(base, path)
-        _require_a_fitting_teacher(base, path)
         for other in (*dimension.when, *(ties[path].paths if path in ties else ())):
             value_at(base, other)
-        _require_possible(dimension, path)
-        _require_seen_by_the_sampler(base, path, dimension)
+        require_searchable(base, path, dimension)
+    require_points(base)
     ordered = _in_order(dimensions, ties)
     unread = unread_by_infonce(base, ordered)
     return SearchSpace({path: dimensions[path] for path in ordered}, ties, base, unread)
-
-
-def is_fixed(path: str) -> bool:
-    """Tell whether a setting is the same for all trials of a study."""
-    return path.startswith(_FIXED)
 
 
 def both_alpha_and_beta_are_free(space: SearchSpace) -> bool:
@@ -237,49 +232,6 @@ def _possibly_read(space: SearchSpace, formula: Formula) -> set[str]:
         if variant.value in space.possible(variant.setting)
     ]
     return formula.own_settings.union(*possible)
-
-
-def _require_searchable(base: Config, path: str) -> None:
-    if isinstance(value_at(base, path), BaseModel):
-        raise ConfigError(
-            f"search.space {path}: names a section",
-            "name one of its settings",
-        )
-    if is_fixed(path):
-        raise ConfigError(
-            f"search.space {path}: is the same for all trials of a study, so that they can be "
-            "compared",
-            "set it outside the space",
-        )
-
-
-def _require_a_fitting_teacher(base: Config, path: str) -> None:
-    """Refuse to search a model's shape where every trial starts from the one teacher's weights."""
-    if base.optim.init_from_teacher and path in _SHAPES:
-        raise ConfigError(
-            f"search.space {path}: optim.init_from_teacher gives every trial the weights of one "
-            "teacher, which fit one shape",
-            "set it outside the space, or init_from_teacher to false",
-        )
-
-
-def _require_possible(dimension: Dimension, path: str) -> None:
-    """Refuse a condition on a value that a setting can never take."""
-    for other, wanted in dimension.when.items():
-        for value in wanted if isinstance(wanted, list) else [wanted]:
-            if not can_be(other, value):
-                raise ConfigError(
-                    f"search.space {path}: when {other} is {value!r}, which it can never be"
-                )
-
-
-def _require_seen_by_the_sampler(base: Config, path: str, dimension: Dimension) -> None:
-    """Refuse a condition where the sampler learns only from settings that every trial has."""
-    if base.search.sampler == "gp" and dimension.when and dimension.tie is None:
-        raise ConfigError(
-            f"search.space {path}: has a condition, and gp always draws such a setting at random",
-            "leave out its when, or set search.sampler to tpe",
-        )
 
 
 def _in_order(dimensions: Mapping[str, Dimension], ties: Mapping[str, Expression]) -> list[str]:

@@ -33,7 +33,7 @@ class Proposal:
     Attributes:
         number: of the Optuna trial.
         values: by path; what is absent is the configuration's own.
-        role: infonce, noise, paper or search.
+        role: infonce, noise, paper, own, a recipe, or search.
         proposed_by: first points, start-up or the sampler's name.
     """
 

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from softnce.config.config import Config
 from softnce.config.file import to_yaml
-from softnce.evaluation.metric_names import COST_METRICS, EPOCH_METRICS
+from softnce.evaluation.metric_names import COST_METRICS, EPOCH_METRICS, TEST_METRIC
 from softnce.whole_files import write_text
 from tune_spaces.space.settings_read import paths_read
 from tune_spaces.study.context import StudyContext
@@ -20,7 +20,7 @@ from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 
 log = logging.getLogger(__name__)
-_LOGGED = (*EPOCH_METRICS, *COST_METRICS)
+_LOGGED = (*EPOCH_METRICS, *COST_METRICS, TEST_METRIC)
 _NAMED = {
     "loss/name", "loss/temperature", "optim/learning_rate", "optim/batch_size", "optim/seed",
     "weights/estimator", "weights/alpha", "weights/beta", "weights/temperature", "weights/scale",

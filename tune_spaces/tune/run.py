@@ -142,9 +142,11 @@ def _waiting_room(context: StudyContext) -> WaitingRoom:
 
 def _assign(context: StudyContext, prepared: Prepared) -> Assign:
     inputs = pickle.dumps(prepared)
+    splits = ("test",) if context.config.search.score_test else ()
 
     def assign(key: str, config: Config) -> Assignment:
-        return Assignment(f"train-{key}", config, inputs, context.folder.trial(key))
+        folder = context.folder.trial(key)
+        return Assignment(f"train-{key}", config, inputs, folder, splits=splits)
 
     return assign
 

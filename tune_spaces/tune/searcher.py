@@ -19,7 +19,7 @@ from ray.tune.search import Searcher
 from softnce.config.config import Config
 from softnce.distributed.run import Assignment
 from softnce.errors import EXIT_STOPPED, ConfigError
-from softnce.evaluation.metric_names import COST_METRICS
+from softnce.evaluation.metric_names import COST_METRICS, TEST_METRIC
 from softnce.training.resource_errors import memory_advice
 from tune_spaces.study.trial_store import Proposal, TrialStore
 from tune_spaces.trial_state import TrialState
@@ -223,7 +223,7 @@ class StudySearcher(TuneSearcher):
         if reason:
             self._trial_store.note(proposal.key, "error", reason)
         if state != TrialState.INTERRUPTED:
-            for name in ("weight_spread", "relief"):
+            for name in ("weight_spread", "relief", "step_seconds", TEST_METRIC):
                 self._trial_store.note(proposal.key, name, last.get(name))
             costs = {name: last[name] for name in COST_METRICS if name in last}
             reason = reason or self._trial_store.constrain(proposal.key, costs)

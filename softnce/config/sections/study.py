@@ -69,6 +69,16 @@ class SearchSection(Section):
         description="Points that are tried first: infonce: InfoNCE alone; paper: InfoNCE and the "
         "settings of the paper's Table 7; recipes: InfoNCE and each shipped recipe.",
     )
+    points: tuple[dict[str, Any], ...] = Field(
+        (),
+        description="Points of one's own that are tried first, in place of those of always_try: "
+        "values by the path of their setting. With an empty space they are the whole study.",
+    )
+    score_test: bool = Field(
+        default=False,
+        description="Whether the best epoch of each complete trial is scored on the test split "
+        "too, as published tables have it; what is chosen by that has no unread split left.",
+    )
     n_startup_trials: int = Field(
         10,
         ge=1,

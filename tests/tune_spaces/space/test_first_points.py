@@ -174,3 +174,41 @@ def test_each_recipe_is_a_preset_that_is_compared_with_infonce(name):
         "infonce",
         "noise",
     ]
+
+
+def test_points_of_ones_own_take_the_place_of_the_others_and_tell_which_models_are_needed():
+    own = [{"loss/name": "infonce", "optim/seed": 5}, SOFT | {"weights/estimator": "teacher"}]
+    base = validated({"data": {"path": "pairs"}, "search": {"points": own}})
+    space = search_space(base)
+    found = first_points(space, "paper", 4321)
+    made = [space.config({**point.drawn, **point.fixed}) for point in found]
+    assert [one.loss.name for one in made] == ["infonce", "soft-infonce"]
+    assert [one.optim.seed for one in made] == [5, 1234]
+    assert {point.role for point in found} == {"own"}
+    assert space.models() == {"teacher"}
+    assert space.possible("loss/name") == {"infonce", "soft-infonce"}
+
+
+def test_the_sampler_learns_from_those_of_ones_own_points_that_lie_in_the_space():
+    temperature = {"loss/temperature": {"real": [0.02, 0.2], "log": True}}
+    own = [{"loss/temperature": 0.1}, {"loss/temperature": 0.5}]
+    search = {"space": BOTH | temperature, "points": own}
+    space = search_space(validated({"data": {"path": "pairs"}, "search": search}))
+    inside, outside = first_points(space, "paper", 4321)
+    assert inside.drawn["loss/temperature"] == 0.1
+    assert outside.fixed["loss/temperature"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("point", "said"),
+    [
+        ({"loss/nam": "infonce"}, "loss/nam: no such setting"),
+        ({"encoder/max_length": 12}, "encoder/max_length: is the same for all trials"),
+        ({"loss": {}}, "loss: names a section"),
+        ({"optim/batch_size": 1}, "search.points 2: optim.batch_size"),
+    ],
+)
+def test_a_wrong_point_is_refused_by_its_number(point, said):
+    search = {"points": [{"loss/name": "infonce"}, point]}
+    with pytest.raises(ConfigError, match=said):
+        search_space(validated({"data": {"path": "pairs"}, "search": search}))

@@ -29,7 +29,7 @@ class ResultRow:
         config: its resolved configuration.
         value: best validation metric so far; None before the first epoch.
         state: what has become of it.
-        role: infonce, noise, paper, search.
+        role: infonce, noise, paper, own, a recipe, or search.
         proposed_by: first, random, tpe, gp.
         note: what a reader should know.
         is_feasible: whether it is above no limit of the study; else it cannot be the champion.
