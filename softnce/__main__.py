@@ -18,6 +18,7 @@ from tune_spaces.commands.export import export
 from tune_spaces.commands.negatives import mine_negatives
 from tune_spaces.commands.plan import plan
 from tune_spaces.commands.query import query
+from tune_spaces.commands.reproduce import reproduce
 from tune_spaces.commands.search import clean, logs, report, search
 from tune_spaces.commands.train import train
 from tune_spaces.commands.weights import weights
@@ -42,6 +43,7 @@ app.command()(logs)
 app.command()(clean)
 app.command()(weights)
 app.command()(mine_negatives)
+app.command()(reproduce)
 data_app.command()(audit)
 app.add_typer(data_app, name="data")
 app.command()(ui)

@@ -1,0 +1,98 @@
+"""What a table trains, and whose numbers stand beside ours: all facts of the paper."""
+
+import pytest
+
+from softnce.data.public.known_sets import LANGUAGES
+from tune_spaces.reproduction.paper import averages, printed
+from tune_spaces.reproduction.protocol import PROTOCOLS, seeds_of
+from tune_spaces.reproduction.setup import Request, study_config
+from tune_spaces.space.space import search_space
+
+MODELS = ("codebert", "graphcodebert", "unixcoder")
+
+
+def small(table, tmp_path, **changes):
+    settings = {"language": "ruby", "model": PROTOCOLS[table].models[0]} | changes
+    return Request(table=table, scale="small", data=tmp_path, **settings)
+
+
+def configs(request):
+    space = search_space(study_config(request))
+    return [space.config(point) for point in space.base.search.points]
+
+
+@pytest.mark.parametrize("table", PROTOCOLS)
+@pytest.mark.parametrize("seeds", [1, 4])
+def test_every_line_is_trained_with_every_seed_and_nothing_else(table, seeds, tmp_path):
+    request = small(table, tmp_path, seeds=seeds)
+    found = study_config(request)
+    assert found.search.trials == len(found.search.points) == seeds * len(request.protocol.rows)
+    assert {one.optim.seed for one in configs(request)} == set(seeds_of(seeds))
+    assert not found.search.asha.enabled
+    assert found.search.score_test
+
+
+def test_a_seed_is_whole_before_the_next_begins_so_that_a_stopped_study_can_be_read(tmp_path):
+    order = [one.optim.seed for one in configs(small("table1", tmp_path))]
+    assert order == [1234] * 4 + [12345] * 4 + [123456] * 4
+
+
+def test_table_1_has_the_settings_of_table_7(tmp_path):
+    weights = {one.weights.estimator: one for one in configs(small("table1", tmp_path, seeds=1))}
+    settings = {
+        name: (one.weights.alpha, one.weights.beta, one.weights.temperature, one.weights.scale)
+        for name, one in weights.items()
+        if one.loss.name == "soft-infonce"
+    }
+    assert settings == {
+        "bm25": (1.5, 0.5, 1.0, "raw"),
+        "teacher": (1.3, 0.7, 5.0, "raw"),
+        "simcse": (1.3, 0.7, 0.1, "raw"),
+    }
+    assert weights["teacher"].weights.teacher.score == "dot"
+
+
+def test_the_kl_term_has_the_papers_weights(tmp_path):
+    (found,) = [
+        one for one in configs(small("table2", tmp_path, seeds=1)) if one.loss.name == "kl-infonce"
+    ]
+    assert (found.loss.infonce_weight, found.loss.kl_weight) == (1.3, 0.7)
+
+
+def test_alpha_and_beta_sum_to_two_along_the_curve(tmp_path):
+    curve = configs(small("fig3", tmp_path, seeds=1))[1:]
+    assert all(one.weights.alpha + one.weights.beta == pytest.approx(2) for one in curve)
+    assert 1.3 in [one.weights.alpha for one in curve]
+
+
+def test_a_table_of_times_trains_one_at_a_time(tmp_path):
+    assert study_config(small("table8", tmp_path)).resources.max_concurrent == 1
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_averages_of_table_2_are_those_of_its_languages(model):
+    by_language = {one: printed("table2", model, one) for one in LANGUAGES}
+    for row, average in averages(model).items():
+        mean = sum(found[row] for found in by_language.values()) / len(LANGUAGES)
+        assert mean == pytest.approx(average, abs=0.0011), row
+
+
+def test_the_numbers_are_those_of_the_paper():
+    assert printed("table1", "graphcodebert", "ruby")["bm25"] == 0.730
+    assert printed("table1", "unixcoder", "go")["infonce"] == 0.915
+    assert printed("table3", "graphcodebert", "python")["threshold-0.7"] == 0.689
+    assert printed("table8", "codebert", "python")["teacher"] == 0.98
+    assert printed("fig2", "codebert", "python") == {}
+
+
+@pytest.mark.parametrize("table", ["table1", "table2", "table3", "table8"])
+def test_every_number_has_its_line(table):
+    protocol = PROTOCOLS[table]
+    found = printed(table, protocol.models[0], "python")
+    assert found.keys() == {row.key for row in protocol.rows}
+
+
+def test_table_1_and_table_2_agree_where_both_have_soft_infonce_by_simcse():
+    for model in MODELS:
+        one, two = (printed(table, model, "php") for table in ("table1", "table2"))
+        assert one["simcse"] == two["soft-infonce"]

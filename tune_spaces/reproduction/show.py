@@ -1,0 +1,154 @@
+"""A reproduced table as a person and as a program reads it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from softnce.evidence.paired import PairedGain
+from tune_spaces.reproduction.outcome import Comparison, Line
+from tune_spaces.reproduction.paper import BASELINE_ROW
+
+_NONE = "-"
+
+
+def shown(comparison: Comparison) -> Table:
+    """Return a table of the lines, the paper's numbers beside ours."""
+    protocol = comparison.request.protocol
+    title = f"{protocol.title} ({comparison.request.model}, {comparison.request.language})"
+    table = Table(title=title, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("", no_wrap=True)
+    columns, cells = _columns(comparison)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in comparison.lines:
+        table.add_row(line.name, *cells(line))
+    return table
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """Say what has to be known about a table besides its numbers."""
+    request, found = comparison.request, []
+    if request.protocol.said:
+        found.append(f"{request.protocol.said}.")
+    if request.table == "table2":
+        found.append("Table 2 has averages over six languages; beside them is its Table 5.")
+    missing = sum(len(comparison.seeds) - len(line.values) for line in comparison.lines)
+    if missing:
+        whole = len(comparison.seeds) * len(comparison.lines)
+        found.append(f"{whole - missing} of {whole} trials are complete.")
+    found += [f"{line.name}: {line.failed}" for line in comparison.lines if line.failed]
+    if comparison.reservations:
+        found.append(f"Not comparable: {'; '.join(comparison.reservations)}.")
+    return [one[0].upper() + one[1:] for one in found]
+
+
+def as_facts(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain values, for JSON."""
+    request = comparison.request
+    return {
+        "table": request.table,
+        "title": request.protocol.title,
+        "language": request.language,
+        "model": request.model,
+        "scale": request.scale,
+        "unit": request.protocol.unit,
+        "is_comparable": not comparison.reservations,
+        "reservations": list(comparison.reservations),
+        "seeds": list(comparison.seeds),
+        "lines": [_facts(line) for line in comparison.lines],
+        "curves": {name: list(curve) for name, curve in comparison.curves.items()},
+        "study": str(comparison.study),
+    }
+
+
+def _facts(line: Line) -> dict[str, Any]:
+    gain = line.gain
+    return {
+        "key": line.key,
+        "name": line.name,
+        "paper": line.paper,
+        "paper_average": line.paper_average,
+        "ours": line.mean,
+        "by_seed": list(line.values),
+        "deviation": line.spread,
+        "gap": line.gap,
+        "paper_gain": line.paper_gain,
+        "our_gain": None if gain is None else gain.mean,
+        "our_gain_low": _finite(gain.low) if gain else None,
+        "our_gain_high": _finite(gain.high) if gain else None,
+        "p_value": gain.p_value if gain else None,
+        "failed": line.failed,
+    }
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _columns(comparison: Comparison) -> tuple[Sequence[str], Any]:
+    protocol = comparison.request.protocol
+    if protocol.unit == "seconds":
+        plain = next((one for one in comparison.lines if one.key == BASELINE_ROW), None)
+
+        def timed(line: Line) -> list[str]:
+            return [
+                _number(line.paper, ".2f"),
+                _over(line.paper, plain.paper if plain else None),
+                _number(line.mean, ".4f"),
+                _over(line.mean, plain.mean if plain else None),
+            ]
+
+        return ("paper, s", "over InfoNCE", "ours, s", "over InfoNCE"), timed
+    names = ["paper", "ours", "sd", "gap", "paper's gain", "our gain (95 %)"]
+    if comparison.request.table == "table2":
+        names.insert(0, "paper, six")
+
+    def scored(line: Line) -> list[str]:
+        cells = [
+            _number(line.paper, ".3f"),
+            _number(line.mean, ".4f"),
+            _number(line.spread, ".4f"),
+            _number(line.gap, "+.4f"),
+            _number(line.paper_gain, "+.3f"),
+            _interval(line.gain),
+        ]
+        if comparison.request.table == "table2":
+            cells.insert(0, _number(line.paper_average, ".3f"))
+        return cells
+
+    return names, scored
+
+
+def _number(value: float | None, form: str) -> str:
+    return _NONE if value is None else format(value, form)
+
+
+def _over(value: float | None, plain: float | None) -> str:
+    return _NONE if value is None or not plain else f"{value / plain - 1:+.1%}"
+
+
+def _interval(gain: PairedGain | None) -> str:
+    if gain is None:
+        return _NONE
+    if math.isinf(gain.low):
+        return f"{gain.mean:+.4f}"
+    return f"{gain.mean:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})"
+
+
+def curve_rows(curves: Mapping[str, Sequence[float]], ranks: Sequence[int]) -> Table:
+    """Return a table of curves at some of their places.
+
+    Args:
+        curves: by name.
+        ranks: places from 1; those beyond a curve's end are left out.
+    """
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("rank of the negative", justify="right")
+    for name in curves:
+        table.add_column(name, justify="right")
+    shortest = min((len(curve) for curve in curves.values()), default=0)
+    for rank in [one for one in ranks if one <= shortest]:
+        table.add_row(str(rank), *(f"{curve[rank - 1]:.3f}" for curve in curves.values()))
+    return table
