@@ -7,10 +7,12 @@ from typing import Literal
 
 import torch
 
+from softnce.config.config import Config
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.data.batching import epoch_batches
 from softnce.data.pairs import Pair
 from softnce.diagnostics.requested import ComparedTexts, RequestedEstimators, estimators
+from softnce.errors import ConfigError
 from softnce.shapes import Logits
 from softnce.training.objectives import outcome
 from softnce.weights.duplicates import DuplicatesEstimator, code_groups, query_groups
@@ -44,23 +46,24 @@ class LossView:
     """What a loss does with one estimator.
 
     Attributes:
+        loss: its name.
         estimator: its name.
         shares: of all negatives, by kind.
         relief: of the batches.
         examples: of each kind but InfoNCE's, the farthest from it first.
     """
 
+    loss: str
     estimator: str
     shares: Mapping[Kind, float]
     relief: float
     examples: tuple[Effect, ...]
 
 
-def loss_views(  # noqa: PLR0913  (what a user may set)
+def loss_views(
     pairs: Sequence[Pair],
     requested: RequestedEstimators,
-    loss: LossSection,
-    weights: WeightsSection,
+    settings: Sequence[Config | ConfigError],
     *,
     batch_size: int,
     most: int,
@@ -73,8 +76,8 @@ def loss_views(  # noqa: PLR0913  (what a user may set)
     Args:
         pairs: of the training split.
         requested: the estimators.
-        loss: section ``loss``; directions other than qc are left out.
-        weights: section ``weights``.
+        settings: of each, in the order in which they are built; where there are none, the estimator
+            is left out. Directions other than qc are left out, too.
         batch_size: pairs of a batch.
         most: examples of each kind.
         seed: of the draw.
@@ -90,24 +93,23 @@ def loss_views(  # noqa: PLR0913  (what a user may set)
     known = DuplicatesEstimator(
         torch.tensor(query_groups(texts.queries)), torch.tensor(code_groups(texts.codes))
     )
-    plain = loss.model_copy(update={"directions": "qc"})
-    return [
-        _view(one, known, drawn, (plain, weights), most) for one in estimators(requested, texts)
-    ]
+    built = zip(estimators(requested, texts), settings, strict=True)
+    return [_view(one, known, drawn, own, most) for one, own in built if isinstance(own, Config)]
 
 
 def _view(
     estimator: Estimator,
     known: DuplicatesEstimator,
     drawn: Sequence[Sequence[Pair]],
-    sections: tuple[LossSection, WeightsSection],
+    config: Config,
     most: int,
 ) -> LossView:
+    sections = (config.loss.model_copy(update={"directions": "qc"}), config.weights)
     counts, effects, reliefs = Counter[Kind](), list[Effect](), list[float]()
     for number, batch in enumerate(drawn):
         rows = torch.arange(number * len(batch), (number + 1) * len(batch))
         relevance = estimator.relevance(rows, rows).float()
-        if sections[1].scale == "standardised":
+        if config.weights.scale == "standardised":
             relevance = standardised(relevance)
         marked = known.relevance(rows, rows) > 0
         factors, relief = _factors(relevance, marked, *sections)
@@ -122,7 +124,8 @@ def _view(
         one for kind in KINDS for one in [each for each in effects if each.kind == kind][:most]
     ]
     shares = {kind: counts[kind] / counts.total() for kind in KINDS}
-    return LossView(estimator.name, shares, sum(reliefs) / len(reliefs), tuple(examples))
+    relief = sum(reliefs) / len(reliefs)
+    return LossView(config.loss.name, estimator.name, shares, relief, tuple(examples))
 
 
 def _factors(

@@ -1,7 +1,7 @@
 """The verb about estimators, which may look into a study for its trained models."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from softnce.data.pairs import Pair
     from softnce.diagnostics.requested import RequestedEstimators
     from softnce.diagnostics.weight_analysis import Coefficients
+    from softnce.errors import ConfigError
 
 _JUDGED = 2000  # pairs of each label: the error of an AUC is then 0.009
 
@@ -70,13 +71,18 @@ def weights(  # noqa: PLR0913  (what a user may set)
     Suspects are the negatives that an estimator takes for unlabelled answers.
     """
     from softnce.config.file import data_config
-    from softnce.diagnostics import human_agreement, weight_analysis, weight_page
+    from softnce.diagnostics import human_agreement, loss_settings, weight_analysis, weight_page
     from softnce.inputs.pairs import pairs_of
 
     config = data_config(data, settings or ())
     requested = requested_estimators(estimator, model, study)
     coefficients = weight_analysis.Coefficients(alpha, beta, temperature, floor, scale)
-    shown = _with_loss(config, loss, coefficients) if loss else None
+    shown = []
+    if loss:
+        changes = {**_loss_changes(loss, coefficients), "optim/batch_size": batch_size}
+        shown = loss_settings.loss_settings(config, changes, requested)
+        if estimator:
+            loss_settings.require_all(shown)
     with phase_progress() as progress:
         progress("reading pairs", 0, 3)
         pairs = pairs_of(config.data)
@@ -95,13 +101,13 @@ def weights(  # noqa: PLR0913  (what a user may set)
     from softnce.terminal.console import terminal
 
     weight_page.show(seen, agreed, most=top, draw=terminal().print)
-    if shown is not None:
+    if shown:
         _show_loss(shown, pairs.train, requested, batch_size=batch_size, most=top, seed=seed)
     say(f"Wrote {out / weight_page.PAGE} and {out / weight_page.PICTURE}")
 
 
-def _with_loss(config: "Config", words: list[str], coefficients: "Coefficients") -> "Config":
-    """Return the configuration with a loss and its settings, as words name them.
+def _loss_changes(words: list[str], coefficients: "Coefficients") -> dict[str, Any]:
+    """Return what a loss and its settings, as words name them, change in a configuration.
 
     Raises:
         ConfigError: a word is wrong.
@@ -110,11 +116,11 @@ def _with_loss(config: "Config", words: list[str], coefficients: "Coefficients")
 
     import yaml
 
-    from softnce.config.file import with_overrides
     from softnce.config.yaml_dialect import YAML_ERRORS, YamlLoader
     from softnce.errors import ConfigError
 
-    changes = {f"weights/{name}": value for name, value in asdict(coefficients).items()}
+    changes: dict[str, Any] = {"loss/name": "infonce"}
+    changes |= {f"weights/{name}": value for name, value in asdict(coefficients).items()}
     for word in words:
         name, equals, value = word.partition("=")
         path = f"loss/{name.removeprefix('loss.')}" if equals else "loss/name"
@@ -122,25 +128,27 @@ def _with_loss(config: "Config", words: list[str], coefficients: "Coefficients")
             changes[path] = yaml.load(value, Loader=YamlLoader) if equals else word  # noqa: S506
         except (*YAML_ERRORS, RecursionError) as error:
             raise ConfigError(f"--loss {word[:40]}: the value is not valid YAML") from error
-    return with_overrides(config, {"loss/name": "infonce", **changes})
+    return changes
 
 
 def _show_loss(
-    config: "Config",
+    settings: "Sequence[Config | ConfigError]",
     pairs: "Sequence[Pair]",
     requested: "RequestedEstimators",
     **drawn: int,
 ) -> None:
-    """Print what a loss does to the negatives of random batches."""
+    """Print what a loss does to the negatives of random batches, and with whom it is refused."""
     from softnce.diagnostics.loss_effects import loss_views
+    from softnce.errors import ConfigError
 
-    views = loss_views(pairs, requested, config.loss, config.weights, **drawn)
-    for view in views:
+    for view in loss_views(pairs, requested, settings, **drawn):
         shares = ", ".join(f"{kind} {share:.2%}" for kind, share in view.shares.items())
-        say(f"\n{config.loss.name} by {view.estimator}: {shares}; relief {view.relief:+.3f}")
+        say(f"\n{view.loss} by {view.estimator}: {shares}; relief {view.relief:+.3f}")
         for one in view.examples:
             query, code = (" ".join(text.split())[:60] for text in (one.query, one.code))
             say(f"  {one.kind:8} x{one.factor:6.2f}  {query}  |  {code}")
+    for refused in dict.fromkeys(str(one) for one in settings if isinstance(one, ConfigError)):
+        say(f"\nnot shown: {refused}")
 
 
 def requested_estimators(
