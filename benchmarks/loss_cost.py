@@ -43,6 +43,12 @@ OTHERS: dict[str, dict[str, Any]] = {
         "loss/trust_rank": 2,
         "weights/estimator": "teacher",
     },
+    "softly trusted pairs": {
+        "loss/name": "tilted",
+        "loss/trust_rank": 2,
+        "loss/trust_softness": 0.1,
+        "weights/estimator": "teacher",
+    },
 }
 
 

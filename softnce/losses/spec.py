@@ -36,6 +36,7 @@ READ_BY_ALL = (
     "loss/directions",
     "loss/duplicates",
 )
+READ_BY_TRUST = ("loss/trust_rank", "loss/trust_least", "loss/trust_softness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +100,13 @@ class LossSpec:
     @staticmethod
     def _trust(settings: Settings) -> set[str]:
         is_read = settings("loss/trust_rank") is not None
-        return {"loss/trust_rank"} | ({"loss/trust_least"} if is_read else set())
+        return set(READ_BY_TRUST) if is_read else {READ_BY_TRUST[0]}
 
     def every_setting(self) -> Iterator[str]:
         """Yield the paths that it may read under some settings."""
         yield from (*READ_BY_ALL, "loss/partition", "loss/duplicates_share")
         if self.has_estimator:
-            yield from ("loss/trust_rank", "loss/trust_least")
+            yield from READ_BY_TRUST
         yield from self.needs.reads
         for formula in self.formula.every():
             yield from formula.own_settings

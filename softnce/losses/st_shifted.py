@@ -53,6 +53,7 @@ class ShiftedInfoNCELoss(nn.Module):
         partition: str = "joint",
         trust_rank: int | None = None,
         trust_least: Number | None = None,
+        trust_softness: Number = 0.0,
         known_duplicates: str = "keep",
         duplicates_share: Number = 0.3,
         loss_temperature: Number = 0.05,
@@ -74,6 +75,7 @@ class ShiftedInfoNCELoss(nn.Module):
             partition: joint or per_direction.
             trust_rank: see ``softnce.losses.composed.trust``; None trusts all pairs.
             trust_least: see there.
+            trust_softness: see there; 0 is hard.
             known_duplicates: keep, mask or promote those with the same token ids.
             duplicates_share: of the target, that promoted duplicates get.
             loss_temperature: logits = similarity / loss_temperature.
@@ -104,12 +106,13 @@ class ShiftedInfoNCELoss(nn.Module):
             "promotion_temperature": promotion_temperature,
         }
         self._others = [one for one in directions.split("+") if one != "qc"]
-        self._trust = (trust_rank, trust_least)
+        self._trust = (trust_rank, trust_least, trust_softness)
         self._partition, self._scale = partition, scale
         self._kind = cast(Literal["cosine", "dot"], kind)
         self._duplicates, self._duplicates_share = known_duplicates, duplicates_share
         probe = torch.zeros(1, 2)
         shifted_info_nce(probe, probe, torch.tensor([0]), **self._shifts)
+        self._trust_of(Compared(probe, probe, torch.tensor([0]), None))
 
     def forward(self, sentence_features: Iterable[Features], labels: Tensor | None = None) -> Loss:
         """Return the mean loss of a batch in nats: see ``softnce.losses.st_adapter``."""
@@ -144,11 +147,13 @@ class ShiftedInfoNCELoss(nn.Module):
         return of_all(standardised(relevance) if is_scaled else relevance, similarities)
 
     def _trust_of(self, batch: Compared) -> Trust | None:
-        rank, least = self._trust
+        rank, least, softness = self._trust
         if rank is None or batch.relevance is None:
             return None
         masked = batch.marked if self._duplicates == "mask" else None
-        return trust_in_batch(batch.relevance, batch.answers, masked, rank=rank, least=least)
+        return trust_in_batch(
+            batch.relevance, batch.answers, masked, rank=rank, least=least, softness=softness
+        )
 
     def _taken(self, one: Compared) -> Loss:
         """Take the loss of one softmax."""

@@ -76,11 +76,12 @@ class EpochMeans:
         require_finite(recent, self._config, epoch=self._epoch, step=step)
         trusted = self._means["trusted"][-_STEPS_A_LOOK:]
         if trusted and not self._mean(trusted) > 0:
+            loss = self._config.loss
             raise RunError(
-                f"loss.trust_rank={self._config.loss.trust_rank} and loss.trust_least="
-                f"{self._config.loss.trust_least} trust none of the pairs of the last "
-                f"{len(trusted)} steps, so that nothing is learned (epoch {self._epoch}, step "
-                f"{step})",
-                "raise loss.trust_rank, or lower loss.trust_least: see what the estimator's scores "
-                "are with softnce weights",
+                f"loss.trust_rank={loss.trust_rank} and loss.trust_least={loss.trust_least} trust "
+                f"none of the pairs of the last {len(trusted)} steps, so that nothing is learned "
+                f"(epoch {self._epoch}, step {step})",
+                "raise loss.trust_rank, or lower loss.trust_least"
+                + (" or loss.trust_softness" if loss.trust_softness else "")
+                + ": see what the estimator's scores are with softnce weights",
             )

@@ -162,6 +162,7 @@ def trust_of(compared: Compared, loss: LossSection) -> Trust | None:
         compared.marked if loss.duplicates == "mask" else None,
         rank=loss.trust_rank,
         least=loss.trust_least,
+        softness=loss.trust_softness,
     )
 
 

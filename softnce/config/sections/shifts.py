@@ -88,6 +88,13 @@ class ShiftsSection(Section):
         description="Relevance that the own function of a trusted pair exceeds, where there is a "
         "loss.trust_rank; null: any.",
     )
+    trust_softness: float = Field(
+        0.0,
+        ge=0,
+        le=1e6,
+        description="Difference in relevance over which trust fades, where there is a "
+        "loss.trust_rank: ranks and loss.trust_least then count by sigmoids; 0: all or nothing.",
+    )
 
 
 def shifts_fault(spec: LossSpec, section: "ShiftsSection") -> tuple[str, str] | None:

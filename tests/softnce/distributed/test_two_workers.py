@@ -60,6 +60,7 @@ CASES = {
     "hard joint": {"directions": "qc+qq+cc"},
     "hard apart": {"directions": "qc+cq+cc", "partition": "per_direction"},
     "trusted self": {"name": "shifted", "trust_rank": 2, "trust_least": -0.5},
+    "softly trusted self": {"name": "shifted", "trust_rank": 2, "trust_softness": 0.1},
     "masked duplicates": {"duplicates": "mask"},
     "hard joint masked": {"name": "infonce", "directions": "qc+qq", "duplicates": "mask"},
     "guided infonce": {"name": "infonce"},

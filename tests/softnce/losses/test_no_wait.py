@@ -32,6 +32,7 @@ CASES = [
     {"name": "soft-infonce", "duplicates": "mask"},
     {"name": "infonce", "duplicates": "promote"},
     {"name": "tilted", "trust_rank": 2, "trust_least": 0.1},
+    {"name": "tilted", "trust_rank": 2, "trust_least": 0.1, "trust_softness": 0.1},
     {"name": "infonce", "directions": "qc+qq+cq+cc"},
     {"name": "tilted", "directions": "qc+cq+cc", "partition": "per_direction"},
 ]

@@ -124,7 +124,11 @@ def test_pairs_that_the_guide_does_not_confirm_count_for_nothing(model, texts):
     columns = [model.preprocess(list(side)) for side in (texts[0], [*texts[1][1:], texts[1][0]])]
     with torch.no_grad():
         loss = ShiftedInfoNCELoss(model, trust_rank=1, trust_least=0.99)(columns)
+        soft = ShiftedInfoNCELoss(model, trust_rank=8, trust_softness=0.02)(columns)
     assert loss == 0
+    assert soft > 0
+    with pytest.raises(ConfigError, match=r"loss\.trust_softness=-1"):
+        ShiftedInfoNCELoss(model, trust_rank=1, trust_softness=-1)
 
 
 def test_it_trains_with_st_s_trainer(texts, tmp_path):

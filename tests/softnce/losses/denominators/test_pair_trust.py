@@ -1,5 +1,7 @@
 """Trusted pairs, masked and promoted duplicates, and settings that do not fit."""
 
+import math
+
 import pytest
 import torch
 
@@ -50,6 +52,47 @@ def test_a_pair_is_trusted_by_rank_and_by_score():
     assert pair_trust(relevance, answers, rank=2).tolist() == [1, 1, 0]
     assert pair_trust(relevance, answers, rank=2, least=0.7).tolist() == [1, 0, 0]
     assert pair_trust(relevance, answers, rank=3).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("least", [None, 0.6])
+@pytest.mark.parametrize("softness", [1e-9, 0.03, 0.3])
+def test_soft_trust_is_the_sums_written_out(softness, least):
+    _, relevance, answers = drawn()
+    expected = []
+    for row, own in zip(relevance.tolist(), answers.tolist(), strict=True):
+        leads = ((one - row[own]) / softness for j, one in enumerate(row) if j != own)
+        rank = 1 + sum(sigmoid(lead) for lead in leads)
+        by_score = 1 if least is None else sigmoid((row[own] - least) / softness)
+        expected.append(min(1.0, max(0.0, 5 - rank)) * by_score)
+    found = pair_trust(relevance, answers, rank=4, least=least, softness=softness)
+    assert found.tolist() == pytest.approx(expected, abs=1e-6)
+    if softness < 1e-6:
+        assert found.tolist() == pair_trust(relevance, answers, rank=4, least=least).tolist()
+
+
+def sigmoid(one):
+    return 1 / (1 + math.exp(-max(-700.0, one)))
+
+
+def test_soft_trust_is_the_weight_of_a_row_in_the_mean():
+    logits, relevance, answers = drawn()
+    relevance[0, 1] = -torch.inf  # a duplicate that is left out is ahead of nobody
+    trust = pair_trust(relevance, answers, rank=4, softness=0.1).double()
+    assert ((trust > 0.05) & (trust < 0.95)).any()
+    loss = section("tilted", trust_rank=4, trust_softness=0.1)
+    relevance[0, 1] = -1e30
+    found = outcome(logits, relevance, answers, loss=loss, weights=WeightsSection()).loss
+    scores = logits + relevance.scatter(1, answers[:, None], 0.0)
+    rows = [info_nce(scores[[i]], answers[[i]]) for i in range(5)]
+    expected = sum(c * row for c, row in zip(trust, rows, strict=True)) / trust.sum()
+    assert found.item() == pytest.approx(expected.item(), abs=1e-7)
+
+
+@pytest.mark.parametrize("changes", [{"rank": 0}, {"softness": -0.1}, {"softness": math.nan}])
+def test_trust_out_of_range_is_refused(changes):
+    _, relevance, answers = drawn()
+    with pytest.raises(ConfigError, match=r"loss\.trust_"):
+        pair_trust(relevance, answers, **{"rank": 2, **changes})
 
 
 @pytest.mark.parametrize("partition", ["joint", "per_direction"])
