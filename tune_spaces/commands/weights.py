@@ -77,12 +77,9 @@ def weights(  # noqa: PLR0913  (what a user may set)
     config = data_config(data, settings or ())
     requested = requested_estimators(estimator, model, study)
     coefficients = weight_analysis.Coefficients(alpha, beta, temperature, floor, scale)
-    shown = []
-    if loss:
-        changes = {**_loss_changes(loss, coefficients), "optim/batch_size": batch_size}
-        shown = loss_settings.loss_settings(config, changes, requested)
-        if estimator:
-            loss_settings.require_all(shown)
+    changes = {**_loss_changes(loss or [], coefficients), "optim/batch_size": batch_size}
+    shown = loss_settings.loss_settings(config, changes, requested) if loss else []
+    loss_settings.require_all(shown if estimator else [])
     with phase_progress() as progress:
         progress("reading pairs", 0, 3)
         pairs = pairs_of(config.data)
