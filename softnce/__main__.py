@@ -19,6 +19,7 @@ from tune_spaces.commands.negatives import mine_negatives
 from tune_spaces.commands.plan import plan
 from tune_spaces.commands.query import query
 from tune_spaces.commands.reproduce import reproduce
+from tune_spaces.commands.schema import schema
 from tune_spaces.commands.search import clean, logs, report, search
 from tune_spaces.commands.train import train
 from tune_spaces.commands.weights import weights
@@ -42,6 +43,7 @@ app.command()(report)
 app.command()(logs)
 app.command()(clean)
 app.command()(weights)
+app.command()(schema)
 app.command()(mine_negatives)
 app.command()(reproduce)
 data_app.command()(audit)
