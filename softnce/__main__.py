@@ -18,9 +18,10 @@ from tune_spaces.commands.export import export
 from tune_spaces.commands.negatives import mine_negatives
 from tune_spaces.commands.plan import plan
 from tune_spaces.commands.query import query
+from tune_spaces.commands.report import report
 from tune_spaces.commands.reproduce import reproduce
 from tune_spaces.commands.schema import schema
-from tune_spaces.commands.search import clean, logs, report, search
+from tune_spaces.commands.search import clean, logs, search
 from tune_spaces.commands.train import train
 from tune_spaces.commands.weights import weights
 

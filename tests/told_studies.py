@@ -46,7 +46,13 @@ def told_config(path: object = "pairs.jsonl", **changes) -> Config:
 
 
 def told_study(
-    root: Path, trials: int, *, config: Config | None = None, states=(), errors=()
+    root: Path,
+    trials: int,
+    *,
+    config: Config | None = None,
+    states=(),
+    errors=(),
+    digest: str = "abc",
 ) -> StudyContext:
     """Write the folder of a study whose trials have ended, as a search would leave it.
 
@@ -56,10 +62,11 @@ def told_study(
         config: its configuration.
         states: how each trial ended, from the first again beyond their end; complete without.
         errors: what is said of each trial that failed, likewise.
+        digest: of its data.
     """
     config = config or told_config()
     folder = StudyFolder(root, root.name)
-    require_same(folder, config, "abc")
+    require_same(folder, config, digest)
     store_sizes(root, Sizes(valid=QUERIES, test=QUERIES, candidates=500))
     base = {"mrr": 0.25, "recall_at_10": 0.4}
     (root / "baselines.json").write_text(json.dumps({UNTRAINED: {"mrr": 0.02}, BM25: base}))

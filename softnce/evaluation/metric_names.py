@@ -18,7 +18,7 @@ EPOCH_METRICS: tuple[str, ...] = (
     "step_seconds",
 )
 TEST_METRIC = "test_mrr"  # of the best epoch, where the test split is scored
-COST_METRICS: tuple[str, ...] = ("parameters", "encode_ms")  # measured where a study limits them
+COST_METRICS: tuple[str, ...] = ("parameters", "encode_ms")  # at the end, and where limited
 
 
 def metric_parts(name: str) -> tuple[str, float]:

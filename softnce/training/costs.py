@@ -12,8 +12,10 @@ from softnce.inputs.prepared import Prepared
 _QUERIES = 32  # timed one by one, after one that is not
 
 
-def costs(encoder: Encoder, prepared: Prepared, search: SearchSection) -> dict[str, float]:
-    """Return what a study limits, by the names of ``COST_METRICS``.
+def costs(
+    encoder: Encoder, prepared: Prepared, search: SearchSection, *, is_last: bool
+) -> dict[str, float]:
+    """Return what an encoder costs, by the names of ``COST_METRICS``.
 
     ``parameters`` is the number of the encoder's parameters; ``encode_ms`` the median time of
     encoding one validation query alone, in milliseconds, on this machine as it is now.
@@ -21,12 +23,13 @@ def costs(encoder: Encoder, prepared: Prepared, search: SearchSection) -> dict[s
     Args:
         encoder: on any device.
         prepared: inputs with validation queries.
-        search: tells which limits there are; what has none is not measured.
+        search: tells which limits there are; what has none is measured in the last epoch only.
+        is_last: whether this is the run's last epoch.
     """
     found: dict[str, float] = {}
-    if search.max_parameters is not None:
+    if is_last or search.max_parameters is not None:
         found["parameters"] = float(sum(one.numel() for one in encoder.model.parameters()))
-    if search.max_encode_ms is not None:
+    if is_last or search.max_encode_ms is not None:
         found["encode_ms"] = _encode_ms(encoder, prepared)
     return found
 

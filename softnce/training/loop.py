@@ -262,13 +262,14 @@ def _set_rate(run: Run, step: int, steps: int) -> None:
 
 
 def _costs(run: Run) -> Report:
-    """Measure on worker 0 what the study limits; of all times so far the least counts."""
+    """Measure on worker 0 what the encoder costs; of all times so far the least counts."""
     prepared, before = run.prepared, run.history[-1] if run.history else {}
     if run.workers.rank != 0 or not prepared.valid:
         return {}
     if not is_evaluated(run.config.optim, run.epoch + 1):
         return {name: before[name] for name in COST_METRICS if name in before}
-    found = costs(run.encoder, prepared, run.config.search)
+    is_last = run.epoch + 1 == run.config.optim.epochs
+    found = costs(run.encoder, prepared, run.config.search, is_last=is_last)
     return {name: min(value, before.get(name, value)) for name, value in found.items()}
 
 

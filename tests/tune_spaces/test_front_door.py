@@ -8,7 +8,7 @@ from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.errors import ConfigError
 from tune_spaces.api.search import resolved_source
-from tune_spaces.report.trials_table import trial_records
+from tune_spaces.report.tables.trials_table import trial_records
 from tune_spaces.space.space import search_space
 from tune_spaces.study.verdicts.verdict import ResultRow
 

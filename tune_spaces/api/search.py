@@ -189,7 +189,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  (any part of a configuration)
 
 def _study(result: "SearchResult", config: Config) -> Study:
     """Tell a search's result in plain values."""
-    from tune_spaces.report.trials_table import measured, trial_records
+    from tune_spaces.report.tables.trials_table import measured, trial_records
     from tune_spaces.space.space import known_space
     from tune_spaces.tracking.event_log import EventLog
 

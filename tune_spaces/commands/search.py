@@ -107,31 +107,6 @@ def interruptible() -> Iterator[None]:
         raise typer.Exit(EXIT_STOPPED) from None
 
 
-def report(
-    study: StudyArgument = None,
-    push: Annotated[  # noqa: FBT002
-        bool, typer.Option("--push", help="Send MLflow the events that wait.")
-    ] = False,
-) -> None:
-    """Show the table, the importance of the settings and the verdict of a study."""
-    from softnce.terminal import logging_setup
-    from softnce.terminal.console import terminal
-    from tune_spaces.ray_session import session
-    from tune_spaces.report import report as reports
-    from tune_spaces.study.context import stored_study_context
-    from tune_spaces.study.optuna_storage import study_id
-    from tune_spaces.tune.callbacks import tracker_of
-
-    session.quiet_environment()
-    context = stored_study_context(study, terminal())
-    logging_setup.log_to(context.folder.log, is_kept=False)
-    tracker = tracker_of(context, study_id(context.folder.stored_study()))
-    if push:
-        sent = reports.push(context, tracker)
-        say(f"sent {sent} events" if sent else "MLflow has everything")
-    reports.show(context, tracker)
-
-
 def logs(
     study: StudyArgument = None,
     trial: Annotated[

@@ -93,7 +93,10 @@ def judged_race(
         "sentence": sentence,
         "candidate": first.candidate,
         "opponent": first.opponent,
-        "gains": {one.candidate: _plain(one) for one in judged},
+        "gains": {
+            one.candidate: {**_plain(one), "opponents": list(contest.opponents[one.candidate])}
+            for one in judged
+        },
         "configurations": [asdict(one) for one in results],
         "failed": dict(standing.failed),
         "test_queries": sizes.test,

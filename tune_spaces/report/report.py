@@ -4,40 +4,39 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.measure import Measurement
 
 from softnce.config.config import Config
 from softnce.errors import EXIT_OK, SetupError
 from tune_spaces.preparation.baselines import stored_baselines
-from tune_spaces.report.importance import importance, show_importance
-from tune_spaces.report.results_table import results_table
+from tune_spaces.report.facts import StudyFacts, study_facts
+from tune_spaces.report.importance import show_importance
+from tune_spaces.report.page.report_page import MadeReport, made_report
+from tune_spaces.report.tables.results_table import results_table
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.lock.study_lock import held
 from tune_spaces.study.sizes import stored_sizes
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdicts.stored_verdict import stored_verdict
-from tune_spaces.study.verdicts.verdict import (
-    ResultRow,
-    cannot_tell,
-    champion,
-    rows,
-    unconfirmed_lead,
-)
+from tune_spaces.study.verdicts.verdict import ResultRow, champion
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 
 _PUSH_TIMEOUT_S = 120.0
+_WIDTH_OF_A_PAGE = 80  # of a table that goes into a file or a pipe
 
 
-def show(context: StudyContext, tracker: Tracker) -> None:
+def show(context: StudyContext, tracker: Tracker) -> StudyFacts:
     """Print a study's table, importances and verdict, and how many events wait for MLflow."""
-    trial_store = TrialStore(context.folder.stored_study(), context.space)
-    table, sentence = _concluded(context, trial_store)
-    console = context.console
-    show_table(console, context.folder.root, table, context.config)
+    facts, console = study_facts(context), context.console
+    show_table(console, context.folder.root, facts.table, context.config)
     if context.config.search.space:
-        show_importance(console, importance(trial_store.trials()))
-    console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
+        show_importance(console, facts.importance)
+    console.print(f"\n{facts.sentence}", highlight=False, soft_wrap=True)
+    _show_unsent(context, tracker)
+    return facts
+
+
+def _show_unsent(context: StudyContext, tracker: Tracker) -> None:
+    console = context.console
     refused = tracker.refused()
     if refused:
         console.print(
@@ -60,24 +59,23 @@ def show_table(console: Console, root: Path, table: Sequence[ResultRow], config:
     """Print the table of a study with what it is compared with, and what it was measured on.
 
     Args:
-        console: a page is as wide as the table needs; a terminal is as wide as it is.
+        console: a terminal is as wide as it is; a file or a pipe gets 80 columns.
         root: the study's folder.
         table: its rows.
         config: its configuration.
     """
-    shown = results_table(
+    width = console.width if console.is_terminal else _WIDTH_OF_A_PAGE
+    found = results_table(
         table,
         champion(table),
         config.search.metric,
         searched=config.search.space,
         baselines=stored_baselines(root),
+        width=width,
     )
-    whole = console.options.update(max_width=10_000)
-    width = max(console.width, Measurement.get(console, whole, shown).maximum)
-    former = console.width
-    console.width = former if console.is_terminal else width
-    console.print(shown)
-    console.width = former
+    console.print(found.table, width=width)
+    for line in _left_out(found.left_out, found.rows_left_out):
+        console.print(line, style="dim", highlight=False, soft_wrap=True)
     sizes = stored_sizes(root)
     if sizes is not None:
         console.print(
@@ -86,6 +84,22 @@ def show_table(console: Console, root: Path, table: Sequence[ResultRow], config:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def write_report(context: StudyContext, facts: StudyFacts | None = None) -> MadeReport | None:
+    """Write a study's page and pictures; None, with a sentence said, where that cannot be.
+
+    Args:
+        context: the study.
+        facts: of it, where they are known.
+    """
+    try:
+        return made_report(context, facts or study_facts(context))
+    except (OSError, SetupError) as error:
+        context.console.print(
+            f"the page of the study was not written: {error}", style="yellow", soft_wrap=True
+        )
+        return None
 
 
 def push(context: StudyContext, tracker: Tracker) -> int:
@@ -103,7 +117,7 @@ def push(context: StudyContext, tracker: Tracker) -> int:
     study = context.folder.stored_study()
     trial_store = TrialStore(study, context.space)
     with held(study):
-        _, sentence = _concluded(context, trial_store)
+        sentence = study_facts(context).sentence
         tracker.connect()
         tracker.open({})
         is_complete = trial_store.ended() >= context.config.search.trials
@@ -118,15 +132,10 @@ def push(context: StudyContext, tracker: Tracker) -> int:
     return waiting
 
 
-def _concluded(context: StudyContext, trial_store: TrialStore) -> tuple[Sequence[ResultRow], str]:
-    """Return the table, and the verdict that the study ended with, else what is known so far."""
-    table, settings = rows(trial_store.trials(), context.space), context.config.search
-    root = context.folder.root
-    known = stored_verdict(root, table)
-    if known is not None:
-        is_whole = trial_store.ended() >= settings.trials
-        return table, known.sentence if is_whole else f"So far: {known.sentence}"
-    why = cannot_tell(table, settings.metric, stored_sizes(root), settings.smallest_gain)
-    command = f"softnce confirm {root.name}"
-    said = why or unconfirmed_lead(table, settings.metric, command, "some time")
-    return table, f"So far: {said}"
+def _left_out(paths: Sequence[str], trials: int) -> list[str]:
+    lines = []
+    if trials:
+        lines.append(f"{trials:,} more trials are not shown; softnce report --json has all")
+    if paths:
+        lines.append(f"no room for: {', '.join(paths)}; softnce report --json has them")
+    return lines

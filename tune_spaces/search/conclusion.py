@@ -12,7 +12,7 @@ from softnce.errors import EXIT_OK, RunError
 from tune_spaces.confirm.ending import so_far
 from tune_spaces.confirm.phase import table_of
 from tune_spaces.preparation.held_study import HeldStudy
-from tune_spaces.report.report import show_table
+from tune_spaces.report.report import show_table, write_report
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.verdicts.stored_verdict import StoredVerdict, store_verdict
@@ -68,6 +68,7 @@ def concluded(study: HeldStudy, code: int, ending: StoredVerdict | None) -> Sear
         code = RunError.exit_code
     result = SearchResult(context.folder, table, best, sentence, code)
     tell_result(context.console, result, context.config)
+    write_report(context)
     if left:
         context.console.print(
             f"{left} events wait in {context.folder.root / 'tracking.jsonl'} until MLflow "

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from softnce.config.file import validated, with_overrides
 from tune_spaces.live.display import Display, headline, sparkline
-from tune_spaces.report.results_table import results_table
+from tune_spaces.report.tables.results_table import results_table
 from tune_spaces.study.trial_store import Proposal
 from tune_spaces.study.verdicts.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
@@ -94,7 +94,7 @@ def test_a_table_keeps_one_line_a_trial_in_80_columns(console):
         ResultRow("t0001", SOFT, 0.5, TrialState.COMPLETE, "search", "tpe", "", -0.031),
         ResultRow("t0002", SOFT, None, TrialState.FAILED, "search", "tpe", fault),
     ]
-    console.print(results_table(table, table[1], "mrr"))
+    console.print(results_table(table, table[1], "mrr", width=80).table)
     header, *lines = shown(console).splitlines()
     wanted = "trial loss estimator alpha beta t relief mrr state"
     assert " ".join(header.split()) == wanted
@@ -116,7 +116,7 @@ def test_every_searched_setting_has_a_column_and_the_baselines_a_row():
     searched = ["optim/learning_rate", "loss/temperature", "weights/bm25/variant"]
     baselines = {"encoder before training": {"mrr": 0.01}, "BM25": {"mrr": 0.3}}
     found = results_table(table, table[1], "mrr", searched=searched, baselines=baselines)
-    console.print(found)
+    console.print(found.table)
     lines = [line.split() for line in shown(console).splitlines()]
     assert any("learning_rate" in line for line in lines[:3])
     rows = {line[0]: line for line in lines if line and line[0].startswith("t0")}

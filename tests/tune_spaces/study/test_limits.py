@@ -8,7 +8,7 @@ import pytest
 
 from softnce.config.file import validated, with_overrides
 from softnce.errors import ConfigError
-from tune_spaces.report.results_table import results_table
+from tune_spaces.report.tables.results_table import results_table
 from tune_spaces.space.space import search_space
 from tune_spaces.study.retention import kept_trials
 from tune_spaces.study.trial_store import TrialStore
@@ -81,7 +81,7 @@ def test_the_table_shows_what_is_infeasible_and_why(study):
     table = rows(trial_store.trials(), space)
     said = "infeasible: parameters 250,000 > 100,000"
     assert table[0].note == told[0][-1] == said
-    notes = results_table(table, champion(table), "mrr").columns[-1]
+    notes = results_table(table, champion(table), "mrr").table.columns[-1]
     assert [str(cell) for cell in notes.cells] == [said]
     assert (
         cannot_tell(table, "mrr", None, 0.005)

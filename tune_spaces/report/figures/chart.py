@@ -18,11 +18,13 @@ class Axis:
     Attributes:
         label: what it measures, with its unit.
         is_log: whether equal ratios are equally far apart.
+        is_whole: whether only whole numbers are marked on it.
         categories: names in order, where it has words instead of numbers.
     """
 
     label: str
     is_log: bool = False
+    is_whole: bool = False
     categories: Sequence[str] = ()
 
 

@@ -32,7 +32,9 @@ def best_so_far(facts: StudyFacts) -> Chart:
         series.append(Series(loss, "steps", places, heights, shade[loss], notes=notes))
     if not series:
         return Chart(name, title, caption, missing=_NOTHING_YET)
-    panel = Panel(Axis("trials"), Axis(f"best {facts.metric}"), series, rulers=_rulers(facts))
+    panel = Panel(
+        Axis("trials", is_whole=True), Axis(f"best {facts.metric}"), series, rulers=_rulers(facts)
+    )
     return Chart(name, title, caption, [panel])
 
 
@@ -61,7 +63,9 @@ def learning_curves(facts: StudyFacts) -> Chart:
         series.append(
             Series("stopped early", "points", places, heights, STOPPED, notes=notes, is_open=True)
         )
-    return Chart(name, title, caption, [Panel(Axis("epoch"), Axis(facts.metric), series)])
+    return Chart(
+        name, title, caption, [Panel(Axis("epoch", is_whole=True), Axis(facts.metric), series)]
+    )
 
 
 def _rising(rows: Sequence[ResultRow]) -> list[ResultRow]:

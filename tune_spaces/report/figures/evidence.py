@@ -16,8 +16,8 @@ def winners_curse(facts: StudyFacts) -> Chart:
     """Draw what is left of each gain on fresh seeds and on the test split."""
     title, name = "What fresh seeds left of the gain", "winners-curse"
     caption = (
-        "Left: the gain in MRR over InfoNCE, as the search selected it (one seed, the best of many "
-        "tries), on fresh seeds, and on the test split, with 95 % intervals. Right: the MRR of "
+        "The gain in MRR over InfoNCE as the search selected it (one seed, the best of many "
+        "tries), on fresh seeds, and on the test split, with 95 % intervals; and the MRR itself of "
         "every configuration. What falls from the first to the second was luck."
     )
     gains = confirmed_gains(facts)
@@ -26,7 +26,8 @@ def winners_curse(facts: StudyFacts) -> Chart:
         return Chart(name, title, caption, missing=why)
     lines = [_line(one, colour) for colour, one in enumerate(gains, start=1)]
     rulers = [("no gain", 0.0), ("worth having", facts.config.search.smallest_gain)]
-    left = Panel(Axis("", categories=_STAGES), Axis("gain in MRR"), lines, "gain", rulers=rulers)
+    stages, gained = Axis("", categories=_STAGES), Axis("gain in MRR")
+    left = Panel(stages, gained, lines, "gain over InfoNCE", rulers=rulers)
     shade = {one.candidate: colour for colour, one in enumerate(gains, start=1)}
     reached = []
     for at, side in enumerate(confirmed_sides(facts)):
@@ -38,7 +39,7 @@ def winners_curse(facts: StudyFacts) -> Chart:
         reached.append(
             Series(side["title"], "line", x, y, colour, notes=notes, is_open=is_opponent)
         )
-    right = Panel(Axis("", categories=_STAGES), Axis("MRR"), reached, "MRR")
+    right = Panel(stages, Axis("MRR"), reached, "every configuration")
     return Chart(name, title, caption, [left, right])
 
 

@@ -49,10 +49,11 @@ def _draw(axes: "Axes", panel: Panel) -> None:
         bar.set_label(_shown(panel.surface.label), parse_math=False)
     for one in panel.series:
         _DRAWN_BY[one.kind](axes, panel, one)
-    for name, height in panel.rulers:
+    for number, (name, height) in enumerate(panel.rulers):
         axes.axhline(height, color="#555555", linewidth=0.8, linestyle="--")
-        place: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": 8, "parse_math": False}
-        axes.text(0.99, height, _shown(name), transform=axes.get_yaxis_transform(), **place)
+        at, side = (0.01, "left") if number % 2 else (0.99, "right")  # near lines share no place
+        place: dict[str, Any] = {"ha": side, "va": "bottom", "fontsize": 8, "parse_math": False}
+        axes.text(at, height, _shown(name), transform=axes.get_yaxis_transform(), **place)
     _scale(axes, "x", panel.x)
     _scale(axes, "y", panel.y)
     axes.grid(visible=True, alpha=0.3)

@@ -19,8 +19,7 @@ from tune_spaces.report.figures.plotly_panels import harmless, panels_json
 _SCRIPT = """
 (() => {
   const charts = JSON.parse(document.getElementById("charts").textContent);
-  const config = {responsive: true, displaylogo: false,
-                  modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"]};
+  const config = {responsive: true, displayModeBar: false};
   const themed = (layout) => {
     const style = getComputedStyle(document.documentElement);
     const ink = style.getPropertyValue("--ink").trim();
@@ -64,6 +63,7 @@ th,td{padding:.28rem .7rem .28rem 0;text-align:left;vertical-align:top;white-spa
 border-bottom:1px solid var(--rule)}
 th{position:sticky;top:0;background:var(--paper)}td.n,th.n{text-align:right}
 td.wide{white-space:pre-wrap;overflow-wrap:anywhere;min-width:16rem;max-width:34rem}
+td.long{white-space:normal;min-width:11rem;max-width:34rem}
 tr.best td{font-weight:650}tr.base td{color:var(--soft)}
 pre{margin:0;white-space:pre-wrap;font:12px/1.4 ui-monospace,monospace;max-height:14rem;
 overflow:auto}summary{cursor:pointer;margin:.6rem 0;color:var(--mark)}

@@ -1,7 +1,7 @@
 """Charts as what Plotly's script draws: plain JSON, with every text made harmless."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -30,13 +30,13 @@ def panel_json(panel: Panel) -> Json:
     has_names = len(panel.series) > 1 and all(one.kind != "box" for one in panel.series)
     layout: Json = {
         "title": {"text": _short(panel.title), "font": {"size": 14}},
-        "xaxis": _axis(panel.x),
-        "yaxis": _axis(panel.y),
+        "xaxis": _axis(panel.x, [value for one in panel.series for value in one.x]),
+        "yaxis": _axis(panel.y, [value for one in panel.series for value in one.y]),
         "showlegend": has_names,
         "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
         "margin": {"l": 56, "r": 16, "t": 36 if panel.title else 12, "b": 44},
         "hovermode": "closest",
-        "shapes": [_ruler(name, height) for name, height in panel.rulers],
+        "shapes": [_ruler(at, *ruler) for at, ruler in enumerate(panel.rulers)],
         "boxmode": "overlay",
     }
     return {"data": data, "layout": layout}
@@ -65,7 +65,7 @@ def _trace(one: Series) -> Json:
         "name": _short(one.name),
         "x": [_value(value) for value in one.x],
         "y": [_value(value) for value in one.y],
-        "text": [harmless(note, _LONGEST_NOTE) for note in one.notes],
+        "hovertext": [harmless(note, _LONGEST_NOTE) for note in one.notes],
         "hoverinfo": "text" if one.notes else "x+y",
     }
     return trace | _OF_KIND[one.kind](one)
@@ -138,17 +138,34 @@ def _surface(panel: Panel) -> Json:
     }
 
 
-def _axis(axis: Axis) -> Json:
+def _axis(axis: Axis, values: Sequence[float | str | None]) -> Json:
     found: Json = {"title": {"text": _short(axis.label)}, "automargin": True}
-    if axis.is_log:
-        return found | {"type": "log", "dtick": "D2"}
+    numbers = [value for value in values if isinstance(value, int | float)]
+    if axis.is_log and numbers:
+        ticks = log_ticks(min(numbers), max(numbers))
+        return found | {"type": "log", "tickvals": ticks, "ticktext": [f"{one:g}" for one in ticks]}
     if axis.categories:
         names = [_short(name) for name in axis.categories]
         return found | {"type": "category", "categoryorder": "array", "categoryarray": names}
+    if axis.is_whole and numbers:
+        return found | {"dtick": max(1, math.ceil((max(numbers) - min(numbers)) / 10))}
     return found
 
 
-def _ruler(name: str, height: float) -> Json:
+def log_ticks(low: float, high: float) -> list[float]:
+    """Return the numbers 1, 2 and 5 times a power of ten around a range above 0.
+
+    >>> log_ticks(0.3, 4)
+    [0.2, 0.5, 1.0, 2.0, 5.0]
+    """
+    powers = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 2)
+    ticks = [float(f"{step}e{power}") for power in powers for step in (1, 2, 5)]
+    first = max((at for at, tick in enumerate(ticks) if tick <= low), default=0)
+    last = min(at for at, tick in enumerate(ticks) if tick >= high)
+    return ticks[first : last + 1]
+
+
+def _ruler(number: int, name: str, height: float) -> Json:
     return {
         "type": "line",
         "xref": "paper",
@@ -157,7 +174,11 @@ def _ruler(name: str, height: float) -> Json:
         "y0": height,
         "y1": height,
         "line": {"width": 1, "dash": "dash"},
-        "label": {"text": _short(name), "textposition": "end", "font": {"size": 11}},
+        "label": {
+            "text": _short(name),
+            "textposition": "start" if number % 2 else "end",  # near lines share no place
+            "font": {"size": 11},
+        },
     }
 
 

@@ -4,6 +4,7 @@ from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.training.loop import epochs
 
+MEASURED = ("seconds", "encode_ms", "before")  # in which two equal runs differ
 WORDS = [
     "open",
     "close",
@@ -71,9 +72,7 @@ def config_with(**changes):
 
 
 def told(reports):
-    return [
-        {k: v for k, v in report.items() if k not in ("seconds", "before")} for report in reports
-    ]
+    return [{k: v for k, v in report.items() if k not in MEASURED} for report in reports]
 
 
 def trained(config, prepared, folder, **options):
