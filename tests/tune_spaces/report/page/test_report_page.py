@@ -41,7 +41,8 @@ def evil(tmp_path_factory):
     """A confirmed study whose queries, codes and failures hold html, commands and many scripts."""
     folder = tmp_path_factory.mktemp("evil")
     rows = [
-        {"id": f"f{n}", "query": f"query {n} {EVIL}", "code": f"value_{n} = {EVIL!r}"} for n in range(60)
+        {"id": f"f{n}", "query": f"query {n} {EVIL}", "code": f"value_{n} = {EVIL!r}"}
+        for n in range(QUERIES)
     ]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     data = folder / "data"
