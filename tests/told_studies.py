@@ -65,7 +65,7 @@ def told_study(
         digest: of its data.
     """
     config = config or told_config()
-    folder = StudyFolder(root, root.name)
+    folder = StudyFolder(root, root.name if root.name.isascii() else "told")
     require_same(folder, config, digest)
     store_sizes(root, Sizes(valid=QUERIES, test=QUERIES, candidates=500))
     base = {"mrr": 0.25, "recall_at_10": 0.4}

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-
 from softnce.errors import SoftnceError
-from tune_spaces.preparation.study_pairs import mined, read
 from tune_spaces.report.facts import StudyFacts
 from tune_spaces.report.fresh_runs import ChangedQuery, changed_queries
 from tune_spaces.study.context import StudyContext
@@ -44,11 +41,11 @@ def changed_texts(context: StudyContext, facts: StudyFacts) -> list[ChangedText]
 
 
 def _with_texts(context: StudyContext, changed: Sequence[ChangedQuery]) -> list[ChangedText]:
-    silent = StudyContext(context.config, context.folder, context.space, Console(quiet=True))
+    from softnce.inputs.pairs import pairs_of
+
+    own = context.folder.mined if context.config.data.path is None else None
     try:
-        is_own = context.config.data.path is None
-        is_there = not is_own or (context.folder.mined / "mining.json").exists()
-        pairs = (mined(silent) if is_own else read(silent)) if is_there else None
+        pairs = pairs_of(context.config.data, own)
     except (SoftnceError, OSError):
         pairs = None
     if pairs is None or pairs.digest != stored_fingerprint(context.folder.root).get("data"):
