@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CARD = "README.md"
 UNKNOWN_LICENCE = "unknown"
+TITLE = "A code-search encoder trained by softnce"
 _ROW = re.compile(r"^\| (.*?) \| (.*) \|$", re.MULTILINE)
 _LOADING = """\
 ```python
@@ -72,7 +73,7 @@ def model_card(facts: Mapping[str, str], *, licence: str = UNKNOWN_LICENCE) -> s
         f"license: {licence}\n"
         + (f"base_model: {base}\n" if re.fullmatch(r"[\w.-]+/[\w.-]+", base) else "")
         + "tags: [sentence-transformers, code-search, soft-infonce]\n---\n"
-        "# A code-search encoder trained by softnce\n\n"
+        f"# {TITLE if facts.keys() & {'study', 'loss'} else 'A text encoder'}\n\n"
         f"{_LOADING}\n\n| | |\n|---|---|\n{rows}\n"
     )
 

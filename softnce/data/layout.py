@@ -2,7 +2,8 @@
 
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ _FILES = (*(f"{part}.jsonl.gz" for part in PARTS), REPORT)
 JsonRecord = Mapping[str, Any]
 
 
-def check_writable(out: Path) -> None:
-    """Refuse a folder that holds something mining did not write.
+@contextmanager
+def writable(out: Path) -> Iterator[None]:
+    """Make a folder for a set, and remove it again where nothing comes to lie in it.
 
     Raises:
         DataError: it is a file, or a folder with other things in it.
@@ -31,10 +33,17 @@ def check_writable(out: Path) -> None:
             f"{out} holds files that mining did not write",
             "name a new folder",
         )
+    was_there = out.is_dir()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{out} cannot be created: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        if not was_there:
+            with suppress(OSError):  # it holds the set
+                out.rmdir()
 
 
 def write_set(

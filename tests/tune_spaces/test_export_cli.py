@@ -76,7 +76,9 @@ def test_a_model_of_the_hub_is_named_as_the_base_and_keeps_its_licence(run, mini
     assert said.count("\n") == 1
     card = ModelCard.load(tmp_path / "out" / "README.md")
     assert card.data.license == "apache-2.0"
-    assert "base model" in card_facts(card.content)
+    assert card.data.base_model is None  # a folder of this machine
+    assert card_facts(card.content)["exported from"].endswith("/model")
+    assert "trained by softnce" not in card.content
     for name in ("static", "onnx"):
         assert not (tmp_path / "out" / name).exists()
 
@@ -106,9 +108,28 @@ def test_a_mistake_is_one_line_and_leaves_nothing(run, study, tmp_path, words, c
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.skipif(find_spec("optimum") is not None, reason="the package is installed")
-def test_onnx_without_its_package_is_one_line_with_a_way_out(run, minilm, tmp_path):  # noqa: F811
+@pytest.mark.skipif(find_spec("onnxscript") is not None, reason="the package is installed")
+def test_onnx_without_its_packages_is_one_line_with_a_way_out(run, minilm, tmp_path):  # noqa: F811
     code, shown, told = run("export", minilm, "out", "--onnx")
     assert (code, shown) == (3, "")
-    assert "--onnx: the package optimum is not installed; export without --onnx, and open" in told
+    assert "is not installed; install onnx, onnxscript, onnxruntime (softnce's extra onnx)" in told
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(find_spec("onnxscript") is None, reason="needs the extra onnx")
+def test_onnx_weights_give_the_vectors_of_the_model(run, minilm, tmp_path):  # noqa: F811
+    import onnxruntime
+
+    code, _, told = run("export", minilm, "out", "--onnx")
+    assert code == 0, told
+    model = SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    session = onnxruntime.InferenceSession(str(tmp_path / "out" / "onnx" / "model.onnx"))
+    texts = ["sort names", "one two three four " * 40, "x"]
+    tokens = model.tokenizer(texts, padding=True, truncation=True, max_length=256,
+                             return_tensors="np")  # fmt: skip
+    (found,) = session.run(["sentence_embedding"], dict(tokens))
+    np.testing.assert_allclose(found, model.encode(texts), atol=1e-5)
+    assert "onnx/model.onnx" in (tmp_path / "out" / "README.md").read_text()
+    assert run("export", minilm, "out")[0] == 0
+    assert not (tmp_path / "out" / "onnx").exists()

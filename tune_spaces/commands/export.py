@@ -20,7 +20,7 @@ def export(
         typer.Option("--license", metavar="ID", help="The licence of the card, as apache-2.0."),
     ] = None,
     onnx: Annotated[  # noqa: FBT002
-        bool, typer.Option("--onnx", help="Add ONNX weights; needs sentence-transformers[onnx].")
+        bool, typer.Option("--onnx", help="Add ONNX weights; needs softnce[onnx].")
     ] = False,
 ) -> None:
     """Write a study's champion, or a model, as a sentence-transformers folder with a model card."""

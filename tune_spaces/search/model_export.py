@@ -5,13 +5,13 @@ import re
 import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from softnce.errors import ConfigError, SetupError
+from softnce.errors import ConfigError
 from softnce.export import CARD, UNKNOWN_LICENCE, card_facts, model_card
 from softnce.whole_files import beside, replace_folder
+from tune_spaces.search.onnx_weights import FILE, OUTPUTS, add_onnx, require_onnx
 from tune_spaces.sources.model import BM25, ModelSource
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 MARKER = "softnce-export.json"
 _CONFIG, _METRICS = "config.yaml", "metrics.json"
 _LICENCE = re.compile(r"^license:\s*['\"]?([\w.-]+)", re.MULTILINE)
-_ONNX_PACKAGES = ("optimum", "onnxruntime")
 
 
 def export_model(
@@ -32,7 +31,7 @@ def export_model(
         source: the model.
         out: a new or empty folder, or a former export; it appears whole or stays as it was.
         licence: as the hub names it; None takes that of the model's own card, if it says one.
-        with_onnx: whether to add ONNX weights, by sentence-transformers' own backend.
+        with_onnx: whether to add ONNX weights, for sentence-transformers' own ONNX backend.
 
     Returns:
         The folder.
@@ -50,14 +49,17 @@ def export_model(
 
     model = quietly_loaded(source.place)
     if with_onnx:
-        _require_onnx(source, model)
+        require_onnx(source.name, model)
     facts, own_licence = _facts(source, model)
+    facts.pop("onnx", None)  # of the model's own card
+    if with_onnx:
+        facts["onnx"] = f"{FILE}: {' and '.join(OUTPUTS)}, for onnxruntime"
     out.parent.mkdir(parents=True, exist_ok=True)
     building = beside(out)
     try:
         model.save(str(building), create_model_card=False, safe_serialization=True)
         if with_onnx:
-            _add_onnx(source, building)
+            add_onnx(source.name, model, building)
         _add_texts(source, building, model_card(facts, licence=licence or own_licence))
         building.chmod(0o755)
         replace_folder(out, building)
@@ -90,7 +92,8 @@ def _facts(source: ModelSource, model: "SentenceTransformer") -> tuple[dict[str,
     folder = Path(source.place).expanduser()
     card = folder / CARD
     text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
-    facts = card_facts(text) or {"base model": source.place if not folder.is_dir() else source.name}
+    made_of = {"exported from": source.name} if folder.is_dir() else {"base model": source.place}
+    facts = card_facts(text) or made_of
     facts |= _test_metrics(folder.parent / _METRICS)
     facts["size"] = (
         f"{sum(one.numel() for one in model.parameters()):,} parameters, vectors of "
@@ -107,37 +110,6 @@ def _test_metrics(path: Path) -> dict[str, str]:
         return {f"{name} (test)": f"{float(value):.4f}" for name, value in found.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-def _require_onnx(source: ModelSource, model: "SentenceTransformer") -> None:
-    from sentence_transformers.sentence_transformer.modules import Transformer
-
-    if not isinstance(model[0], Transformer):
-        raise ConfigError(
-            f"{source.name}: --onnx writes transformers, and this is a {type(model[0]).__name__}",
-            "leave --onnx out",
-        )
-    missing = [name for name in _ONNX_PACKAGES if find_spec(name) is None]
-    if missing:
-        raise SetupError(
-            f"--onnx: the package {missing[0]} is not installed",
-            "export without --onnx, and open the folder with SentenceTransformer(OUT, "
-            "backend='onnx') where sentence-transformers[onnx] is installed",
-        )
-
-
-def _add_onnx(source: ModelSource, building: Path) -> None:
-    """Let sentence-transformers write ONNX weights beside its own."""
-    from sentence_transformers import SentenceTransformer
-
-    try:
-        model = SentenceTransformer(
-            str(building), backend="onnx", model_kwargs={"export": True}, device="cpu"
-        )
-        model.save_pretrained(str(building), create_model_card=False)
-    except Exception as error:  # the library raises a plain Exception where a package is missing
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise SetupError(f"{source.name}: no ONNX weights could be written: {reason}") from error
 
 
 def _add_texts(source: ModelSource, building: Path, card: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from softnce.data.dedup import code_tokens, near_duplicates
-from softnce.data.layout import check_writable, write_set
+from softnce.data.layout import writable, write_set
 from softnce.data.mining.function_extraction import FileFunctions, Function, Source, extract_all
 from softnce.data.mining.sources import sources
 from softnce.data.pairs import Entry, digest
@@ -144,19 +144,19 @@ def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user t
             "ask for 1 or more",
         )
     spoken = languages_named(languages)
-    check_writable(out)
-    found = sources(paths, spoken, seed=seed)
-    catch = _Catch(found.skipped, max_pairs, progress or _say_nothing, faults=found.faults)
-    extracted = _extracted(found.files, workers or os.cpu_count() or 1)
-    catch.fill(extracted, len(found.files))
-    kept = _without_near_duplicates(catch)
-    if not kept:
-        raise _nothing(paths, catch)
-    catch.progress("writing", 0, len(kept))
-    unit = _unit(kept)
-    parts = _parts(kept, unit, seed)
-    report = _report(catch, parts, unit, time.monotonic() - started)
-    write_set(out, parts, {**asdict(report), "seed": seed})
+    with writable(out):
+        found = sources(paths, spoken, seed=seed)
+        catch = _Catch(found.skipped, max_pairs, progress or _say_nothing, faults=found.faults)
+        extracted = _extracted(found.files, workers or os.cpu_count() or 1)
+        catch.fill(extracted, len(found.files))
+        kept = _without_near_duplicates(catch)
+        if not kept:
+            raise _nothing(paths, catch)
+        catch.progress("writing", 0, len(kept))
+        unit = _unit(kept)
+        parts = _parts(kept, unit, seed)
+        report = _report(catch, parts, unit, time.monotonic() - started)
+        write_set(out, parts, {**asdict(report), "seed": seed})
     return report
 
 

@@ -64,8 +64,7 @@ class SourceWalk:
         if not self.top.is_dir():
             yield self.top, SourceFolder(self.top)
             return
-        is_environment = (self.top / "pyvenv.cfg").exists()
-        keep = {"site-packages", "dist-packages"} if is_environment else set()
+        keep = {"site-packages", "dist-packages"} if _is_environment(self.top) else set()
         waiting = [SourceFolder(self.top)]  # a stack: folders may lie deep
         while waiting:
             folder = waiting.pop()
@@ -117,10 +116,14 @@ class SourceWalk:
             return False
         if folder.name in SKIPPED_FOLDERS and folder.name not in keep:
             return False
-        try:
-            return not (folder / "pyvenv.cfg").exists()
-        except OSError:  # the folder will be named when it cannot be listed
-            return True
+        return not _is_environment(folder)
+
+
+def _is_environment(folder: Path) -> bool:
+    try:
+        return (folder / "pyvenv.cfg").exists()
+    except OSError:  # the folder will be named when it cannot be listed
+        return False
 
 
 def _package(manifest: Manifest, folder: Path, files: Sequence[str]) -> str:
