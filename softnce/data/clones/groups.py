@@ -11,7 +11,7 @@ from softnce.data.clones.tokens import Token, language_of, tokens, unquoted
 from softnce.data.dedup import Groups, Shingles, code_tokens, near_duplicates, shingles
 
 KINDS = ("exact", "layout", "near", "renamed")
-VERSION = 2  # of the rules, for the names of cached groups
+VERSION = 3  # of the rules, for the names of cached groups
 _COMPARED = 50  # functions of one skeleton that each is compared with
 _TOLD = 500  # functions between two words on the progress
 

@@ -70,11 +70,24 @@ def is_renamed(left: Skeleton, right: Skeleton) -> bool:
 
 
 def _same_strings(left: Skeleton, right: Skeleton, changed: dict[str, str]) -> bool:
-    def translated(text: str) -> str:
-        return _WORD.sub(lambda word: changed.get(word[0], word[0]), text)
+    strings = list(zip(left.strings, right.strings, strict=True))
+    known = dict(changed)
+    for a, b in strings:  # a name may stand nowhere else
+        for one, other in zip(_filled_words(a), _filled_words(b), strict=False):
+            known.setdefault(one, other)
 
-    strings = zip(left.strings, right.strings, strict=True)
-    return all(a == b or translated(a) == b for a, b in strings)
+    def translated(text: str) -> str:
+        return _WORD.sub(lambda word: known.get(word[0], word[0]), text)
+
+    def filled(text: str) -> str:
+        return _FILLED.sub(lambda part: translated(part[0]), text)
+
+    return all(b in (a, filled(a), translated(a)) for a, b in strings)
+
+
+def _filled_words(text: str) -> list[str]:
+    """List the words of what a string takes from variables."""
+    return [word for part in _FILLED.findall(text) for word in _WORD.findall(part)]
 
 
 def _is_whole(left: Skeleton, right: Skeleton) -> bool:
@@ -86,7 +99,7 @@ def _is_whole(left: Skeleton, right: Skeleton) -> bool:
     names = zip(left.names, right.names, strict=True)
     pairs = [(a, b) for a, b in names if a != b or a not in _BUILT_IN]
     if any(a != b for a, b in members):
-        pairs += members
+        pairs += [(a, b) for a, b in members if a != b or a not in _BUILT_IN]
     is_changed = all(a != b for a, b in pairs)
     return is_changed and len(pairs) >= _LEAST_CHANGED and left.length >= _MEDIUM
 

@@ -24,7 +24,7 @@ _INLINE = {"python": "(?!)", "ruby": "(?!)"}  # what is a comment on one line wi
 def _scanner(comment: str) -> re.Pattern[str]:
     return re.compile(
         rf"(?P<comment>{comment})|(?P<string>{_STRINGS})|(?P<word>[^\W\d]\w*)|"
-        r"(?P<number>\d[\w.]*(?:(?<=[eE])[+-]\d+)?)"
+        r"(?P<number>\d\w*(?:\.(?:\d\w*|(?![\w.])))?(?:(?<=[eE])[+-]\d+)?)"
         r"|(?P<sign>[^\w\s])",
         re.DOTALL | re.MULTILINE,
     )

@@ -51,6 +51,22 @@ def kind(left, right, language=""):
     return found.kind(0, 1) if found.groups == [0, 0] else None
 
 
+def test_names_in_ranges_and_in_the_holes_of_strings_may_change_too():
+    code = """def show_grid(grid)
+  1.upto(grid.size) do |x|
+    (0..grid.width).each { |y| log "grid #{x} of #{grid.title}, y #{y} in #{zone}" }
+  end
+end
+"""
+    words = ["show_grid", "grid", "upto", "size", "x", "width", "each", "y", "log", "title", "zone"]
+    names = {word: f"v{number}" for number, word in enumerate(words)}
+    code, said = code.split("log ")[0] + "log ", code.split("log ")[1]
+    text = said.replace("#{x}", "#{v4}").replace("#{grid.title}", "#{v1.v9}")
+    text = text.replace("#{y}", "#{v7}").replace("#{zone}", "#{v10}")
+    changed = re.sub(r"[a-z_]+", lambda word: names.get(word[0], word[0]), code) + text
+    assert kind(code + said, changed, "ruby") == "renamed"
+
+
 @pytest.mark.parametrize("language", CODES)
 def test_layout_and_comments_are_no_difference(language):
     code = CODES[language]
