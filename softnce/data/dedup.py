@@ -2,15 +2,17 @@
 
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 Shingles = npt.NDArray[np.uint32]  # sorted hashes of a code's token trigrams, each once
 Places = npt.NDArray[np.int64]
+Tell = Callable[[int, int], None]  # how much is done, and of how much
 
 THRESHOLD = 0.85  # exact Jaccard likeness of two shingle sets from which they count as the same
+_TOLD = 4096  # entries between two words on the progress
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -62,12 +64,19 @@ class Groups:
         return [self.root(item) for item in range(len(self._parents))]
 
 
-def near_duplicates(sets: Sequence[Shingles], *, threshold: float = THRESHOLD) -> list[int]:
+def untold(done: int, total: int) -> None:
+    """Take how much is done of long work, and tell nobody."""
+
+
+def near_duplicates(
+    sets: Sequence[Shingles], *, threshold: float = THRESHOLD, tell: Tell = untold
+) -> list[int]:
     """Group the codes that are the same or nearly so; exact, no pair is missed.
 
     Args:
         sets: one per code.
         threshold: least likeness of a pair, in (0, 1]; 1 joins only equal shingle sets.
+        tell: is told how much is done.
 
     Returns:
         For each code, the index of the first one of its group: its own where it is alone.
@@ -80,7 +89,8 @@ def near_duplicates(sets: Sequence[Shingles], *, threshold: float = THRESHOLD) -
             groups.join(first, index)
     unique = sorted(firsts.values(), key=lambda index: len(sets[index]))
     labels = _Labels(len(unique))
-    for left, suspects in _suspects([sets[index] for index in unique], labels, threshold):
+    ordered = [sets[index] for index in unique]
+    for left, suspects in _suspects(ordered, labels, threshold, tell):
         others = suspects
         while len(others):
             right = int(others[0])
@@ -114,7 +124,7 @@ class _Labels:
 
 
 def _suspects(
-    sets: Sequence[Shingles], labels: _Labels, threshold: float
+    sets: Sequence[Shingles], labels: _Labels, threshold: float, tell: Tell
 ) -> Iterator[tuple[int, Places]]:
     """Yield each set with the smaller ones that may be alike enough and are not in its group.
 
@@ -126,6 +136,7 @@ def _suspects(
         sets: sorted by size.
         labels: of their groups, joined by the caller meanwhile.
         threshold: least likeness of a pair.
+        tell: is told how many of the shingles of prefixes are done.
     """
     sizes = np.array([len(one) for one in sets], dtype=np.int64)
     owners, ranks, places = _rarest_first(sets, sizes)
@@ -136,7 +147,10 @@ def _suspects(
     stops = np.empty_like(order)
     stops[order] = np.arange(len(order))
     seen = np.full(len(sets), -1)
-    for entry in np.flatnonzero(stops > starts).tolist():
+    entries = np.flatnonzero(stops > starts).tolist()
+    for number, entry in enumerate(entries):
+        if number % _TOLD == 0:
+            tell(number, len(entries))
         owner = int(owners[entry])
         held = order[starts[entry] : stops[entry]]
         held = held[seen[owners[held]] != owner]  # the first shared shingle counts

@@ -6,7 +6,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from softnce.data.clones.groups import clones
+from softnce.data.clones.groups import Progress, clones, silent
 from softnce.data.dedup import code_tokens, near_duplicates, shingles
 from softnce.shapes import Answers, CandidateRows, Number, QueryRows, Relevance, Weights
 from softnce.weights.weighting import Estimator
@@ -57,17 +57,22 @@ def query_groups(texts: Sequence[str]) -> list[int]:
     return near_duplicates([shingles(code_tokens(text.lower())) for text in texts])
 
 
-def code_groups(codes: Sequence[str], languages: Sequence[str] | None = None) -> list[int]:
+def code_groups(
+    codes: Sequence[str],
+    languages: Sequence[str] | None = None,
+    progress: Progress = silent,
+) -> list[int]:
     """Group functions that are the same or nearly so, whatever their layout, comments and names.
 
     Args:
         codes: their sources.
         languages: of each, where it is known.
+        progress: is told the phase, how much of it is done, and of how much.
 
     >>> code_groups(["int f(int a) { return g(a) + a; }", "int h(int b) { return g(b) + b; }"])
     [0, 0]
     """
-    return clones(codes, languages).groups
+    return clones(codes, languages, progress).groups
 
 
 def duplicate_weights(relevance: Relevance, answers: Answers, *, weight: Number) -> Weights:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 
 from softnce.data.clones.renaming import is_renamed, keys
@@ -79,7 +80,7 @@ def clones(
         shapes[_digest(skeleton(own, spoken[index]).shape)].append(index)
     progress("comparing functions", 0, 1)
     exact, layout = _firsts(codes), _firsts(plain)
-    near = Groups(near_duplicates(sets))
+    near = Groups(near_duplicates(sets, tell=partial(progress, "comparing functions")))
     for index, first in enumerate(layout):
         near.join(first, index)
     found = near.roots()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,10 @@ def _pooled(chunks: Sequence[Sequence[Source]], workers: int) -> Iterator[list[F
 
 def _without_near_duplicates(catch: _Catch) -> list[_Taken]:
     catch.progress("removing near-duplicates", 0, len(catch.taken))
-    firsts = near_duplicates([function.shingles for _, function in catch.taken])
+    firsts = near_duplicates(
+        [function.shingles for _, function in catch.taken],
+        tell=partial(catch.progress, "removing near-duplicates"),
+    )
     kept = [item for index, item in enumerate(catch.taken) if firsts[index] == index]
     if len(kept) < len(catch.taken):
         catch.dropped["near-duplicate of another function"] = len(catch.taken) - len(kept)

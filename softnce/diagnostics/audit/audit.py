@@ -212,7 +212,7 @@ def _training_groups(
         queries, codes = (open_array(cache / name, side).tolist() for side in ("queries", "codes"))
         return queries, codes[: len(pairs.train)]
     train = pairs.train
-    codes = code_groups([one.code for one in train], [one.language for one in train])
+    codes = code_groups([one.code for one in train], [one.language for one in train], progress)
     return query_groups([one.query for one in train]), codes
 
 

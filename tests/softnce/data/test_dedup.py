@@ -125,3 +125,11 @@ def test_two_words_in_another_order_are_another_text():
         1,
         0,
     ]
+
+
+def test_how_much_is_compared_is_told():
+    told = []
+    sets = [shingles([*"abcdefgh", word]) for word in ("one", "two", "three")]
+    near_duplicates(sets, tell=lambda done, total: told.append((done, total)))
+    assert told[0][0] == 0
+    assert told[0][1] > 0
