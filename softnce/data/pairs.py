@@ -85,7 +85,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class PairSet:
-    """A data set: pairs to train on, queries to validate and test with, codes to search."""
+    """A data set: pairs to train on, queries to validate and test with, codes to search.
+
+    The candidates' languages are empty where no row says them.
+    """
 
     name: str
     train: tuple[Pair, ...]
@@ -93,6 +96,7 @@ class PairSet:
     test: SplitQueries
     candidates: tuple[str, ...]
     candidate_ids: tuple[str, ...]
+    candidate_languages: tuple[str, ...]
     reading: Reading
 
     @property
@@ -262,6 +266,7 @@ def _assembled(
         test=_queries(parts["test"], places),
         candidates=tuple(codes),
         candidate_ids=tuple(codebase),
+        candidate_languages=tuple(one.language for one in searched),
         reading=Reading(
             rows=tally.rows,
             kept=tally.rows - tally.dropped.total(),

@@ -39,6 +39,11 @@ def extract(code: str, language: str, mode: Mode = "fixed") -> CodeFlow:
     return code_flow(parsed(tree, source, rules.shape), rules)
 
 
+def follows(language: str) -> bool:
+    """Tell whether the data flow of a language can be followed."""
+    return language.strip().lower() in LANGUAGES
+
+
 def rules_of(language: str) -> dict[Mode, Rules]:
     """Look a language up.
 

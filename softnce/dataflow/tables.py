@@ -106,11 +106,14 @@ def kept_flows(
         raise DataError(f"{folder}: missing or damaged", "remove it and start again") from error
 
 
+def rules_digest(mode: str) -> str:
+    """Return a text that changes whenever the flows of some function might."""
+    return json.dumps([_RULES, mode, *(version(one) for one in _GRAMMARS)])
+
+
 def name_of(codes: Iterable[Code], mode: Mode) -> str:
     """Name the entry of some functions; another grammar, rule or text, another name."""
-    digest = hashlib.sha256(
-        json.dumps([_RULES, mode, *(version(one) for one in _GRAMMARS)]).encode()
-    )
+    digest = hashlib.sha256(rules_digest(mode).encode())
     for code in codes:
         for part in code:
             content = part.encode(errors="surrogatepass")

@@ -7,6 +7,7 @@ from typing import final
 import torch
 
 from softnce.diagnostics.trained_models import TrainedModel
+from softnce.encoders.encoder import Side
 from softnce.errors import ConfigError
 from softnce.formula import resolved
 from softnce.inputs.frozen_models import FROZEN_MODELS
@@ -154,9 +155,9 @@ def _trained(model: TrainedModel, texts: ComparedTexts) -> VectorEstimator:
 
 def _compared(model: TrainedModel, texts: ComparedTexts, own: Sequence[str]) -> VectorEstimator:
     encoder = model.encoder
-    queries, documents = (
-        encoder.encode_all(encoder.tokenize(side)).numpy()
-        for side in (texts.queries, own if texts.documents is None else texts.documents)
-    )
+    compared = own if texts.documents is None else texts.documents
+    side: Side = "query" if compared is texts.queries else "code"
+    queries = encoder.encode_all(encoder.tokenize(texts.queries)).numpy()
+    documents = encoder.encode_all(encoder.tokenize(compared, side=side)).numpy()
     device = torch.device("cpu")
     return VectorEstimator(model.name, queries, documents, score=model.score, device=device)

@@ -8,7 +8,7 @@ from typing import Literal
 from softnce.config.config import Config
 from softnce.encoders.encoder import Encoder
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
-from softnce.inputs.prepare import token_tables_name, tokenizer_name
+from softnce.inputs.prepare import LANGUAGES, token_tables_name, tokenizer_name
 from softnce.inputs.prepared import Prepared, build_encoder
 
 
@@ -66,7 +66,8 @@ def _trained(model: str, study: TrainedStudy) -> TrainedModel | None:
     if tokenizer and not (study.cache / f"{tokenizer}.json").exists():
         return None
     encoder = build_encoder(section, study.cache / f"{tokenizer}.json", seed=0)
-    tokens = token_tables_name(encoder, study.data, kind=frozen.tokens)
+    languages = study.weights.get(LANGUAGES, "") if encoder.reads_languages else ""
+    tokens = token_tables_name(encoder, study.data, kind=frozen.tokens, languages=languages)
     prepared = _named(study, tokens)
     prepared = replace(prepared, vectors={model: vectors_key(model, study.config, prepared)})
     if not is_cached(model, prepared):

@@ -5,10 +5,10 @@ so only those modules import it that need it while they train.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from softnce.ragged import Ragged
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+
+Side = Literal["query", "code"]
 
 
 class Encoder(ABC):
@@ -45,12 +47,34 @@ class Encoder(ABC):
         return device
 
     @abstractmethod
-    def tokenize(self, texts: Sequence[str]) -> Ragged:
-        """Return the token ids of each text, truncated, with the model's special tokens."""
+    def tokenize(
+        self, texts: Sequence[str], *, side: Side = "query", languages: Sequence[str] = ()
+    ) -> Ragged:
+        """Return the token ids of each text, truncated, with the model's special tokens.
+
+        Args:
+            texts: of any length, empty ones too.
+            side: whether they are queries or codes: a model may have a prompt and a length for
+                each.
+            languages: of each code; only an encoder that ``reads_languages`` asks.
+        """
 
     @abstractmethod
     def tokenizer_digest(self) -> str:
         """Return a name that changes whenever ``tokenize`` would return other ids."""
+
+    @property
+    def reads_languages(self) -> bool:
+        """Tell whether the tokens of a code depend on its language."""
+        return False
+
+    def lengths(self, tokens: Ragged) -> NDArray[np.int64]:
+        """Return (n,) how many places each row takes in a forward pass."""
+        return tokens.lengths
+
+    def side_files(self) -> Mapping[str, str]:
+        """Return texts of files, by name, that tell softnce more of an exported model."""
+        return {}
 
     def weights_digest(self) -> str:
         """Return a name of the weights as they are now."""
@@ -86,7 +110,7 @@ class Encoder(ABC):
         third more arithmetic (Gao et al., 2021, *Scaling Deep Contrastive Learning Batch Size under
         Memory Limited Setup*).
         """
-        groups = self._groups(tokens.lengths)
+        groups = self._groups(self.lengths(tokens))
         if self.max_tokens_per_pass is None:
             parts = [self._forward(tokens.take(group)) for group in groups]
         else:
@@ -118,7 +142,7 @@ class Encoder(ABC):
         was_training = self.model.training
         self.model.eval()
         rows, places = _distinct(tokens)
-        lengths = tokens.lengths[rows]
+        lengths = self.lengths(tokens)[rows]
         order = np.argsort(lengths, kind="stable")
         passes = _passes(order, lengths, max_tokens_per_pass)
         parts = [self._forward(tokens.take(rows[some])).float().cpu() for some in passes]

@@ -3,17 +3,16 @@
 Source: Guo et al. 2021, *GraphCodeBERT*, as METHOD C.2 states it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from softnce.encoders.flow_layout import FlowLayout
-
-_PADDING = 1  # RoBERTa's id of padding, and its position; a text's positions start behind it
+from softnce.encoders.flow_layout import ROBERTA, Marks, flow_rows
+from softnce.ragged import Ragged
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,7 @@ class FlowBatch:
         starts: (n, length) of a node, the first place of its sub-tokens; 0 elsewhere.
         ends: (n, length) of a node, one past the last; 0 elsewhere.
         edges: (3, e) row, place of a node, place of a node that its value comes from.
+        marks: the ids that stand for no text.
     """
 
     ids: Tensor
@@ -35,41 +35,45 @@ class FlowBatch:
     starts: Tensor
     ends: Tensor
     edges: Tensor
+    marks: Marks = ROBERTA
 
 
-def flow_batch(layouts: Sequence[FlowLayout], device: torch.device) -> FlowBatch:
+def flow_batch(tokens: Ragged, device: torch.device, marks: Marks = ROBERTA) -> FlowBatch:
     """Pad functions to the longest, and move them to a device.
 
     Args:
-        layouts: n functions.
+        tokens: n rows, of ``flow_row`` or of token ids alone.
         device: where the model is.
+        marks: the ids that stand for no text.
     """
-    longest = max((len(one.ids) for one in layouts), default=0)
-
-    def padded(rows: list[tuple[int, ...]], fill: int) -> Tensor:
-        return torch.tensor([[*row, *[fill] * (longest - len(row))] for row in rows], device=device)
-
-    edges = [
-        (row, one.code + node, one.code + source)
-        for row, one in enumerate(layouts)
-        for node, sources in enumerate(one.edges)
-        for source in sources
-    ]
-    starts, ends = (
-        padded([(*[0] * one.code, *(span[side] for span in one.spans)) for one in layouts], 0)
-        for side in (0, 1)
-    )
+    found = flow_rows(tokens)
+    shape = (len(tokens), int(found.used.max(initial=0)))
+    ids = np.full(shape, marks.padding, dtype=np.int64)
+    ids[found.rows, found.places] = found.ids
+    nodes = (found.rows[found.nodes], found.places[found.nodes])
+    ids[nodes] = marks.node
+    spans = np.zeros((2, *shape), dtype=np.int64)
+    for side in (0, 1):
+        spans[side][nodes] = found.spans[:, side]
     return FlowBatch(
-        ids=padded([one.ids for one in layouts], _PADDING),
-        code=torch.tensor([one.code for one in layouts], device=device),
-        used=torch.tensor([len(one.ids) for one in layouts], device=device),
-        starts=starts,
-        ends=ends,
-        edges=torch.tensor(list(chain(*edges)), dtype=torch.int64, device=device).view(-1, 3).T,
+        ids=_moved(ids, device),
+        code=_moved(found.code, device),
+        used=_moved(found.used, device),
+        starts=_moved(spans[0], device),
+        ends=_moved(spans[1], device),
+        edges=_moved(found.edges, device),
+        marks=marks,
     )
 
 
-def flow_mask(batch: FlowBatch, *, marks: tuple[int, int] = (0, 2)) -> Tensor:
+def _moved(array: NDArray[np.int64], device: torch.device) -> Tensor:
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor
+
+
+def flow_mask(batch: FlowBatch) -> Tensor:
     """Tell which place (row) may see which (column).
 
     Code sees code; the marks of begin and end see all; a node and its own sub-tokens see each
@@ -77,14 +81,14 @@ def flow_mask(batch: FlowBatch, *, marks: tuple[int, int] = (0, 2)) -> Tensor:
 
     Args:
         batch: n functions.
-        marks: ids of the marks.
 
     Returns:
         (n, length, length) bool.
     """
     places = torch.arange(batch.ids.shape[1], device=batch.ids.device)
     is_code, is_used = (places < edge.unsqueeze(1) for edge in (batch.code, batch.used))
-    is_mark = ((batch.ids == marks[0]) | (batch.ids == marks[1])) & is_used
+    marks = (batch.ids == batch.marks.begin) | (batch.ids == batch.marks.end)
+    is_mark = marks & is_used
     own = (places >= batch.starts.unsqueeze(2)) & (places < batch.ends.unsqueeze(2))
     mask = (is_code.unsqueeze(2) & is_code.unsqueeze(1)) | own | own.transpose(1, 2)
     mask |= is_mark.unsqueeze(2) & is_used.unsqueeze(1)
@@ -120,17 +124,24 @@ def word_vectors(words: nn.Embedding, batch: FlowBatch, mask: Tensor) -> Tensor:
 
 
 def positions(batch: FlowBatch) -> Tensor:
-    """(n, length) position ids: code counts from 2, a node is 0, padding 1."""
+    """(n, length) position ids: code counts on from the padding's, 1, and a node is 0."""
     places = torch.arange(batch.ids.shape[1], device=batch.ids.device)
     is_code, is_used = (places < edge.unsqueeze(1) for edge in (batch.code, batch.used))
-    return torch.where(is_code, places + _PADDING + 1, (~is_used).long() * _PADDING)
+    padding = batch.marks.padding
+    return torch.where(is_code, places + padding + 1, (~is_used).long() * padding)
 
 
-def flow_vectors(roberta: Any, batch: FlowBatch) -> Tensor:  # noqa: ANN401  (transformers is untyped)
-    """Return (n, d) vectors of functions: the pooler's, as GraphCodeBERT reads them.
+def code_places(batch: FlowBatch) -> Tensor:
+    """(n, length) 1 where code stands, which is what is pooled, 0 at nodes and padding."""
+    places = torch.arange(batch.ids.shape[1], device=batch.ids.device)
+    return (places < batch.code.unsqueeze(1)).long()
+
+
+def flow_states(roberta: Any, batch: FlowBatch) -> Tensor:  # noqa: ANN401  (transformers is untyped)
+    """Return (n, length, d) last hidden states of functions.
 
     Args:
-        roberta: a RobertaModel with its pooler, on the batch's device.
+        roberta: a RobertaModel, on the batch's device.
         batch: n functions.
     """
     mask = flow_mask(batch)
@@ -140,5 +151,5 @@ def flow_vectors(roberta: Any, batch: FlowBatch) -> Tensor:  # noqa: ANN401  (tr
         position_ids=positions(batch),
         token_type_ids=torch.zeros_like(batch.ids),
     )
-    vectors: Tensor = found.pooler_output
-    return vectors
+    states: Tensor = found.last_hidden_state
+    return states

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
 
-from softnce.encoders.encoder import Encoder
+from softnce.encoders.encoder import Encoder, Side
 from softnce.ragged import Ragged, ragged
 
 if TYPE_CHECKING:
@@ -29,8 +29,11 @@ class StaticEncoder(Encoder):
         super().__init__(_Bag(weights, is_normalised=similarity == "cosine"), weights.shape[1])
         self._tokenizer, self._similarity = tokenizer, similarity
 
-    def tokenize(self, texts: Sequence[str]) -> Ragged:
-        """Return token ids without special tokens."""
+    def tokenize(
+        self, texts: Sequence[str], *, side: Side = "query", languages: Sequence[str] = ()
+    ) -> Ragged:
+        """Return token ids without special tokens; queries and codes are read alike."""
+        del side, languages
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return ragged([encoding.ids for encoding in encodings])
 

@@ -143,11 +143,13 @@ def model_guide(pairs: Sequence[Pair], model: str) -> Score:
 
 def encoder_guide(pairs: Sequence[Pair], encoder: Encoder) -> Score:
     """Score queries against all functions by the cosines of an encoder's vectors."""
-    queries, codes = (
-        encoder.encode_all(encoder.tokenize(texts))
-        for texts in ([pair.query for pair in pairs], [pair.code for pair in pairs])
+    queries = encoder.tokenize([pair.query for pair in pairs])
+    codes = encoder.tokenize(
+        [pair.code for pair in pairs],
+        side="code",
+        languages=[pair.language for pair in pairs],
     )
-    return vector_guide(queries, codes, kind="cosine")
+    return vector_guide(encoder.encode_all(queries), encoder.encode_all(codes), kind="cosine")
 
 
 def vector_guide(

@@ -60,8 +60,10 @@ def write_set(
         for pair, rows in zip(pairs.train, found.rows, strict=True)
     ]
     codebase = [
-        {"query": "", "code": code, "url": name}  # a file of codes names all columns
-        for code, name in zip(pairs.candidates, pairs.candidate_ids, strict=True)
+        {"query": "", "code": code, "url": name, "language": language}  # it names all columns
+        for code, name, language in zip(
+            pairs.candidates, pairs.candidate_ids, pairs.candidate_languages, strict=True
+        )
     ]
     parts: dict[str, list[dict[str, Any]]] = {
         "train": train,

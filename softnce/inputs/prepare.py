@@ -18,12 +18,12 @@ from softnce.data.pairs import PairSet, SplitQueries
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import train_tokenizer
 from softnce.errors import ConfigError, DataError, SetupError
+from softnce.inputs.code_tables import code_tables, languages_digest
 from softnce.inputs.guided import with_pools
 from softnce.inputs.pairs import require_enough
 from softnce.inputs.prepared import Prepared, build_encoder, open_tokenizer
 from softnce.inputs.tables import (
     duplicate_tables,
-    hard_negatives,
     named,
     opened,
     term_tables,
@@ -35,6 +35,8 @@ from softnce.weights.table import ESTIMATORS
 from softnce.whole_files import write_text
 
 _TRAINED = ("train_queries", "train_codes", "train_negatives")
+LANGUAGES = "languages"  # beside the digests of weights: a study with others is another one
+_RANKED = ("valid", "candidates")
 Tell = Callable[[str], None]
 TokenKind = Literal["token-tables", "simcse-tokens"]
 
@@ -66,7 +68,9 @@ def prepare(
     simcse = ""
     if "simcse-tokens" in wanted:
         simcse, weights["simcse"] = _simcse_tokens(config, pairs, cache, tell)
-    tokens = _token_tables(encoder, pairs, cache, tell)
+    if encoder.reads_languages:
+        weights[LANGUAGES] = languages_digest(pairs)
+    tokens = _token_tables(encoder, pairs, cache, weights.get(LANGUAGES, ""), tell)
     prepared = Prepared(
         cache=str(cache),
         data=pairs.digest,
@@ -82,7 +86,7 @@ def prepare(
             train=len(pairs.train),
             queries=len(pairs.valid.texts),
             candidates=len(pairs.candidates),
-            lengths=_lengths(cache / tokens, train=len(pairs.train)),
+            lengths=_lengths(encoder, cache / tokens, train=len(pairs.train)),
         ),
         simcse=simcse,
         groups=duplicate_tables(pairs, cache, tell) if "groups" in wanted else "",
@@ -96,9 +100,19 @@ def tokenizer_name(section: EncoderSection, data: str) -> str:
     return cache_key("tokenizer", data=data, size=section.vocabulary, length=section.max_length)
 
 
-def token_tables_name(encoder: Encoder, data: str, *, kind: TokenKind = "token-tables") -> str:
-    """Name the token tables that an encoder makes of the data of this digest."""
-    return cache_key(kind, data=data, tokenizer=encoder.tokenizer_digest())
+def token_tables_name(
+    encoder: Encoder, data: str, *, kind: TokenKind = "token-tables", languages: str = ""
+) -> str:
+    """Name the token tables that an encoder makes of the data of this digest.
+
+    Args:
+        encoder: tokenises.
+        data: digest of the texts.
+        kind: of the tables.
+        languages: digest of those of the codes; "" where the encoder does not ask for them.
+    """
+    read = {"languages": languages} if languages else {}
+    return cache_key(kind, data=data, tokenizer=encoder.tokenizer_digest(), **read)
 
 
 def _tokenizer(config: Config, pairs: PairSet, cache: Path, tell: Tell) -> str:
@@ -124,15 +138,13 @@ def _is_whole(tokenizer: Path) -> bool:
         return False
 
 
-def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> str:
-    name = token_tables_name(encoder, pairs.digest)
+def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, languages: str, tell: Tell) -> str:
+    name = token_tables_name(encoder, pairs.digest, languages=languages)
     if not is_whole(cache / name):
         tell(f"tokenising {len(pairs.train) + len(pairs.candidates):,} functions")
         arrays = {
             **named("train_queries", encoder.tokenize([pair.query for pair in pairs.train])),
-            **named("train_codes", encoder.tokenize([pair.code for pair in pairs.train])),
-            **named("train_negatives", encoder.tokenize(hard_negatives(pairs))),
-            **named("candidates", encoder.tokenize(pairs.candidates)),
+            **code_tables(encoder, pairs, tell),
             **_split_arrays("valid", encoder, pairs.valid),
             **_split_arrays("test", encoder, pairs.test),
             "special_ids": np.array(sorted(encoder.special_ids()), dtype=np.int64),
@@ -141,10 +153,11 @@ def _token_tables(encoder: Encoder, pairs: PairSet, cache: Path, tell: Tell) -> 
     return name
 
 
-def _lengths(tables: Path, *, train: int) -> TextLengths:
+def _lengths(encoder: Encoder, tables: Path, *, train: int) -> TextLengths:
     """Average the lengths of the texts, at least one token each."""
-    whole = {name: float(opened(tables, name).lengths.sum()) for name in _TRAINED}
-    valid, candidates = (opened(tables, name).lengths for name in ("valid", "candidates"))
+    found = {name: encoder.lengths(opened(tables, name)) for name in (*_TRAINED, *_RANKED)}
+    whole = {name: float(found[name].sum()) for name in _TRAINED}
+    valid, candidates = (found[name] for name in _RANKED)
     return TextLengths(
         pair=max(1.0, sum(whole.values()) / train),
         query=max(1.0, float(valid.mean())) if len(valid) else 1.0,

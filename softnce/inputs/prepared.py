@@ -1,7 +1,7 @@
 """Where the shared inputs of a study lie, and how a trial opens them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from softnce.config.sections.training import EncoderSection
 from softnce.encoders.encoder import Encoder
+from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.static import static_encoder
 from softnce.errors import DataError
 from softnce.inputs.negative_pools import NegativePools, opened_pools
@@ -35,7 +36,8 @@ class Prepared:
         negatives: number of hard negatives that each training pair brings along.
         simcse: name of the token table of SimCSE's queries; empty where it is not used.
         groups: name of the groups of duplicates; empty where they are not used.
-        weights: digest of the pretrained weights that encoder and simcse start at, where they do.
+        weights: digest of the pretrained weights that encoder and simcse start at, where they do,
+            and of the languages of the codes where the encoder reads them.
         vectors: name of the vectors of each frozen model, once it is known.
         pools: name of what a guide's hard negatives are drawn from; empty where there is no guide,
             or it is a teacher that has yet to be trained.
@@ -61,7 +63,8 @@ class Prepared:
     def table(self, name: str) -> Ragged:
         """Memory-map a token table.
 
-        Its name is train_queries, train_codes, train_negatives, valid, test or candidates.
+        Its name is train_queries, train_codes, train_negatives, valid, test or candidates; with
+        data flow candidates_as_text, too.
         """
         return opened(Path(self.cache) / self.tokens, name)
 
@@ -167,13 +170,9 @@ def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Enc
         )
     from softnce.encoders.transformer import transformer_encoder  # seconds to import
 
-    return transformer_encoder(
-        str(section.model),
-        pooling=section.pooling,
-        similarity=section.similarity,
-        max_length=section.max_length,
-        packing=section.packing,
-    )
+    names = [one.name for one in fields(PretrainedOptions)]
+    options = PretrainedOptions(**{name: getattr(section, name) for name in names})
+    return transformer_encoder(str(section.model), options)
 
 
 def open_tokenizer(tokenizer: Path) -> Tokenizer:

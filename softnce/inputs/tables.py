@@ -80,12 +80,12 @@ def _numbered(texts: Iterable[list[str]], vocabulary: dict[str, int]) -> Ragged:
 
 
 def without(table: Ragged, ids: NDArray[np.generic]) -> Ragged:
-    """Return the rows without some values.
+    """Return the rows without some values, and without those below 0, which are no tokens.
 
     >>> without(ragged([[1, 5, 2], [1, 2]]), np.array([1, 2])).lengths.tolist()
     [1, 0]
     """
-    is_kept = ~np.isin(table.values, ids)
+    is_kept = ~np.isin(table.values, ids) & (np.asarray(table.values) >= 0)
     kept_before = np.concatenate([[0], np.cumsum(is_kept)])
     return Ragged(table.values[is_kept], kept_before[table.offsets].astype(np.int64))
 

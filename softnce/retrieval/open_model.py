@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from softnce.encoders.transformer import load_model, require_tokenizer
+from softnce.encoders.loading import load_model, require_tokenizer
 from softnce.errors import SetupError, SoftnceError
 
 if TYPE_CHECKING:

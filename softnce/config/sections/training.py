@@ -21,10 +21,19 @@ class EncoderSection(Section):
         description="Folder or hub id of a Hugging Face or sentence-transformers model "
         "(transformer only).",
     )
-    pooling: Literal["auto", "mean", "cls", "pooler"] = Field(
+    revision: str | None = Field(
+        None, description="Commit, tag or branch of a model of the hub; null: its main branch."
+    )
+    allow_bin: bool = Field(
+        default=False,
+        description="Whether a model without safetensors may be read from its .bin file; only "
+        "tensors are read of it.",
+    )
+    pooling: Literal["auto", "mean", "cls", "last", "pooler"] = Field(
         "auto",
-        description="How token vectors become one vector; auto: as the model's folder says, else "
-        "mean.",
+        description="How token vectors become one vector; last: that of the last token, for "
+        "decoders; pooler: CodeBERT's tanh head; auto: as the model's folder says, else mean, and "
+        "with data flow pooler.",
     )
     similarity: Literal["cosine", "dot"] = Field(
         "cosine",
@@ -33,6 +42,38 @@ class EncoderSection(Section):
     )
     max_length: int = Field(
         256, ge=8, le=8192, description="Number of tokens that are kept of a query or a function."
+    )
+    query_max_length: int | None = Field(
+        None,
+        ge=8,
+        le=8192,
+        description="Number of tokens that are kept of a query (transformer only); null: as of a "
+        "function.",
+    )
+    prefix_tokens: tuple[str, ...] = Field(
+        (),
+        description="Tokens of the model's vocabulary that stand before every text, as UniXcoder's "
+        '["<encoder-only>", "</s>"] (transformer only).',
+    )
+    query_prompt: str | None = Field(
+        None,
+        description="Text before every query, stored with the model (transformer only); null: as "
+        "the model's folder says.",
+    )
+    code_prompt: str | None = Field(
+        None, description="Likewise before every function (transformer only)."
+    )
+    dataflow: Literal["off", "official", "fixed"] = Field(
+        "off",
+        description="Whether functions are read with their data flow, as GraphCodeBERT does "
+        "(a RoBERTa only). official: by its own rules; fixed: with the holes of those mended. A "
+        "function in a language without rules is read as text.",
+    )
+    dataflow_nodes: int = Field(
+        64,
+        ge=1,
+        le=8000,
+        description="Number of places that are kept for data flow beside encoder.max_length.",
     )
     packing: Literal["auto", "always", "never"] = Field(
         "auto",
@@ -47,6 +88,19 @@ class EncoderSection(Section):
         description="Number of tokens of the static encoder's tokenizer, which is trained on the "
         "training split.",
     )
+
+    @model_validator(mode="after")
+    def _only_a_transformer_has_its_settings(self) -> "EncoderSection":
+        own = {"revision", "allow_bin", "query_max_length", "prefix_tokens", "query_prompt"}
+        own |= {"code_prompt", "dataflow", "dataflow_nodes"}
+        fields = type(self).model_fields
+        found = [name for name in sorted(own) if getattr(self, name) != fields[name].default]
+        if self.kind == "static" and found:
+            raise InvalidSettingError(
+                f"encoder.{found[0]} belongs to encoder.kind: transformer",
+                "set encoder.kind to transformer, or leave it out",
+            )
+        return self
 
     @model_validator(mode="after")
     def _model_where_needed(self) -> "EncoderSection":

@@ -9,12 +9,19 @@ from softnce.dataflow.flow import CodeFlow, Flow
 from softnce.encoders.flow_attention import (
     flow_batch,
     flow_mask,
-    flow_vectors,
+    flow_states,
     positions,
     without_blind_rows,
     word_vectors,
 )
-from softnce.encoders.flow_layout import FlowLayout, flow_layout
+from softnce.encoders.flow_layout import (
+    FlowLayout,
+    flow_layout,
+    flow_row,
+    flow_rows,
+    places_of,
+)
+from softnce.ragged import ragged
 
 CPU = torch.device("cpu")
 WORKED = CodeFlow(
@@ -29,6 +36,14 @@ MASK = [
 ]  # fmt: skip
 
 
+def batch_of(layouts):
+    return flow_batch(ragged([flow_row(one) for one in layouts]), CPU)
+
+
+def flow_vectors(roberta, batch):
+    return roberta.pooler(flow_states(roberta, batch))
+
+
 def padding(length):
     return FlowLayout(ids=(0, *[9] * (length - 2), 2), code=length, spans=(), edges=())
 
@@ -40,10 +55,26 @@ def test_the_worked_example_is_laid_out_as_worked():
 
 
 def test_the_worked_example_is_seen_as_worked():
-    batch = flow_batch([flow_layout(WORKED, PIECES), padding(14)], CPU)
+    batch = batch_of([flow_layout(WORKED, PIECES), padding(14)])
     rows = ["".join(str(int(one)) for one in row) for row in flow_mask(batch)[0]]
     assert rows == MASK
     assert positions(batch)[0].tolist() == [2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 1, 1, 1, 1]
+
+
+def test_a_row_of_a_token_table_holds_the_whole_layout():
+    layouts = laid_out(*CODES)
+    table = ragged([flow_row(one) for one in layouts])
+    found = flow_rows(table)
+    assert places_of(table).tolist() == found.used.tolist() == [len(one.ids) for one in layouts]
+    assert found.code.tolist() == [one.code for one in layouts]
+    assert found.spans.tolist() == [list(span) for one in layouts for span in one.spans]
+    assert found.edges.T.tolist() == [
+        [row, one.code + node, one.code + source]
+        for row, one in enumerate(layouts)
+        for node, sources in enumerate(one.edges)
+        for source in sources
+    ]
+    assert len(flow_rows(ragged([])).rows) == 0
 
 
 def test_a_long_code_leaves_room_for_its_nodes_and_a_cut_node_sees_nothing_of_it():
@@ -109,7 +140,7 @@ CODES = (
 @pytest.mark.parametrize("lengths", [{}, {"code_length": 12, "flow_length": 4}])
 def test_a_batch_is_seen_by_the_rules(lengths):
     layouts = laid_out(*CODES, **lengths)
-    found = flow_mask(flow_batch(layouts, CPU))
+    found = flow_mask(batch_of(layouts))
     for one, mask in zip(layouts, found, strict=True):
         assert torch.equal(mask, plain_mask(one, found.shape[1]))
 
@@ -127,8 +158,8 @@ def roberta():
 def test_a_vector_does_not_depend_on_its_batch_or_padding(roberta):
     layouts = laid_out(*CODES)
     with torch.no_grad():
-        together = flow_vectors(roberta, flow_batch([*layouts, padding(300)], CPU))
-        alone = torch.cat([flow_vectors(roberta, flow_batch([one], CPU)) for one in layouts])
+        together = flow_vectors(roberta, batch_of([*layouts, padding(300)]))
+        alone = torch.cat([flow_vectors(roberta, batch_of([one])) for one in layouts])
     assert torch.allclose(together[:-1], alone, atol=1e-5)
 
 
@@ -136,7 +167,7 @@ def test_a_vector_depends_on_the_data_flow(roberta):
     layout = laid_out(CODES[0])[0]
     without = FlowLayout(layout.ids, layout.code, layout.spans, tuple(() for _ in layout.edges))
     with torch.no_grad():
-        first, second = flow_vectors(roberta, flow_batch([layout, without], CPU))
+        first, second = flow_vectors(roberta, batch_of([layout, without]))
     assert not torch.allclose(first, second, atol=1e-4)
 
 
@@ -145,24 +176,24 @@ def test_without_nodes_a_vector_is_that_of_roberta_itself(roberta):
     ids = torch.tensor([plain.ids])
     with torch.no_grad():
         wanted = roberta(input_ids=ids, attention_mask=torch.ones_like(ids)).pooler_output
-        found = flow_vectors(roberta, flow_batch([plain], CPU))
+        found = flow_vectors(roberta, batch_of([plain]))
     assert torch.allclose(found, wanted, atol=1e-5)
 
 
 def test_a_node_is_the_mean_of_its_words_and_zero_if_they_were_cut_off(roberta):
     words = roberta.embeddings.word_embeddings
-    batch = flow_batch([flow_layout(WORKED, PIECES, code_length=4, flow_length=2)], CPU)
+    batch = batch_of([flow_layout(WORKED, PIECES, code_length=4, flow_length=2)])
     cut = word_vectors(words, batch, flow_mask(batch))[0]
     assert torch.allclose(cut[4], words.weight[11])
     assert not cut[5].any()
-    batch = flow_batch([flow_layout(WORKED, PIECES)], CPU)
+    batch = batch_of([flow_layout(WORKED, PIECES)])
     whole = word_vectors(words, batch, flow_mask(batch))[0]
     assert torch.allclose(whole[9], words.weight[[13, 14]].mean(dim=0), atol=1e-6)
 
 
 def test_places_that_see_nothing_give_no_nan_and_no_broken_gradient(roberta):
     layouts = [flow_layout(WORKED, PIECES, code_length=4, flow_length=2), padding(30)]
-    batch = flow_batch(layouts, CPU)
+    batch = batch_of(layouts)
     assert without_blind_rows(flow_mask(batch)).any(dim=2).all()
     roberta.zero_grad()
     flow_vectors(roberta, batch).square().sum().backward()

@@ -12,6 +12,7 @@ from transformers import (
     RobertaConfig,
 )
 
+from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.transformer import transformer_encoder
 from softnce.export import export
 
@@ -50,7 +51,7 @@ def gradient(encoder, vectors):
 def test_packed_rows_have_the_vectors_and_gradient_of_padded_ones(tmp_path, kind, pooling):
     folder = saved(CONFIGS[kind], tmp_path)
     padded, packed = (
-        transformer_encoder(folder, pooling=pooling, packing=packing)
+        transformer_encoder(folder, PretrainedOptions(pooling=pooling, packing=packing))
         for packing in ("never", "always")
     )
     assert (padded.is_packed, packed.is_packed) == (False, True)
@@ -68,7 +69,9 @@ def test_packed_rows_have_the_vectors_and_gradient_of_padded_ones(tmp_path, kind
 
 
 def test_a_packed_pass_holds_its_rows_and_what_fills_it_up(tmp_path):
-    encoder = transformer_encoder(saved(CONFIGS["bert"], tmp_path), packing="always")
+    encoder = transformer_encoder(
+        saved(CONFIGS["bert"], tmp_path), PretrainedOptions(packing="always")
+    )
     tokens = encoder.tokenize(TEXTS)
     assert encoder.features(tokens)["input_ids"].shape == (1, 128)
     assert 64 < len(tokens.values) <= 128
@@ -77,7 +80,7 @@ def test_a_packed_pass_holds_its_rows_and_what_fills_it_up(tmp_path):
 
 def test_attention_dropout_works_in_a_packed_pass(tmp_path):
     config = BertConfig(**SHAPE, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.5)
-    encoder = transformer_encoder(saved(config, tmp_path), packing="always")
+    encoder = transformer_encoder(saved(config, tmp_path), PretrainedOptions(packing="always"))
     tokens = encoder.tokenize(TEXTS)
     encoder.model.train()
     assert not torch.equal(encoder.encode(tokens), encoder.encode(tokens))
@@ -87,8 +90,8 @@ def test_attention_dropout_works_in_a_packed_pass(tmp_path):
 
 def test_a_model_with_another_attention_stays_padded_and_as_it_was(tmp_path, caplog):
     folder = saved(MPNetConfig(**SHAPE), tmp_path)
-    encoder = transformer_encoder(folder, packing="always")
-    padded = transformer_encoder(folder, packing="never")
+    encoder = transformer_encoder(folder, PretrainedOptions(packing="always"))
+    padded = transformer_encoder(folder, PretrainedOptions(packing="never"))
     tokens = encoder.tokenize(TEXTS)
     assert not encoder.is_packed
     assert "MPNetModel is padded, for it cannot be packed" in caplog.text
@@ -96,7 +99,9 @@ def test_a_model_with_another_attention_stays_padded_and_as_it_was(tmp_path, cap
 
 
 def test_the_choice_is_made_in_the_mode_it_found_the_model_in(tmp_path):
-    encoder = transformer_encoder(saved(CONFIGS["bert"], tmp_path), packing="always")
+    encoder = transformer_encoder(
+        saved(CONFIGS["bert"], tmp_path), PretrainedOptions(packing="always")
+    )
     encoder.model.train()
     assert encoder.is_packed
     assert encoder.model.training
@@ -107,7 +112,9 @@ def test_on_the_cpu_rows_are_not_packed_by_themselves(minilm):
 
 
 def test_a_packed_model_is_exported_as_one_that_knows_nothing_of_it(tmp_path):
-    encoder = transformer_encoder(saved(CONFIGS["roberta"], tmp_path / "in"), packing="always")
+    encoder = transformer_encoder(
+        saved(CONFIGS["roberta"], tmp_path / "in"), PretrainedOptions(packing="always")
+    )
     vectors = encoder.encode_all(encoder.tokenize(TEXTS))
     (tmp_path / "out").mkdir()
     folder = export(encoder, tmp_path / "out", {})
@@ -118,7 +125,9 @@ def test_a_packed_model_is_exported_as_one_that_knows_nothing_of_it(tmp_path):
 
 def test_passes_of_like_length_have_one_size_and_the_same_vectors(tmp_path):
     """So that a GPU meets few sizes; the rows that fill a pass up change no vector."""
-    encoder = transformer_encoder(saved(CONFIGS["roberta"], tmp_path), packing="always")
+    encoder = transformer_encoder(
+        saved(CONFIGS["roberta"], tmp_path), PretrainedOptions(packing="always")
+    )
     encoder.model.eval()
     sizes = set()
     for count in range(20, 30):
@@ -132,7 +141,9 @@ def test_passes_of_like_length_have_one_size_and_the_same_vectors(tmp_path):
 
 @pytest.mark.long
 def test_compiled_layers_have_the_vectors_and_gradient_of_the_others(tmp_path):
-    encoder = transformer_encoder(saved(CONFIGS["roberta"], tmp_path), packing="never")
+    encoder = transformer_encoder(
+        saved(CONFIGS["roberta"], tmp_path), PretrainedOptions(packing="never")
+    )
     encoder.model.eval()
     tokens = encoder.tokenize(TEXTS)
     found = []

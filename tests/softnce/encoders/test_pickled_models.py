@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.transformer import transformer_encoder
 from softnce.errors import SetupError
 
@@ -32,14 +33,24 @@ def folder(minilm, tmp_path):
 def test_a_pickle_is_refused_in_one_line_and_never_run(folder, tmp_path, writes):
     with (folder / "pytorch_model.bin").open("wb") as file:
         writes({"weights": Evil(tmp_path / "ran")}, file)
-    with pytest.raises(SetupError) as caught:
+    with pytest.raises(SetupError, match=r"\.bin file, .* or set encoder\.allow_bin"):
         transformer_encoder(str(folder))
+    with pytest.raises(SetupError) as caught:
+        transformer_encoder(str(folder), PretrainedOptions(allow_bin=True))
     assert "would run code when it is read; name a model with .safetensors" in str(caught.value)
     assert "weights_only" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert not (tmp_path / "ran").exists()
 
 
-def test_plain_weights_in_a_bin_file_are_read(folder, minilm):
+def test_plain_weights_in_a_bin_file_are_read_where_that_is_allowed(folder, minilm):
     torch.save(load_file(Path(minilm) / "model.safetensors"), folder / "pytorch_model.bin")
-    assert transformer_encoder(str(folder)).dimensions == 384
+    with pytest.raises(SetupError, match=r"weights in a \.bin file"):
+        transformer_encoder(str(folder))
+    allowed = transformer_encoder(str(folder), PretrainedOptions(allow_bin=True))
+    assert allowed.dimensions == 384
+
+
+def test_a_folder_has_no_revision(minilm):
+    with pytest.raises(SetupError, match="has no revision main; leave encoder.revision out"):
+        transformer_encoder(str(minilm), PretrainedOptions(revision="main"))

@@ -19,6 +19,7 @@ from transformers import (
     T5Config,
 )
 
+from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.transformer import transformer_encoder
 from softnce.errors import ConfigError, SetupError
 from softnce.export import export
@@ -55,7 +56,7 @@ def test_a_sentence_transformers_folder_keeps_its_vectors(minilm):
 
 
 def test_a_plain_folder_is_pooled_by_the_mean(plain_folder, pretrained):
-    encoder = transformer_encoder(str(plain_folder), max_length=LENGTH)
+    encoder = transformer_encoder(str(plain_folder), PretrainedOptions(max_length=LENGTH))
     torch.testing.assert_close(
         encoder.encode_all(encoder.tokenize(TEXTS)),
         pretrained.encode_all(pretrained.tokenize(TEXTS)),
@@ -65,7 +66,7 @@ def test_a_plain_folder_is_pooled_by_the_mean(plain_folder, pretrained):
 
 
 def test_a_plain_folder_is_cut_where_the_model_ends(plain_folder):
-    assert transformer_encoder(str(plain_folder), max_length=4000).tokenize(
+    assert transformer_encoder(str(plain_folder), PretrainedOptions(max_length=4000)).tokenize(
         ["a " * 600]
     ).lengths == [512]
 
@@ -74,7 +75,8 @@ def test_a_plain_folder_is_cut_where_the_model_ends(plain_folder):
 @pytest.mark.parametrize("layout", ["plain_folder", "minilm"])
 def test_pooling_is_that_of_hugging_face(pooling, layout, plain_folder, request):
     encoder = transformer_encoder(
-        str(request.getfixturevalue(layout)), pooling=pooling, similarity="dot", max_length=LENGTH
+        str(request.getfixturevalue(layout)),
+        PretrainedOptions(pooling=pooling, similarity="dot", max_length=LENGTH),
     )
     tokenizer = AutoTokenizer.from_pretrained(plain_folder)
     model = AutoModel.from_pretrained(plain_folder).eval()
@@ -92,7 +94,7 @@ def test_pooling_is_that_of_hugging_face(pooling, layout, plain_folder, request)
 
 
 def test_the_pooler_is_trained_and_exported(plain_folder, tmp_path):
-    encoder = transformer_encoder(str(plain_folder), pooling="pooler")
+    encoder = transformer_encoder(str(plain_folder), PretrainedOptions(pooling="pooler"))
     encoder.encode(encoder.tokenize(["a"])).sum().backward()
     heads = [p for n, p in encoder.model.named_parameters() if n.endswith("linear.weight")]
     assert len(heads) == 1
@@ -110,7 +112,7 @@ def test_a_model_without_a_pooler_is_refused_with_a_way_out(tmp_path):
         vocab={"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "[PAD]": 3, "a": 4}
     ).save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match="has no pooler; use cls or mean"):
-        transformer_encoder(str(tmp_path), pooling="pooler")
+        transformer_encoder(str(tmp_path), PretrainedOptions(pooling="pooler"))
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere/model", "~/no/model", "a/b/c"])

@@ -4,6 +4,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
+from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.static import static_encoder, train_tokenizer
 from softnce.encoders.transformer import transformer_encoder
 from tests.softnce.encoders.made_encoders import TEXTS, made_static
@@ -50,7 +51,7 @@ def test_the_vocabulary_is_bounded():
 def test_the_digest_follows_the_maximum_length(minilm):
     assert made_static().tokenizer_digest() != made_static(max_length=9).tokenizer_digest()
     digests = {
-        transformer_encoder(str(minilm), max_length=length).tokenizer_digest()
+        transformer_encoder(str(minilm), PretrainedOptions(max_length=length)).tokenizer_digest()
         for length in (16, 64, 256, 512)
     }
     assert len(digests) == 3  # the model itself ends at 256
@@ -77,7 +78,7 @@ def test_the_seed_draws_the_first_weights(seed, is_equal):
 
 @pytest.mark.parametrize(("similarity", "is_unit"), [("cosine", True), ("dot", False)])
 def test_cosine_vectors_have_length_one_and_dot_vectors_their_own(similarity, is_unit, minilm):
-    pretrained = transformer_encoder(str(minilm), similarity=similarity)
+    pretrained = transformer_encoder(str(minilm), PretrainedOptions(similarity=similarity))
     for encoder in (made_static(similarity), pretrained):
         norm = encoder.encode_all(encoder.tokenize(["read a file"])).norm().item()
         assert (abs(norm - 1) < 1e-5) is is_unit

@@ -1,0 +1,124 @@
+"""A pretrained transformer with its pooling, prompts and lengths."""
+
+from typing import Any
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import (
+    Dense,
+    Normalize,
+    Pooling,
+    Transformer,
+)
+from tokenizers import AddedToken
+
+from softnce.encoders.encoder import Side
+from softnce.encoders.options import PretrainedOptions
+from softnce.encoders.text_tokens import prompt_of
+from softnce.errors import ConfigError
+
+_MODES = {"last": "lasttoken"}  # where sentence-transformers has another name
+
+
+def assembled(
+    loaded: SentenceTransformer, model: str, options: PretrainedOptions
+) -> SentenceTransformer:
+    """Put a loaded model together as the options say.
+
+    Args:
+        loaded: its first module is a transformer.
+        model: its name, for messages.
+        options: pooling, similarity, prompts, lengths.
+
+    Raises:
+        ConfigError: it has no pooler to use, lacks a prefix token, or leaves its prompt out of the
+            pooling.
+    """
+    if options.pooling == "auto":
+        modules = [module for module in loaded if not isinstance(module, Normalize)]
+    else:
+        modules = [loaded[0], *_pooling(loaded[0], options.pooling, model)]
+    prompts = _prompts(loaded, model, options)
+    if any(prompts.values()) and not all(getattr(one, "include_prompt", True) for one in modules):
+        raise ConfigError(
+            f"{model}: leaves its prompt out of the pooling, which cannot be trained here",
+            "set encoder.pooling, or encoder.query_prompt and encoder.code_prompt to ''",
+            setting="encoder.model",
+        )
+    if options.similarity == "cosine":
+        modules.append(Normalize())
+    joined = SentenceTransformer(
+        modules=modules,
+        similarity_fn_name=options.similarity,
+        device="cpu",
+        prompts=prompts,
+    )
+    if prompts["query"] == prompts["document"] != "":
+        joined.default_prompt_name = "query"  # for who asks sentence-transformers for no side
+    _set_lengths(joined, loaded, options)
+    return joined
+
+
+def compile_layers(whole: torch.nn.Module) -> None:
+    """Compile the layers of a transformer: they are alike, so that one compilation serves all."""
+    stacks = [one for one in whole.modules() if isinstance(one, torch.nn.ModuleList)]
+    for layer in max(stacks, key=len, default=()):
+        layer.compile(dynamic=True)
+
+
+def _set_lengths(
+    joined: SentenceTransformer, loaded: SentenceTransformer, options: PretrainedOptions
+) -> None:
+    limit = loaded.max_seq_length or options.max_length
+    own = options.query_max_length or joined[0].query_length or options.max_length
+    joined[0].document_length = None
+    joined.max_seq_length = min(options.max_length, limit)
+    query = min(own, limit)
+    joined[0].query_length = None if query == joined.max_seq_length else query
+
+
+def _prompts(loaded: SentenceTransformer, model: str, options: PretrainedOptions) -> dict[str, str]:
+    prefix = _prefix(loaded, model, options.prefix_tokens)
+    asked: dict[Side, str | None] = {"query": options.query_prompt, "code": options.code_prompt}
+    found = {
+        side: prompt_of(loaded, side) if text is None else text for side, text in asked.items()
+    }
+    whole = {
+        side: text if text.startswith(prefix) else prefix + text for side, text in found.items()
+    }
+    return {"query": whole["query"], "document": whole["code"]}
+
+
+def _prefix(loaded: SentenceTransformer, model: str, tokens: tuple[str, ...]) -> str:
+    """Let the tokenizer know tokens of its vocabulary where they stand in a text."""
+    known = loaded.tokenizer.get_vocab()
+    missing = [one for one in tokens if one not in known]
+    if missing:
+        raise ConfigError(
+            f"encoder.prefix_tokens: {missing[0]} is no token of {model}",
+            "name a model that has it, as UniXcoder has <encoder-only>, or leave them out",
+        )
+    loaded.tokenizer.add_tokens(
+        [AddedToken(one, special=True, normalized=False) for one in tokens], special_tokens=True
+    )
+    return "".join(tokens)
+
+
+def _pooling(transformer: Transformer, pooling: str, model: str) -> list[torch.nn.Module]:
+    size = transformer.get_embedding_dimension()
+    if pooling != "pooler":
+        return [Pooling(size, pooling_mode=_MODES.get(pooling, pooling))]
+    pooler: Any = getattr(transformer.auto_model, "pooler", None)
+    if getattr(pooler, "dense", None) is None:
+        raise ConfigError(
+            f"encoder.pooling: pooler, but {model} has no pooler",
+            "use cls or mean",
+        )
+    head = Dense(
+        size,
+        size,
+        activation_function=torch.nn.Tanh(),
+        init_weight=pooler.dense.weight.detach().clone(),
+        init_bias=pooler.dense.bias.detach().clone(),
+    )
+    return [Pooling(size, pooling_mode="cls"), head]
