@@ -22,14 +22,14 @@ class RowKind:
         memory: where all is kept.
         folder: where they are kept in it.
         arrays: names of the arrays of a segment, the first with a row for each text.
-        make: turns texts into arrays, and tells meanwhile how many are done.
+        make: turns texts, each in its language, into arrays, and tells meanwhile how many are done.
         phase: names the work for a person.
     """
 
     memory: Path
     folder: Path
     arrays: Sequence[str]
-    make: Callable[[Sequence[str], Callable[[int], None]], Arrays]
+    make: Callable[[Sequence[str], Sequence[str], Callable[[int], None]], Arrays]
     phase: str
 
 
@@ -71,7 +71,8 @@ def filled_rows(kind: RowKind, functions: Sequence[Listed], *, progress: Progres
             if text is not None
         }
         if texts:
-            arrays = kind.make(list(texts.values()), done)
+            languages = [wanted[digest].language for digest in texts]
+            arrays = kind.make(list(texts.values()), languages, done)
             add_rows(kind.folder, list(texts), arrays)
         made += len(part)
     damaged = stored.damaged

@@ -163,13 +163,14 @@ def _ranks(scores: Scores) -> Scores:
 
 
 def _vectors(memory: Path, encoder: TextEncoder) -> RowKind:
-    def make(texts: Sequence[str], done: Callable[[int], None]) -> Arrays:
+    def make(texts: Sequence[str], languages: Sequence[str], done: Callable[[int], None]) -> Arrays:
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))  # little padding
         parts = []
         for start in range(0, len(order), _BATCH):
             done(start)
-            part = [texts[place] for place in order[start : start + _BATCH]]
-            parts.append(encoder.codes(part))
+            part = order[start : start + _BATCH]
+            spoken = [languages[place] for place in part]
+            parts.append(encoder.codes([texts[place] for place in part], spoken))
             _require_finite(parts[-1], encoder, "functions")
         return {"vectors": np.concatenate(parts)[np.argsort(order)]}
 

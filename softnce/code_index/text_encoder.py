@@ -35,8 +35,8 @@ class TextEncoder(ABC):
         """Return the (d,) vector of a query."""
 
     @abstractmethod
-    def codes(self, texts: Sequence[str]) -> Vectors:
-        """Return the (n, d) vectors of codes."""
+    def codes(self, texts: Sequence[str], languages: Sequence[str]) -> Vectors:
+        """Return the (n, d) vectors of codes, each in its language."""
 
 
 @final
@@ -52,8 +52,9 @@ class StaticTextEncoder(TextEncoder):
         found: Vectors = self._model.vectors([text])[0]
         return found
 
-    def codes(self, texts: Sequence[str]) -> Vectors:
+    def codes(self, texts: Sequence[str], languages: Sequence[str]) -> Vectors:
         """Return the (n, d) vectors of codes."""
+        del languages
         return self._model.vectors(texts)
 
 
@@ -70,9 +71,9 @@ class ModelTextEncoder(TextEncoder):
         found: Vectors = self._model.queries([text], _silent)[0].numpy()
         return found
 
-    def codes(self, texts: Sequence[str]) -> Vectors:
+    def codes(self, texts: Sequence[str], languages: Sequence[str]) -> Vectors:
         """Return the (n, d) vectors of codes."""
-        found: Vectors = self._model.codes(texts, _silent).numpy()
+        found: Vectors = self._model.codes(texts, _silent, languages=languages).numpy()
         return found
 
 

@@ -15,8 +15,11 @@ ARRAYS = ("words", OFFSETS)
 _FORMULA = VARIANTS["lucene"]
 
 
-def word_arrays(texts: Sequence[str], done: Callable[[int], None]) -> Arrays:
-    """Return the words of texts as arrays to store."""
+def word_arrays(
+    texts: Sequence[str], languages: Sequence[str], done: Callable[[int], None]
+) -> Arrays:
+    """Return the words of texts, in any language, as arrays to store."""
+    del languages
     done(0)
     known: dict[str, int] = {}
     found = ragged([[_checksum(word, known) for word in words(text)] for text in texts])

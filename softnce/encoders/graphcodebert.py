@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -25,12 +26,12 @@ from softnce.encoders.chunks import pooled_chunks
 from softnce.encoders.encoder import Encoder, Side
 from softnce.encoders.flow_attention import FlowBatch, code_places, flow_batch, flow_states
 from softnce.encoders.flow_layout import LONGEST, Marks, flow_layout, flow_row, places_of
-from softnce.encoders.options import PretrainedOptions
+from softnce.encoders.options import SIDE_FILE, PretrainedOptions
 from softnce.encoders.text_tokens import reading_digest, special_ids, text_tokens
-from softnce.errors import ConfigError
+from softnce.errors import ConfigError, SetupError
 from softnce.ragged import Ragged, ragged
 
-SIDE_FILE = "dataflow.json"
+_MODES: dict[str, Mode] = {"official": "official", "fixed": "fixed"}
 _FAMILY = ("roberta", "xlm-roberta", "camembert")
 _GROUPS = 5  # forward passes of a batch, as of any transformer
 
@@ -73,7 +74,7 @@ class FlowEncoder(Encoder):
         for place, row in enumerate(plain):
             rows[row] = read.row(place).tolist()
         codes = [Code(texts[row], own[row].strip().lower()) for row in followed]
-        mode: Mode = "official" if self._options.dataflow == "official" else "fixed"
+        mode = _MODES[self._options.dataflow]
         for row, made in zip(followed, self._rows(code_flows(codes, mode)), strict=True):
             rows[row] = made
         return ragged(rows)
@@ -187,6 +188,31 @@ def flow_encoder(
     if options.query_max_length is None and whole[0].query_length is None:
         whole[0].query_length = min(options.max_length, limit)
     return FlowEncoder(whole, options)
+
+
+def stored_flow(loaded: SentenceTransformer, folder: Path) -> FlowEncoder | None:
+    """Let an exported model read code as it did in training; None: it reads code as text.
+
+    Raises:
+        SetupError: what the folder says of it is damaged.
+    """
+    path = folder / SIDE_FILE
+    if not path.is_file():
+        return None
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        options = PretrainedOptions(
+            dataflow=_MODES[stored["dataflow"]],
+            max_length=int(stored["max_length"]),
+            dataflow_nodes=int(stored["dataflow_nodes"]),
+        )
+        _check_model(loaded, str(folder))
+    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+        raise SetupError(
+            f"{path}: damaged, or of another model",
+            "export the model anew, or remove the file: code is then read as text",
+        ) from error
+    return FlowEncoder(loaded, options)
 
 
 def _check_model(loaded: SentenceTransformer, model: str) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 Packing = Literal["auto", "always", "never"]
 PoolingName = Literal["auto", "mean", "cls", "last", "pooler"]
 DataFlow = Literal["off", "official", "fixed"]
+SIDE_FILE = "dataflow.json"  # beside an exported model: how softnce is to read codes
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ import json
 import logging
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from softnce.encoders.graphcodebert import FlowEncoder, stored_flow
 from softnce.encoders.loading import load_model, require_tokenizer
 from softnce.errors import SetupError, SoftnceError
 
@@ -31,8 +33,10 @@ class OpenModel:
         name: as it is shown.
     """
 
-    def __init__(self, name: str, model: "SentenceTransformer") -> None:
-        self.name, self._model = name, model
+    def __init__(
+        self, name: str, model: "SentenceTransformer", flow: FlowEncoder | None = None
+    ) -> None:
+        self.name, self._model, self._flow = name, model, flow
 
     def queries(self, texts: Sequence[str], progress: Progress) -> Float[Tensor, "n d"]:
         """Encode queries, each distinct text once.
@@ -42,13 +46,36 @@ class OpenModel:
         """
         return self._vectors(texts, "queries", self._model.encode_query, progress)
 
-    def codes(self, texts: Sequence[str], progress: Progress) -> Float[Tensor, "n d"]:
-        """Encode codes, each distinct text once.
+    def codes(
+        self, texts: Sequence[str], progress: Progress, *, languages: Sequence[str] = ()
+    ) -> Float[Tensor, "n d"]:
+        """Encode codes, each distinct text once; a model of data flow reads it by languages.
 
         Raises:
             SetupError: as ``queries``.
         """
+        if self._flow is not None:
+            return self._flow_vectors(self._flow, texts, languages, progress)
         return self._vectors(texts, "codes", self._model.encode_document, progress)
+
+    def _flow_vectors(
+        self,
+        encoder: FlowEncoder,
+        texts: Sequence[str],
+        languages: Sequence[str],
+        progress: Progress,
+    ) -> Float[Tensor, "n d"]:
+        parts = []
+        for start in range(0, len(texts), _TEXTS_A_CALL):
+            progress(f"{self.name}: encoding codes", start, len(texts))
+            stop = start + _TEXTS_A_CALL
+            tokens = encoder.tokenize(
+                texts[start:stop], side="code", languages=languages[start:stop]
+            )
+            parts.append(encoder.encode_all(tokens))
+        vectors = torch.cat(parts) if parts else torch.empty(0, encoder.dimensions)
+        self._require_finite(vectors, "codes")
+        return vectors
 
     def similarity(
         self, queries: Float[Tensor, "q d"], codes: Float[Tensor, "c d"]
@@ -71,6 +98,8 @@ class OpenModel:
             model.default_prompt_name,
             model.truncate_dim,
             str(model.max_seq_length),
+            str(getattr(model[0], "query_length", None)),
+            None if self._flow is None else self._flow.tokenizer_digest(),
             self.similarity_name,
             _tokenizer_rules(model),
         ]
@@ -125,7 +154,8 @@ def open_model(model: str, name: str | None = None) -> OpenModel:
     loaded = quietly_loaded(model)
     if torch.cuda.is_available():
         loaded.to("cuda")
-    return OpenModel(name or "/".join(model.rstrip("/").split("/")[-2:]), loaded)
+    shown = name or "/".join(model.rstrip("/").split("/")[-2:])
+    return OpenModel(shown, loaded, stored_flow(loaded, Path(model).expanduser()))
 
 
 def quietly_loaded(model: str) -> "SentenceTransformer":

@@ -72,7 +72,9 @@ class ModelRanker(Ranker):
     def scorer(self, codebase: Codebase, progress: Progress) -> Scorer:
         """Encode each distinct text once."""
         queries = self._model.queries([one.text for one in codebase.queries], progress)
-        codes = self._model.codes([one.text for one in codebase.codes.values()], progress)
+        searched = codebase.codes.values()
+        languages = [one.language for one in searched]
+        codes = self._model.codes([one.text for one in searched], progress, languages=languages)
         if queries.shape[1] != codes.shape[1]:
             raise SetupError(
                 f"{self.name}: its vectors of queries have {queries.shape[1]} dimensions, those of "

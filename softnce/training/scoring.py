@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from softnce.encoders.encoder import Encoder
 from softnce.evaluation.ranking import ranks, retrieval_metrics
+from softnce.inputs.code_tables import AS_TEXT
 from softnce.inputs.prepared import Prepared
 from softnce.shapes import Ranks
 
@@ -17,8 +18,17 @@ def evaluate(encoder: Encoder, prepared: Prepared, *, split: str) -> dict[str, f
 
 def validate(encoder: Encoder, prepared: Prepared) -> dict[str, float]:
     """Return the retrieval metrics of an encoder on what trials see of the validation split."""
+    return _sampled(encoder, prepared, "candidates")
+
+
+def validate_as_text(encoder: Encoder, prepared: Prepared) -> dict[str, float]:
+    """Return the same metrics where codes are read as text, without their data flow."""
+    return _sampled(encoder, prepared, AS_TEXT)
+
+
+def _sampled(encoder: Encoder, prepared: Prepared, codes: str) -> dict[str, float]:
     sample = prepared.validation_sample()
-    candidates = encoder.encode_all(prepared.table("candidates").take(sample.candidates))
+    candidates = encoder.encode_all(prepared.table(codes).take(sample.candidates))
     queries = encoder.encode_all(prepared.table("valid").take(sample.queries))
     return retrieval_metrics(ranks(queries, candidates, torch.from_numpy(sample.answers)))
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from softnce.encoders.options import SIDE_FILE
 from softnce.errors import ConfigError
 from softnce.export import CARD, UNKNOWN_LICENCE, card_facts, model_card
 from softnce.whole_files import beside, replace_folder
@@ -117,6 +118,9 @@ def _add_texts(source: ModelSource, building: Path, card: str) -> None:
     config = Path(source.place).expanduser() / _CONFIG
     if source.is_ours and config.is_file():
         shutil.copyfile(config, building / _CONFIG)
+    flow = config.with_name(SIDE_FILE)
+    if flow.is_file():
+        shutil.copyfile(flow, building / SIDE_FILE)
     files = [str(one.relative_to(building)) for one in building.rglob("*") if one.is_file()]
     content = {"softnce": version("softnce"), "files": sorted([*files, MARKER])}
     (building / MARKER).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

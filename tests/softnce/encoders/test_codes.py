@@ -6,8 +6,7 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from softnce.encoders.graphcodebert import SIDE_FILE
-from softnce.encoders.options import PretrainedOptions
+from softnce.encoders.options import SIDE_FILE, PretrainedOptions
 from softnce.encoders.transformer import transformer_encoder
 from softnce.export import export
 from softnce.ragged import joined

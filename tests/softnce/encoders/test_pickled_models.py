@@ -52,5 +52,5 @@ def test_plain_weights_in_a_bin_file_are_read_where_that_is_allowed(folder, mini
 
 
 def test_a_folder_has_no_revision(minilm):
-    with pytest.raises(SetupError, match="has no revision main; leave encoder.revision out"):
+    with pytest.raises(SetupError, match=r"has no revision main; leave encoder\.revision out"):
         transformer_encoder(str(minilm), PretrainedOptions(revision="main"))
