@@ -55,6 +55,7 @@ def prepare(
 
     Raises:
         DataError: too few training pairs or no validation queries.
+        ConfigError: vectors cannot be cut to the sizes of ``loss.matryoshka``.
         SetupError: the model that SimCSE starts at is out of reach.
     """
     require_enough(config, pairs)
@@ -64,6 +65,7 @@ def prepare(
     cache.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(config, pairs, cache, tell)
     encoder = build_encoder(config.encoder, cache / f"{tokenizer}.json", seed=0)
+    _check_sizes(encoder, config)
     weights = {"encoder": encoder.weights_digest()} if config.encoder.model else {}
     simcse = ""
     if "simcse-tokens" in wanted:
@@ -93,6 +95,17 @@ def prepare(
         weights=weights,
     )
     return with_pools(config, prepared, pairs, tell)
+
+
+def _check_sizes(encoder: Encoder, config: Config) -> None:
+    """Refuse sizes of vectors that the encoder's own do not exceed."""
+    largest = max(config.loss.matryoshka, default=0)
+    if largest >= encoder.dimensions:
+        raise ConfigError(
+            f"loss.matryoshka: {largest} is not below the {encoder.dimensions} dimensions of the "
+            "encoder's vectors",
+            "give smaller sizes; the whole vectors count anyway",
+        )
 
 
 def tokenizer_name(section: EncoderSection, data: str) -> str:

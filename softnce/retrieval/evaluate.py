@@ -1,16 +1,23 @@
 """A model, BM25 and their fusion on a set, and another model beside them."""
 
+from collections.abc import Sequence
+
 from softnce.data.judged.judged_set import EvaluationSet, SetOptions
 from softnce.retrieval.comparison import comparison, notes_on_bm25, notes_on_models
 from softnce.retrieval.evaluation import Evaluation
 from softnce.retrieval.open_model import Progress
-from softnce.retrieval.rankers import BM25, BM25Ranker, Ranker
+from softnce.retrieval.rankers import BM25, BM25Ranker, Ranker, cut_rankers
 from softnce.retrieval.ranking_table import ranking_table
 from softnce.retrieval.summary import results_of
 
 
 def evaluated(
-    rankers: list[Ranker], judged: EvaluationSet, options: SetOptions, progress: Progress
+    rankers: list[Ranker],
+    judged: EvaluationSet,
+    options: SetOptions,
+    progress: Progress,
+    *,
+    sizes: Sequence[int] = (),
 ) -> Evaluation:
     """Rank a set by one model, or by two to compare.
 
@@ -19,12 +26,15 @@ def evaluated(
         judged: the set.
         options: how it was read.
         progress: is told of long work.
+        sizes: to which the model's vectors are cut besides.
 
     Raises:
         SetupError: a model gives no usable vectors.
+        ConfigError: its vectors cannot be cut to a size.
     """
     others = [one for one in rankers if one.name != BM25]
-    table = ranking_table(judged, [BM25Ranker(), *others], progress)
+    cut = cut_rankers(rankers[0], sizes)
+    table = ranking_table(judged, [BM25Ranker(), *others, *cut], progress)
     results, means = results_of(table, judged, seed=options.seed)
     model = rankers[0].name
     notes = notes_on_bm25(means, model)
@@ -41,4 +51,5 @@ def evaluated(
         notes=tuple(dict.fromkeys(notes)),
         comparison=compared,
         table=table,
+        cut={size: one.name for size, one in zip(sizes, cut, strict=True)},
     )

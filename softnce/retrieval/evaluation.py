@@ -130,6 +130,7 @@ class Evaluation:
         notes: what the differences say, in sentences.
         comparison: with another model, where one was named.
         table: the rankings query by query.
+        cut: names in ``results`` of the model with vectors cut to a size.
     """
 
     judged: EvaluationSet
@@ -140,6 +141,7 @@ class Evaluation:
     notes: tuple[str, ...]
     comparison: Comparison | None
     table: RankingTable = field(repr=False)
+    cut: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def mrr(self) -> float:
@@ -173,6 +175,7 @@ class Evaluation:
             "codes_holding_their_query": self.judged.leaks,
             "dropped": dict(self.judged.dropped),
             "dropped_examples": list(self.judged.examples),
+            "dimensions": {size: self.results[name].as_dict() for size, name in self.cut.items()},
             "bm25": self.bm25.as_dict(),
             "fused": None if self.fused is None else self.fused.as_dict(),
             "compare": None if compared is None else self._compared(compared),

@@ -1,7 +1,7 @@
 """What ranks the codes for a query: a model's vectors, or BM25."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import final
 
 import numpy as np
@@ -10,13 +10,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from softnce.data.judged.judged_set import Codebase
-from softnce.errors import SetupError
+from softnce.errors import ConfigError, SetupError
 from softnce.evaluation.ranking import repeated_vectors
 from softnce.retrieval.open_model import OpenModel, Progress, open_model
 from softnce.retrieval.words import words
 from softnce.weights.bm25 import BM25Estimator
 
 BM25 = "bm25"
+Vectors = Float[Tensor, "n d"]
 Scorer = Callable[[int, int], Float[Tensor, "q c"]]  # scores of the queries from start to stop
 
 
@@ -68,9 +69,23 @@ class ModelRanker(Ranker):
 
     def __init__(self, model: OpenModel) -> None:
         self.name, self._model = model.name, model
+        self._known: tuple[Codebase, Vectors, Vectors] | None = None
 
     def scorer(self, codebase: Codebase, progress: Progress) -> Scorer:
         """Encode each distinct text once."""
+        return self.scorer_of(*self.vectors(codebase, progress))
+
+    def vectors(self, codebase: Codebase, progress: Progress) -> tuple[Vectors, Vectors]:
+        """Return the vectors of all queries and codes; those of the last codebase are kept.
+
+        Raises:
+            SetupError: the model gives no usable vectors.
+        """
+        if self._known is None or self._known[0] is not codebase:
+            self._known = (codebase, *self._encoded(codebase, progress))
+        return self._known[1:]
+
+    def _encoded(self, codebase: Codebase, progress: Progress) -> tuple[Vectors, Vectors]:
         queries = self._model.queries([one.text for one in codebase.queries], progress)
         searched = codebase.codes.values()
         languages = [one.language for one in searched]
@@ -81,6 +96,10 @@ class ModelRanker(Ranker):
                 f"codes {codes.shape[1]}",
                 "name one model that encodes both alike",
             )
+        return queries, codes
+
+    def scorer_of(self, queries: Vectors, codes: Vectors) -> Scorer:
+        """Compare vectors as the model is meant to."""
         later, first = repeated_vectors(codes)
         similarity = self._model.similarity
 
@@ -90,6 +109,40 @@ class ModelRanker(Ranker):
             return found
 
         return scores
+
+
+@final
+class CutRanker(Ranker):
+    """A model whose vectors are cut to their first numbers, as one trained for this allows."""
+
+    def __init__(self, model: ModelRanker, size: int) -> None:
+        self.name, self._model, self._size = f"{model.name}, {size} dimensions", model, size
+
+    def scorer(self, codebase: Codebase, progress: Progress) -> Scorer:
+        """Cut the model's vectors, which are encoded once for all sizes.
+
+        Raises:
+            ConfigError: they have no more numbers than that.
+        """
+        queries, codes = self._model.vectors(codebase, progress)
+        if self._size >= queries.shape[1]:
+            raise ConfigError(
+                f"--dimensions {self._size}: the vectors of {self._model.name} have "
+                f"{queries.shape[1]}",
+                "give a smaller number",
+            )
+        return self._model.scorer_of(queries[:, : self._size], codes[:, : self._size])
+
+
+def cut_rankers(ranker: Ranker, sizes: Sequence[int]) -> list[Ranker]:
+    """Return a ranker for each size that a model's vectors are cut to.
+
+    Raises:
+        ConfigError: it has no vectors.
+    """
+    if sizes and not isinstance(ranker, ModelRanker):
+        raise ConfigError(f"--dimensions: {ranker.name} has no vectors", "name a model")
+    return [CutRanker(ranker, one) for one in sizes if isinstance(ranker, ModelRanker)]
 
 
 def model_ranker(model: str, name: str | None = None) -> Ranker:

@@ -175,6 +175,15 @@ def averaged(outcomes: Sequence[Outcome]) -> Outcome:
     return Outcome(losses.mean(), first.weight_spread, first.scored)
 
 
+def summed(outcomes: Sequence[Outcome]) -> Outcome:
+    """Sum the losses of vectors cut to several sizes; what else is told is of the first."""
+    first = outcomes[0]
+    if len(outcomes) == 1:
+        return first
+    losses = torch.stack([one.loss for one in outcomes])
+    return Outcome(losses.sum(), first.weight_spread, first.scored)
+
+
 def _taken(scored: Scored, needed: Sequence[Tensor]) -> Loss:
     """Call the loss's function, over the trusted rows alone where pairs are to be trusted."""
     section, logits = scored.loss, scored.logits

@@ -17,7 +17,7 @@ from softnce.losses.infonce import similarity
 from softnce.ragged import Ragged, joined
 from softnce.shapes import Answers, Candidates, Judged, Marks, Queries, Relevance
 from softnce.training.gather import Workers
-from softnce.training.objectives import Outcome, averaged, outcome_of, trust_of
+from softnce.training.objectives import Outcome, averaged, outcome_of, summed, trust_of
 from softnce.weights.mixture import with_own
 from softnce.weights.neural import SelfEstimator
 from softnce.weights.weighting import standardised
@@ -127,11 +127,22 @@ class Objective:
             answers: (q,) column of each query's own function.
             batch: what is known of them.
         """
-        logits = similarity(query_vectors, candidates, kind=self.similarity) / self.loss.temperature
         relevance = batch.relevance
         if self.asks_encoder:
             relevance = self._own_relevance(query_vectors, candidates, answers, batch)
-        compared = Compared(logits, relevance, answers, batch.marked)
+        judged = replace(batch, relevance=relevance)
+        outcomes = [
+            self._at(query_vectors[:, :size], candidates[:, :size], answers, judged)
+            for size in (query_vectors.shape[1], *self.loss.matryoshka)
+        ]
+        return summed(outcomes)
+
+    def _at(
+        self, query_vectors: Queries, candidates: Candidates, answers: Answers, batch: Batch
+    ) -> Outcome:
+        """Take the loss of vectors, cut or whole, by the relevance that the batch brings."""
+        logits = similarity(query_vectors, candidates, kind=self.similarity) / self.loss.temperature
+        compared = Compared(logits, batch.relevance, answers, batch.marked)
         compared = replace(compared, trust=trust_of(compared, self.loss))
         compared_all = softmaxes(
             compared, self._others(query_vectors, candidates), joint=self.loss.partition == "joint"

@@ -44,7 +44,7 @@ def typed(folder, *words, timeout=300):
         ("search none.yaml", "none.yaml: no such configuration file"),
         (
             "search quik",
-            "preset; choose one of the presets: cornstack, embeddinggemma, ",
+            "preset; choose one of the presets: codebert-paper, codebert-upstream, cornstack, ",
         ),
         ("search key.yaml", "key.yaml:3: loss.temperatur: unknown key; did you mean loss.temp"),
         ("search value.yaml", "value.yaml:2: optim.epochs: input should be a valid integer"),

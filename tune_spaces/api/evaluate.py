@@ -30,6 +30,7 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
     max_candidates: int | None = None,
     docstrings: Docstrings | None = None,
     seed: int = 0,
+    dimensions: Sequence[int] = (),
     settings: Sequence[str] = (),
     progress: "Progress | None" = None,
 ) -> "Evaluation":
@@ -52,6 +53,8 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
         docstrings: auto takes out those docstrings and comments that carry a query of their code;
             strip all docstrings; keep none. None: what the study of a model had, else auto.
         seed: of the sample and of the bootstrap.
+        dimensions: sizes to which the model's vectors are cut besides, for one trained for this
+            (``loss.matryoshka``).
         settings: further settings of ``data``, each ``data.field=value``.
         progress: is told of long work: the phase, how much is done, and of how much.
 
@@ -66,6 +69,8 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
     """
     if max_candidates is not None and max_candidates < 2:
         raise ConfigError(f"max_candidates {max_candidates}: too few to rank", "allow 2 or more")
+    if dimensions and min(dimensions) < 1:
+        raise ConfigError(f"dimensions {min(dimensions)}: nothing is left", "give 1 or more")
     sources = distinct([model_source(one) for one in (model, compare) if one is not None])
     if len({one.place for one in sources}) < len(sources):
         raise ConfigError(f"--compare: {sources[0].name} twice", "name another model")
@@ -91,7 +96,8 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
     from softnce.retrieval.evaluate import evaluated  # seconds to import
     from softnce.retrieval.rankers import model_ranker
 
-    return evaluated([model_ranker(o.place, o.name) for o in sources], judged, options, tell)
+    rankers = [model_ranker(one.place, one.name) for one in sources]
+    return evaluated(rankers, judged, options, tell, sizes=sorted({*dimensions}, reverse=True))
 
 
 def _trained_with(sources: Sequence[ModelSource]) -> Docstrings | None:

@@ -43,6 +43,14 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
             "all docstrings; keep none. Without it: as the model's study did, else auto."
         ),
     ] = None,
+    dimensions: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Rank by the first N numbers of the model's vectors, too; repeatable.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sample and the intervals.")] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.parquet", help="Write a row for each query there.")
@@ -72,6 +80,7 @@ def evaluate(  # noqa: PLR0913  (what a user may set)
             max_candidates=max_candidates,
             docstrings=docstrings,
             seed=seed,
+            dimensions=dimensions or (),
             settings=settings or (),
             progress=progress,
         )

@@ -1,7 +1,7 @@
 """Loss and weights: the method of the paper, and what its texts and its code left open."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -57,6 +57,11 @@ class LossSection(ShiftsSection):
         description="Factors of kl-infonce's two terms: paper: infonce_weight and kl_weight "
         "(section 6: 1.3 and 0.7); official: weights.beta for InfoNCE and weights.alpha for KL, "
         "as in the paper's code.",
+    )
+    matryoshka: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
+        (),
+        description="Sizes to which vectors can be cut later: the loss is taken of their first so "
+        "many numbers, too, and all losses are summed (Matryoshka). Fewer than the encoder has.",
     )
     infonce_weight: float = Field(1.3, gt=0, le=100, description="Factor of InfoNCE in kl-infonce.")
     kl_weight: float = Field(0.7, ge=0, le=100, description="Factor of the KL term in kl-infonce.")
