@@ -22,7 +22,7 @@ def silent(_done):
 
 
 def add(folder, texts):
-    add_rows(folder, [digest_of(one) for one in texts], word_arrays(texts, silent))
+    add_rows(folder, [digest_of(one) for one in texts], word_arrays(texts, [], silent))
 
 
 def rows_of(stored, texts):
