@@ -11,7 +11,10 @@ from tune_spaces.space.dimension import Dimension
 _SEED = "optim/seed"
 _FIXED = (  # what is prepared once for all trials, or would make them unfit to be compared
     "data/", "search/", "resources/", "tracking/", "optim/epochs", "optim/seed",
-    "encoder/kind", "encoder/model", "encoder/max_length", "encoder/vocabulary",
+    "encoder/kind", "encoder/model", "encoder/revision", "encoder/allow_bin",
+    "encoder/max_length", "encoder/query_max_length", "encoder/vocabulary", "encoder/prefix_tokens",
+    "encoder/query_prompt", "encoder/code_prompt", "encoder/dataflow", "encoder/dataflow_nodes",
+    "loss/matryoshka",
     "optim/init_from_teacher", *(path for spec in ESTIMATORS.values() for path in spec.trained_by),
 )  # fmt: skip
 
