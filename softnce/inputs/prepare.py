@@ -18,12 +18,13 @@ from softnce.data.pairs import PairSet, SplitQueries
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.static import train_tokenizer
 from softnce.errors import ConfigError, DataError, SetupError
-from softnce.inputs.code_tables import code_tables, languages_digest
 from softnce.inputs.guided import with_pools
 from softnce.inputs.pairs import require_enough
 from softnce.inputs.prepared import Prepared, build_encoder, open_tokenizer
 from softnce.inputs.tables import (
+    code_tables,
     duplicate_tables,
+    languages_digest,
     named,
     opened,
     term_tables,

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from softnce.encoders.encoder import Encoder
 from softnce.evaluation.ranking import ranks, retrieval_metrics
-from softnce.inputs.code_tables import AS_TEXT
 from softnce.inputs.prepared import Prepared
+from softnce.inputs.tables import AS_TEXT
 from softnce.shapes import Ranks
 
 
