@@ -1,5 +1,6 @@
 """The verbs about the machine and the cluster; each is a few lines that call down."""
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -81,9 +82,12 @@ def doctor(
         ),
     ] = None,
     settings: SettingsOption = None,
+    as_json: Annotated[  # noqa: FBT002
+        bool, typer.Option("--json", help="Print one JSON object instead of lines.")
+    ] = False,
 ) -> None:
     """Check whether this machine, or a cluster, is ready for a search; name each fault's cure."""
-    from cluster.doctor.check_results import is_fit, line, summary
+    from cluster.doctor.check_results import is_fit, line, record, summary
     from cluster.doctor.examine import examine
     from cluster.jobs import known_address
     from softnce.config.file import load_config
@@ -93,6 +97,7 @@ def doctor(
     results = []
     for result in examine(wanted, known_address(address)):
         results.append(result)
-        say(line(result))
-    say(f"\n{summary(results)}")
+        if not as_json:
+            say(line(result))
+    say(json.dumps(record(results), indent=1) if as_json else f"\n{summary(results)}")
     raise typer.Exit(0 if is_fit(results) else SetupError.exit_code)

@@ -29,7 +29,6 @@ app = typer.Typer(
     name="softnce",
     help="Search the contrastive loss that makes your code-search encoder retrieve best.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

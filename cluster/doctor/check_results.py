@@ -1,8 +1,8 @@
 """The results of the doctor's checks: one line each, and for every fault its cure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from softnce.errors import SoftnceError
 
@@ -67,3 +67,12 @@ def summary(results: Sequence[CheckResult]) -> str:
 def is_fit(results: Sequence[CheckResult]) -> bool:
     """Tell whether nothing is at fault."""
     return all(one.level != "fault" for one in results)
+
+
+def record(results: Sequence[CheckResult]) -> dict[str, Any]:
+    """Return all results as plain values, for scripts."""
+    return {
+        "is_fit": is_fit(results),
+        "summary": summary(results),
+        "checks": [asdict(one) for one in results],
+    }

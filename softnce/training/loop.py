@@ -30,6 +30,7 @@ from softnce.errors import DataError
 from softnce.evaluation.metric_names import COST_METRICS, EPOCH_METRICS, RETRIEVAL_METRICS
 from softnce.inputs.prepared import Prepared
 from softnce.ragged import ragged
+from softnce.step_progress import StepProgress, StepsDone
 from softnce.training.costs import costs
 from softnce.training.epoch_means import EpochMeans
 from softnce.training.gather import Workers
@@ -138,6 +139,7 @@ def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
         _log_epoch(report)
         yield {**report, "before": before} if before else report
         before = []
+    StepProgress(run.folder, is_told=run.workers.rank == 0).end()
 
 
 def _least_step(run: Run, report: Report, seconds: float) -> float:
@@ -207,11 +209,13 @@ def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Re
     steps = batches.drawn(run.epoch + 1)
     done = run.epoch * len(steps)
     means = EpochMeans(run.config, run.workers, epoch=run.epoch + 1, steps=len(steps))
+    progress = StepProgress(run.folder, is_told=run.workers.rank == 0)
     for number, batch in enumerate(batches.prefetched(steps, epoch=run.epoch + 1), start=1):
         if number % _STEPS_A_LOOK == 0 and run.workers.agree([float(should_stop())])[0]:
             return None
         _set_rate(run, done + number - 1, run.config.optim.epochs * len(steps))
         means.add(attempted(partial(_step, run, objective, texts, batch)))
+        progress.tell(StepsDone(run.epoch + 1, number, len(steps)))
     return means.report()
 
 

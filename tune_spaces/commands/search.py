@@ -39,7 +39,7 @@ def search(  # noqa: PLR0913  (what a user may set)
     quiet: Annotated[
         bool | None,
         typer.Option(
-            "--quiet/--verbose", "-q/-v", help="Show the result only, or all that is logged."
+            "--quiet/--verbose", "-q/-v", help="Print the verdict alone, or all that is logged."
         ),
     ] = None,
     wait: Annotated[  # noqa: FBT002
@@ -70,7 +70,8 @@ def search(  # noqa: PLR0913  (what a user may set)
     with interruptible():
         source = source_name(path, resolved.data.path)
         study = _searched(resolved, source, out, quiet=quiet, wait=wait, warm_from=warm_from)
-    _next_commands(study, has_own_pairs=resolved.data.path is not None)
+    if not quiet:
+        _next_commands(study, has_own_pairs=resolved.data.path is not None)
     raise typer.Exit(study.exit_code)
 
 
@@ -85,7 +86,6 @@ def _searched(
 ) -> "SearchResult":
     from softnce.terminal.console import terminal
     from softnce.terminal.logging_setup import also_show
-    from tune_spaces.search.conclusion import tell_result
     from tune_spaces.search.search import search as run
 
     console = terminal(quiet=bool(quiet))
@@ -93,7 +93,7 @@ def _searched(
         also_show(console)
     study = run(config, source=source, out=out, console=console, wait=wait, warm_from=warm_from)
     if quiet:
-        tell_result(terminal(), study, config)
+        say(study.verdict)
     return study
 
 

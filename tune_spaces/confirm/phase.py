@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from softnce.config.config import Config
 from softnce.errors import DataError
+from softnce.terminal.running import RunningPicture
 from tune_spaces.confirm.contest import Contest, contest, trained_with_any_seed
 from tune_spaces.confirm.ledger import read_number
 from tune_spaces.confirm.outcome import JudgedRace, contest_table, judged_race, too_few_test_queries
@@ -145,7 +146,7 @@ def confirmed(
 
 def _run(study: HeldStudy, race: Race, switch: "StopSwitch", at_once: int) -> None:
     from softnce.distributed.run import Assignment
-    from tune_spaces.confirm.searcher import RaceSearcher
+    from tune_spaces.confirm.searcher import RaceSearcher, Sight
     from tune_spaces.tune.run import Start, run_tune
 
     context = study.context
@@ -155,12 +156,27 @@ def _run(study: HeldStudy, race: Race, switch: "StopSwitch", at_once: int) -> No
         folder = race.runs.folder(run)
         return Assignment(f"train-{run.key}", config, inputs, folder, splits=SPLITS)
 
-    searcher = RaceSearcher(race, assign, switch, study.tracker, context.console)
-    try:
-        start = Start(searcher, switch)
-        run_tune(context, start, at_once=at_once)
-    finally:
-        searcher.interrupt_rest()
+    picture = _picture(study, race)
+    sight = Sight(context.console, picture)
+    searcher = RaceSearcher(race, assign, switch, study.tracker, sight)
+    with picture:
+        try:
+            run_tune(context, Start(searcher, switch), at_once=at_once)
+        finally:
+            searcher.interrupt_rest()
+
+
+def _picture(study: HeldStudy, race: Race) -> RunningPicture:
+    """Return what draws the runs of a race; who is beaten leaves early, so fewer may be needed."""
+    runs = [FreshRun(side, seed) for side in race.contest.sides for seed in race.seeds]
+    return RunningPicture(
+        study.context.console,
+        "runs on fresh seeds",
+        total=len(runs),
+        done=sum(race.runs.has_ended(run) for run in runs),
+        epochs=study.context.config.optim.epochs,
+        last_line=lambda: "the test split is read at the end of each run",
+    )
 
 
 def _told(found: Contest, seeds: int, sizes: Sizes) -> str:

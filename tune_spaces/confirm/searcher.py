@@ -1,6 +1,8 @@
 """Ray Tune's searcher for a confirmation: it hands out the runs that are due, stage by stage."""
 
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, final
 
 from ray.tune.search import Searcher
@@ -10,6 +12,7 @@ from softnce.config.config import Config
 from softnce.config.file import value_at, with_overrides
 from softnce.distributed.run import Assignment
 from softnce.evaluation.metric_names import EPOCH_METRICS
+from softnce.terminal.running import RunningPicture, duration
 from tune_spaces.confirm.race import Race
 from tune_spaces.confirm.runs import SPLITS, FreshRun
 from tune_spaces.space.settings_read import paths_read
@@ -18,8 +21,17 @@ from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import run_name, trial_params
 from tune_spaces.tune.searcher import StopSwitch, TuneSearcher
 
+log = logging.getLogger(__name__)
 Assign = Callable[[FreshRun, Config], Assignment]
 _MEANS = tuple(f"{split}_mrr" for split in SPLITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Where a person looks: lines on a console, and the picture of what runs."""
+
+    console: Console
+    picture: RunningPicture
 
 
 @final
@@ -27,11 +39,11 @@ class RaceSearcher(TuneSearcher):
     """Hands out runs until the race is over; a run that has ended is never trained again."""
 
     def __init__(
-        self, race: Race, assign: Assign, switch: StopSwitch, tracker: Tracker, console: Console
+        self, race: Race, assign: Assign, switch: StopSwitch, tracker: Tracker, sight: Sight
     ) -> None:
         super().__init__(switch)
         self._race, self._assign = race, assign
-        self._tracker, self._console = tracker, console
+        self._tracker, self._console, self._picture = tracker, sight.console, sight.picture
         self._running: dict[str, FreshRun] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -51,6 +63,7 @@ class RaceSearcher(TuneSearcher):
         name = f"{run_name(run.side, config)}-s{run.seed}"
         self._tracker.begin(run.key, name, trial_params(config, _searched(config)), tags)
         assignment = self._assigned[trial_id] = self._assign(run, config)
+        self._picture.begin(run.key, run.key, assignment.folder)
         return {"assignment": assignment, "is_spared": True}
 
     def reported(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -63,6 +76,7 @@ class RaceSearcher(TuneSearcher):
             if "epoch" in one:
                 metrics = {name: one[name] for name in (*EPOCH_METRICS, *_MEANS) if name in one}
                 self._tracker.report(run.key, one["epoch"], metrics)
+                self._picture.tell(run.key, one["objective"])
 
     def _end(
         self, trial_id: str, state: TrialState, last: dict[str, Any], reason: str = ""
@@ -74,11 +88,14 @@ class RaceSearcher(TuneSearcher):
             return
         if state is not TrialState.INTERRUPTED:
             self._race.runs.end(run, reason)
+        _, seconds = self._picture.end(run.key, counts=state is not TrialState.INTERRUPTED)
         self._tracker.end(run.key, state, error=reason)
         means = [
             f"{split} {last[f'{split}_mrr']:.4f}" for split in SPLITS if f"{split}_mrr" in last
         ]
-        self._console.print(f"{run.key:<24} {'  '.join(means) or state}", highlight=False)
+        told = "  ".join(means) or state
+        log.info("%s: %s%s", run.key, told, f": {reason}" if reason else "")
+        self._console.print(f"{run.key:<24} {told}  {duration(seconds)}", highlight=False)
         if reason:
             self._console.print(f"  {reason}", style="red", soft_wrap=True)
 

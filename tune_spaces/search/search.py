@@ -20,7 +20,7 @@ from softnce.terminal.logging_setup import log_to
 from softnce.training.resource_errors import explained
 from tune_spaces.confirm.ending import ended_verdict, settled_verdict
 from tune_spaces.confirm.ledger import note_trials
-from tune_spaces.live.display import Display, headline
+from tune_spaces.live.display import Display, Former, Leader, headline
 from tune_spaces.live.notes import (
     tell_if_more_have_ended,
     tell_if_no_gpu_is_reserved,
@@ -37,6 +37,7 @@ from tune_spaces.signals import Signals
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import both_alpha_and_beta_are_free, known_space, search_space
 from tune_spaces.study.caches import require_cache
+from tune_spaces.study.contents import write_contents
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.fingerprint import FINGERPRINT, require_same, withdrawn_unless_prepared
 from tune_spaces.study.folder import require_own, study_folder
@@ -47,9 +48,15 @@ from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.sizes import stored_sizes
 from tune_spaces.study.trial_store import TrialStore
 from tune_spaces.study.verdicts.stored_verdict import StoredVerdict
-from tune_spaces.study.verdicts.verdict import ResultRow, all_failed, champion, rows
+from tune_spaces.study.verdicts.verdict import (
+    ResultRow,
+    all_failed,
+    best_infonce,
+    champion,
+    rows,
+)
 from tune_spaces.study.warm_start import known_trials, learn_from
-from tune_spaces.tune.callbacks import tracker_of, unseen_watchers
+from tune_spaces.tune.callbacks import run_name, tracker_of, unseen_watchers
 
 if TYPE_CHECKING:
     from tune_spaces.tune.searcher import StopSwitch
@@ -154,6 +161,7 @@ def _searched(held_study: HeldStudy) -> SearchResult:
         known, data = known_trials(context.warm_from, context), held_study.prepared.data
         told = learn_from(known, trial_store, context.space, data)
         context.console.print(told, highlight=False, soft_wrap=True)
+    write_contents(context.folder.root, context.folder.name)
     sizes = stored_sizes(context.folder.root)
     held_study.tracker.open(
         {
@@ -177,7 +185,8 @@ def _run(study: HeldStudy) -> tuple[int, StoredVerdict | None]:
     context, config = study.context, study.context.config
     left = config.search.trials - study.trial_store.ended()
     if left > 0:
-        plan = headline(config, context.folder.name)
+        former = _former(context, study.trial_store)
+        plan = headline(config, context.folder.name, former)
         context.console.print(plan, soft_wrap=True)
         log.info(plan)
     else:
@@ -216,10 +225,9 @@ def _run_trials(study: HeldStudy, switch: "StopSwitch", at_once: int) -> None:
     display = Display(
         context.console,
         trials=context.config.search.trials,
-        done=trial_store.ended(),
         epochs=context.config.optim.epochs,
-        best=_best_so_far(context, trial_store),
-        curves=trial_store.curves(),
+        former=_former(context, trial_store),
+        folder_of=context.folder.trial,
     )
     watchers = [*unseen_watchers(context, study.tracker, trial_store), display]
     with display:
@@ -227,6 +235,18 @@ def _run_trials(study: HeldStudy, switch: "StopSwitch", at_once: int) -> None:
         tune_study(context, prepared, participants, at_once=at_once)
 
 
-def _best_so_far(context: StudyContext, trial_store: TrialStore) -> float:
-    best = champion(rows(trial_store.trials(), context.space))
-    return 0.0 if best is None or best.value is None else best.value
+def _former(context: StudyContext, trial_store: TrialStore) -> Former:
+    """Return what former searches of a study have left."""
+    table = rows(trial_store.trials(), context.space)
+    return Former(
+        done=trial_store.ended(),
+        best=_leader(champion(table)),
+        infonce=_leader(best_infonce(table)),
+        curves=trial_store.curves(),
+    )
+
+
+def _leader(row: ResultRow | None) -> Leader | None:
+    if row is None or row.value is None:
+        return None
+    return Leader(run_name(row.key, row.config), row.value)

@@ -1,5 +1,6 @@
 """The models that a study trains once, before its trials: the teacher and SimCSE."""
 
+import logging
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,11 +10,14 @@ from softnce.errors import SoftnceError
 from softnce.evaluation.metric_names import EPOCH_METRICS
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
 from softnce.inputs.prepared import Prepared
+from softnce.terminal.running import RunningPicture
 from tune_spaces.space.space import SearchSpace
 from tune_spaces.study.context import StudyContext
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 from tune_spaces.tune.callbacks import trial_params
+
+log = logging.getLogger(__name__)
 
 
 def frozen_models(space: SearchSpace) -> list[str]:
@@ -44,7 +48,9 @@ def with_model(
     if is_cached(model, prepared) or is_stopped():
         return prepared
     config = FROZEN_MODELS[model].configured(context.config)
-    context.console.print(f"training the {model} with InfoNCE, once for all trials")
+    said = f"training the {model} with InfoNCE, once for all trials"
+    context.console.print(said)
+    log.info(said)
     tracker.begin(model, model, trial_params(config, {}), {"softnce.role": "frozen model"})
     try:
         _train(model, context, prepared, tracker, is_stopped)
@@ -74,13 +80,19 @@ def _train(
         frozen=model,
     )
 
+    picture = RunningPicture(
+        context.console, "frozen models", total=1, done=0, epochs=config.optim.epochs
+    )
+
     def tell(report: Mapping[str, Any]) -> None:
         metric = context.config.search.metric if context.config.search.metric in report else "loss"
-        context.console.print(
-            f"  {model}: epoch {report['epoch']}/{config.optim.epochs}, "
-            f"{metric} {report[metric]:.4f}"
-        )
+        said = f"{model}: epoch {report['epoch']}/{config.optim.epochs}, {metric}"
+        context.console.print(f"  {said} {report[metric]:.4f}")
+        log.info("%s %.4f", said, report[metric])
+        picture.tell(model, report[metric])
         metrics = {name: report[name] for name in EPOCH_METRICS if name in report}
         tracker.report(model, report["epoch"], metrics)
 
-    supervise(assignment, tell=tell, should_stop=is_stopped)
+    with picture:
+        picture.begin(model, model, assignment.folder)
+        supervise(assignment, tell=tell, should_stop=is_stopped)

@@ -1,6 +1,7 @@
 """One line per check, each fault with its cure: on this machine alone, and of a cluster."""
 
 import copy
+import json
 import threading
 import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -8,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from cluster.doctor import machine_checks as checks
-from cluster.doctor.check_results import is_fit, line, summary
+from cluster.doctor.check_results import fault, is_fit, line, ok, record, summary
 from cluster.doctor.node_checks import node_results
 from cluster.doctor.node_probe import _is_reached, look, versions
 from cluster.jobs import connect
@@ -28,6 +29,18 @@ def home(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
+
+
+def test_the_results_are_one_json_object_for_scripts():
+    found = json.loads(json.dumps(record([ok("torch", "2.10"), fault("disk", "full", "free it")])))
+    assert found["is_fit"] is False
+    assert found["summary"] == "unfit: 1 fault"
+    assert found["checks"][1] == {
+        "level": "fault",
+        "subject": "disk",
+        "found": "full",
+        "cure": "free it",
+    }
 
 
 @pytest.mark.ray
