@@ -21,7 +21,7 @@ from softnce.weights.cache import cache_key
 from softnce.whole_files import write_text
 
 Progress = Callable[[str, int, int], None]
-_VERSION = 1  # of what is remembered; another when functions would be cut out otherwise
+_VERSION = 2  # of what is remembered; another when functions would be cut out otherwise
 _SETTLED_NS = 2_000_000_000  # a file younger than that when it was read may change unnoticed
 _NO_TEST = re.compile(r"(?!)")
 

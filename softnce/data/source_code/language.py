@@ -134,6 +134,7 @@ class Language:
 
 
 BRACES = re.compile(r"[\s{}()\[\];,]*")  # the filler of languages with braces
+_FILE_HEAD = re.compile(rb"(?:#![^\n]*)?\s*(?:<\?php)?\s*")  # what stands above a file's first line
 NOTHING_BETWEEN = re.compile(rb"[^\S\n]*\n?[^\S\n]*")
 
 
@@ -147,10 +148,17 @@ def comment_run(between: re.Pattern[bytes] = NOTHING_BETWEEN) -> DocumentationRu
 
 
 def doc_block(between: re.Pattern[bytes] = NOTHING_BETWEEN) -> DocumentationRule:
-    """Take the nearest ``/** ... */`` above a definition: the rule of Java, JavaScript and PHP."""
+    """Take the nearest ``/** ... */`` above a definition: the rule of Java, JavaScript and PHP.
+
+    A blank line may part them, but for the first comment of a file, which is about the file.
+    """
+    after_blank_line = re.compile(rb"[^\S\n]*\n" + between.pattern, between.flags)
 
     def found(definition: Node, comments: FileComments) -> tuple[Span, ...]:
         run = comments.above(definition.start_byte, between)
+        if not run:
+            run = comments.above(definition.start_byte, after_blank_line)
+            run = () if run and _FILE_HEAD.fullmatch(comments.content[: run[0][0]]) else run
         blocks = [span for span in run if comments.content.startswith(b"/**", span[0])]
         return tuple(blocks[-1:])
 

@@ -61,6 +61,8 @@ STRANGERS = {
     "blank line": ("go", "package a\n// Package a adds.\n\nfunc add() {\n}\n"),
     "behind code": ("ruby", "class A\n  attr :x # the one\n  def add\n  end\nend\n"),
     "no doc comment": ("java", "class A {\n  // add\n  int add() { return 1; }\n}\n"),
+    "about the file": ("javascript", "/** Adds things. */\n\nfunction add(x) {\n}\n"),
+    "two blank lines": ("javascript", "y();\n/** Adds. */\n\n\nfunction add(x) {\n}\n"),
     "an ordinary block": ("php", "<?php\n/* add */\nfunction add() { return 1; }\n"),
 }
 
@@ -69,6 +71,12 @@ STRANGERS = {
 def test_a_comment_that_is_not_right_above_or_no_doc_comment_documents_nothing(language, text):
     (found,) = functions_of(text, language)
     assert (found.docstring, found.text) == ("", found.code)
+
+
+def test_a_blank_line_may_part_a_doc_block_from_its_function():
+    code = "res.add = function add(x) {\n  return x;\n};"
+    (found,) = functions_of(f"use(res);\n\n/**\n * Add x to it.\n */\n\n{code}\n", "javascript")
+    assert (found.docstring, found.code) == ("Add x to it.", code)
 
 
 def test_an_undocumented_function_and_one_with_errors_are_listed_too(tmp_path):
