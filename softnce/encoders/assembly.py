@@ -14,7 +14,7 @@ from tokenizers import AddedToken
 
 from softnce.encoders.encoder import Side
 from softnce.encoders.options import PretrainedOptions
-from softnce.encoders.text_tokens import prompt_of
+from softnce.encoders.text_tokens import PROMPTS, length_of, prompt_of
 from softnce.errors import ConfigError
 
 _MODES = {"last": "lasttoken"}  # where sentence-transformers has another name
@@ -56,6 +56,7 @@ def assembled(
     if prompts["query"] == prompts["document"] != "":
         joined.default_prompt_name = "query"  # for who asks sentence-transformers for no side
     _set_lengths(joined, loaded, options)
+    _require_room(joined, model)
     return joined
 
 
@@ -75,6 +76,20 @@ def _set_lengths(
     joined.max_seq_length = min(options.max_length, limit)
     query = min(own, limit)
     joined[0].query_length = None if query == joined.max_seq_length else query
+
+
+def _require_room(joined: SentenceTransformer, model: str) -> None:
+    """Refuse a prompt that fills all places of its side, so that all texts would read alike."""
+    for side in PROMPTS:
+        length = length_of(joined, side)
+        joined.tokenizer.backend_tokenizer.no_truncation()
+        used = len(joined.tokenizer.backend_tokenizer.encode(prompt_of(joined, side)).ids)
+        if used >= length:
+            raise ConfigError(
+                f"{model}: the prompt of a {side} and its marks take {used} of {length} tokens",
+                f"shorten encoder.{side}_prompt, or raise the length",
+                setting="encoder.model",
+            )
 
 
 def _prompts(loaded: SentenceTransformer, model: str, options: PretrainedOptions) -> dict[str, str]:

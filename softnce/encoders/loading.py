@@ -19,7 +19,14 @@ _LOADING_ERRORS = (
     *(SafetensorError, UnpicklingError, EOFError),
 )
 _SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # stands for a space in the vocabularies of SentencePiece
+_TENSORS_ALONE = (
+    "name a model with .safetensors, or set encoder.allow_bin, which reads tensors alone"
+)
 _NO_CONVERSION = "DISABLE_SAFETENSORS_CONVERSION"  # else another revision than asked for is loaded
+
+
+class UnsafeWeightsError(SetupError):
+    """The weights are in a format that can hold code, and nobody allowed to read tensors of it."""
 
 
 def load_model(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTransformer:
@@ -30,8 +37,9 @@ def load_model(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTra
         options: its revision, and whether ``.bin`` weights will do.
 
     Raises:
-        SetupError: there is no such folder, it holds no model, its weights are no numbers or not
-            in safetensors, or the hub cannot be reached.
+        SetupError: there is no such folder, it holds no model, its weights are no numbers, or the
+            hub cannot be reached.
+        UnsafeWeightsError: its weights are not in safetensors.
     """
     looks_like_a_path = model.startswith((".", "/", "~")) or model.count("/") > 1
     folder = Path(model).expanduser()
@@ -97,9 +105,9 @@ def _check_place(folder: Path, model: str, options: PretrainedOptions) -> None:
     weights = [*folder.rglob("pytorch_model*.bin")]
     bare = [one for one in weights if not any(one.parent.glob("*.safetensors"))]
     if bare and not options.allow_bin:
-        raise SetupError(
+        raise UnsafeWeightsError(
             f"{bare[0]}: weights in a .bin file, a format that can hold code",
-            "name a model with .safetensors, or set encoder.allow_bin, which reads tensors alone",
+            _TENSORS_ALONE,
             setting="encoder.model",
         )
 
@@ -129,10 +137,8 @@ def _explained(error: Exception, model: str, options: PretrainedOptions) -> Setu
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     is_of_hub = not Path(model).expanduser().is_dir()
     if is_of_hub and not options.allow_bin and "use_safetensors" in reason:
-        return SetupError(
-            f"{model}: the hub has no .safetensors of it",
-            "name another revision or model, or set encoder.allow_bin, which reads tensors alone",
-            setting="encoder.model",
+        return UnsafeWeightsError(
+            f"{model}: the hub has no .safetensors of it", _TENSORS_ALONE, setting="encoder.model"
         )
     return SetupError(
         f"{model}: neither a folder with a model nor a model that the hub gave: {reason}",

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from softnce.encoders.graphcodebert import FlowEncoder, stored_flow
-from softnce.encoders.loading import load_model, require_tokenizer
+from softnce.encoders.loading import UnsafeWeightsError, load_model, require_tokenizer
+from softnce.encoders.options import PretrainedOptions
 from softnce.errors import SetupError, SoftnceError
 
 if TYPE_CHECKING:
@@ -158,8 +159,12 @@ def open_model(model: str, name: str | None = None) -> OpenModel:
     return OpenModel(shown, loaded, stored_flow(loaded, Path(model).expanduser()))
 
 
-def quietly_loaded(model: str) -> "SentenceTransformer":
+def quietly_loaded(model: str, *, allow_bin: bool = False) -> "SentenceTransformer":
     """Load a model with its tokenizer on the CPU, while the libraries show nothing.
+
+    Args:
+        model: folder or hub id.
+        allow_bin: whether weights may come from a ``.bin`` file.
 
     Raises:
         SetupError: it cannot be loaded.
@@ -170,11 +175,15 @@ def quietly_loaded(model: str) -> "SentenceTransformer":
     for library in ("huggingface_hub", "transformers", "sentence_transformers"):
         logging.getLogger(library).setLevel(logging.ERROR)  # each retry would be a line
     try:
-        loaded = load_model(model)
+        loaded = load_model(model, PretrainedOptions(allow_bin=allow_bin))
         if getattr(loaded, "tokenizer", None) is not None and hasattr(
             loaded.tokenizer, "all_special_tokens"
         ):
             require_tokenizer(loaded, model)
+    except UnsafeWeightsError as error:
+        raise SetupError(
+            error.found, "softnce export MODEL OUT --allow-bin writes it anew, as safetensors"
+        ) from error
     except SoftnceError as error:
         raise type(error)(error.found, error.cure) from error
     return loaded.eval()

@@ -22,6 +22,12 @@ def export(
     onnx: Annotated[  # noqa: FBT002
         bool, typer.Option("--onnx", help="Add ONNX weights; needs softnce[onnx].")
     ] = False,
+    allow_bin: Annotated[  # noqa: FBT002
+        bool,
+        typer.Option(
+            "--allow-bin", help="Read weights from a .bin file, too; only tensors are read of it."
+        ),
+    ] = False,
 ) -> None:
     """Write a study's champion, or a model, as a sentence-transformers folder with a model card."""
     from softnce.terminal.progress import late_progress
@@ -31,5 +37,5 @@ def export(
     source = model_source(model)
     with late_progress() as progress:
         progress(f"writing {source.name}", 0, 1)
-        folder = export_model(source, out, licence=licence, with_onnx=onnx)
+        folder = export_model(source, out, licence=licence, with_onnx=onnx, allow_bin=allow_bin)
     say(f"Wrote {folder}; in Python: SentenceTransformer({str(out)!r})")

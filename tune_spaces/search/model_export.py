@@ -24,7 +24,12 @@ _LICENCE = re.compile(r"^license:\s*['\"]?([\w.-]+)", re.MULTILINE)
 
 
 def export_model(
-    source: ModelSource, out: Path, *, licence: str | None = None, with_onnx: bool = False
+    source: ModelSource,
+    out: Path,
+    *,
+    licence: str | None = None,
+    with_onnx: bool = False,
+    allow_bin: bool = False,
 ) -> Path:
     """Write a model, with its card, so that ``SentenceTransformer(out)`` loads it.
 
@@ -33,6 +38,7 @@ def export_model(
         out: a new or empty folder, or a former export; it appears whole or stays as it was.
         licence: as the hub names it; None takes that of the model's own card, if it says one.
         with_onnx: whether to add ONNX weights, for sentence-transformers' own ONNX backend.
+        allow_bin: whether weights may come from a ``.bin`` file, of which only tensors are read.
 
     Returns:
         The folder.
@@ -48,7 +54,7 @@ def export_model(
     _require_free(out, Path(source.place).expanduser())
     from softnce.retrieval.open_model import quietly_loaded  # seconds to import
 
-    model = quietly_loaded(source.place)
+    model = quietly_loaded(source.place, allow_bin=allow_bin)
     if with_onnx:
         require_onnx(source.name, model)
     facts, own_licence = _facts(source, model)

@@ -28,6 +28,15 @@ def test_a_codes_vector_depends_neither_on_its_batch_nor_on_padding(encoder):
     assert together.isfinite().all()
 
 
+def test_half_precision_depends_on_the_batch_by_no_more_than_it_rounds(small):
+    for name in ("cls", "unixcoder", "graphcodebert"):
+        encoder = small[name]
+        with torch.autocast("cpu", torch.bfloat16):
+            together = encoder.encode_all(tokens_of(encoder))
+            alone = [encoder.encode_all(tokens_of(encoder, [one])) for one in EDGES]
+        torch.testing.assert_close(together, torch.cat(alone), atol=5e-3, rtol=0)
+
+
 def test_a_batch_of_queries_and_codes_gives_the_vectors_of_each(encoder):
     encoder.model.eval()
     queries, codes = encoder.tokenize(CODES), tokens_of(encoder)

@@ -11,6 +11,9 @@ from safetensors.torch import load_file
 from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.transformer import transformer_encoder
 from softnce.errors import SetupError
+from softnce.retrieval.open_model import quietly_loaded
+from tune_spaces.search.model_export import export_model
+from tune_spaces.sources.model import ModelSource
 
 
 class Evil:
@@ -54,3 +57,12 @@ def test_plain_weights_in_a_bin_file_are_read_where_that_is_allowed(folder, mini
 def test_a_folder_has_no_revision(minilm):
     with pytest.raises(SetupError, match=r"has no revision main; leave encoder\.revision out"):
         transformer_encoder(str(minilm), PretrainedOptions(revision="main"))
+
+
+def test_a_model_that_is_only_used_is_exported_as_safetensors_first(folder, minilm, tmp_path):
+    torch.save(load_file(Path(minilm) / "model.safetensors"), folder / "pytorch_model.bin")
+    with pytest.raises(SetupError, match=r"softnce export MODEL OUT --allow-bin writes it anew"):
+        quietly_loaded(str(folder))
+    source = ModelSource(str(folder), "model")
+    out = export_model(source, tmp_path / "out", allow_bin=True)
+    assert quietly_loaded(str(out)).get_embedding_dimension() == 384

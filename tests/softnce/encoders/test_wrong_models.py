@@ -43,6 +43,14 @@ def test_codeberts_head_needs_a_pooler(decoder_folder):
     )
 
 
+@pytest.mark.parametrize("side", ["query", "code"])
+def test_a_prompt_leaves_room_for_a_text(roberta_folder, side):
+    long = PretrainedOptions(**{f"{side}_prompt": "find " * 40}, max_length=16)
+    found = refused(roberta_folder, long)
+    assert f"the prompt of a {side} and its marks take" in found
+    assert f"of 16 tokens; shorten encoder.{side}_prompt" in found
+
+
 @pytest.mark.parametrize("options", [FLOW, PretrainedOptions(pooling="mean")])
 def test_weights_that_are_no_numbers_and_a_missing_tokenizer_are_refused(tmp_path, options):
     folder = small_roberta(tmp_path)
