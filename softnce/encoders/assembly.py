@@ -60,6 +60,13 @@ def assembled(
     return joined
 
 
+def checkpoint_layers(whole: SentenceTransformer) -> None:
+    """Let the layers of a model's transformer compute their activations again for the gradient."""
+    model: Any = whole[0].auto_model
+    enable = getattr(model, "activation_checkpointing_enable", None)  # its name of late
+    (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
+
+
 def compile_layers(whole: torch.nn.Module) -> None:
     """Compile the layers of a transformer: they are alike, so that one compilation serves all."""
     stacks = [one for one in whole.modules() if isinstance(one, torch.nn.ModuleList)]

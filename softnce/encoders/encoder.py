@@ -95,6 +95,9 @@ class Encoder(ABC):
     def compile_layers(self) -> None:  # noqa: B027
         """Let torch compile what repeats; nothing does unless an encoder says so."""
 
+    def checkpoint_layers(self) -> None:  # noqa: B027
+        """Let layers compute their activations again for the gradient; static ones keep none."""
+
     @abstractmethod
     def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Cut rows of these lengths into groups that are forwarded together."""
@@ -111,7 +114,7 @@ class Encoder(ABC):
         Memory Limited Setup*).
         """
         groups = self._groups(self.lengths(tokens))
-        if self.max_tokens_per_pass is None:
+        if self.max_tokens_per_pass is None or len(groups) == 1:  # all of it fits at once
             parts = [self._forward(tokens.take(group)) for group in groups]
         else:
             parts = [

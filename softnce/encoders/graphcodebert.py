@@ -21,7 +21,7 @@ from softnce.dataflow.extraction import follows
 from softnce.dataflow.flow import CodeFlow
 from softnce.dataflow.languages.table import Mode
 from softnce.dataflow.tables import Code, code_flows, rules_digest
-from softnce.encoders.assembly import assembled, compile_layers
+from softnce.encoders.assembly import assembled, checkpoint_layers, compile_layers
 from softnce.encoders.chunks import pooled_chunks
 from softnce.encoders.encoder import Encoder, Side
 from softnce.encoders.flow_attention import FlowBatch, code_places, flow_batch, flow_states
@@ -125,6 +125,10 @@ class FlowEncoder(Encoder):
     def compile_layers(self) -> None:
         """Compile the layers of the transformer."""
         compile_layers(self._whole)
+
+    def checkpoint_layers(self) -> None:
+        """Let transformers keep each layer's input alone, and compute the rest of it again."""
+        checkpoint_layers(self._whole)
 
     def sentence_transformer(self) -> SentenceTransformer:
         """Return the model that was trained, which by itself reads code as text."""

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
-from softnce.encoders.assembly import assembled, compile_layers
+from softnce.encoders.assembly import assembled, checkpoint_layers, compile_layers
 from softnce.encoders.chunks import pooled_chunks
 from softnce.encoders.encoder import Encoder, Side
 from softnce.encoders.graphcodebert import FlowEncoder, flow_encoder
@@ -86,6 +86,10 @@ class TransformerEncoder(Encoder):
         """Compile the layers: they are alike, so that one compilation serves them all."""
         self.is_packed  # noqa: B018  (looked at before, or the look would be compiled too)
         compile_layers(self._whole)
+
+    def checkpoint_layers(self) -> None:
+        """Let transformers keep each layer's input alone, and compute the rest of it again."""
+        checkpoint_layers(self._whole)
 
     def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return length-sorted groups with little padding; packed rows need no groups."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from softnce.checkpoints.checkpoint import load_weights
-from softnce.checkpoints.manifest import best_checkpoint
+from softnce.checkpoints.manifest import best_checkpoint, complete_checkpoint
 from softnce.checkpoints.retention import epochs_done, needless_to_encode, remove
 from softnce.config.config import Config
 from softnce.errors import RunError
@@ -30,7 +30,7 @@ def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) 
     Raises:
         RunError: no checkpoint is intact, or its vectors are no numbers.
     """
-    if epochs_done(folder) < config.optim.epochs:
+    if epochs_done(folder) < config.optim.epochs and complete_checkpoint(folder) is None:
         return
     checkpoint = best_checkpoint(folder)
     if checkpoint is None:

@@ -41,7 +41,7 @@ from softnce.training.optimizer import adamw, rate_share, warmup_steps
 from softnce.training.resource_errors import explained
 from softnce.training.scoring import validate
 from softnce.training.standing import Report, is_evaluated, standing
-from softnce.training.step import Batch, Objective, Texts
+from softnce.training.step import Batch, Objective, Texts, differentiated
 
 log = logging.getLogger(__name__)
 _STEPS_A_LOOK = 10  # steps between two looks at the stop flag
@@ -73,6 +73,12 @@ class Run:
     def epoch(self) -> int:
         """Epochs done."""
         return len(self.history)
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether all epochs are done, or patience has ended the run before."""
+        is_cut = bool(self.config.optim.patience and self.history and self.history[-1]["finished"])
+        return is_cut or self.epoch >= self.config.optim.epochs
 
 
 def epochs(
@@ -117,12 +123,12 @@ def epochs(
 
 
 def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
-    before, whole = list(run.history), run.config.optim.epochs
-    if run.epoch >= whole:
+    before = list(run.history)
+    if run.is_over:
         yield {**run.history[-1], "before": before[:-1]}
         return
     batches = loader_of(run)
-    while run.epoch < whole:
+    while not run.is_over:
         began = time.perf_counter()
         _draw_anew(run)
         report = _one_epoch(run, batches, should_stop)
@@ -163,6 +169,8 @@ def _started(
     encoder.max_tokens_per_pass = config.optim.max_tokens_per_pass
     encoder.model.to(device)
     encoder.model.train()
+    if config.optim.gradient_checkpointing:
+        encoder.checkpoint_layers()
     if config.optim.compile:
         encoder.compile_layers()
     optimizer = adamw(encoder.model, config.optim)
@@ -220,9 +228,9 @@ def _one_epoch(run: Run, batches: Loader, should_stop: Callable[[], bool]) -> Re
 
 
 def _step(run: Run, objective: Objective, texts: Texts, batch: Batch) -> Outcome:
-    with _autocast(run):
-        outcome = objective.outcome(run.encoder, texts, batch)
-    _descend(run, outcome.loss)
+    precision = run.config.optim.precision
+    outcome = differentiated(run.encoder, objective, texts, batch, precision=precision)
+    _descend(run)
     return outcome
 
 
@@ -243,15 +251,8 @@ def _objective(run: Run) -> Objective:
     return Objective(config.encoder.similarity, config.loss, config.weights, run.workers)
 
 
-def _autocast(run: Run) -> torch.autocast:
-    device = run.encoder.device.type
-    return torch.autocast(device, torch.bfloat16, enabled=run.config.optim.precision == "bf16")
-
-
-def _descend(run: Run, loss: torch.Tensor) -> None:
+def _descend(run: Run) -> None:
     parameters = list(run.encoder.model.parameters())
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
     run.workers.average_gradients(parameters)
     torch.nn.utils.clip_grad_norm_(parameters, run.config.optim.max_grad_norm)
     run.optimizer.step()

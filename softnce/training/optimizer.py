@@ -29,7 +29,7 @@ def adamw(model: nn.Module, optim: OptimSection) -> torch.optim.AdamW:
         lr=optim.learning_rate,
         eps=1e-8,
         weight_decay=optim.weight_decay,
-        fused=parameters[0].device.type == "cuda",
+        fused=parameters[0].device.type in ("cpu", "cuda"),  # one kernel for all that AdamW does
     )
 
 

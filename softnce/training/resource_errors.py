@@ -1,15 +1,23 @@
-"""Memory or a disk that runs out: errors that say what to change."""
+"""Memory or a disk that runs out: smaller passes, or errors that say what to change."""
 
 import errno
+import logging
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from softnce.config.config import Config
 from softnce.errors import RunError, SetupError, SoftnceError
 
+if TYPE_CHECKING:
+    from softnce.encoders.encoder import Encoder
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+_FEWEST = 64  # tokens of a pass
 _NO_MEMORY = re.compile(r"out of memory|can't allocate memory|cannot allocate memory", re.I)
 _NO_SPACE = re.compile(r"no space left|database or disk is full|disk quota exceeded", re.I)
 _A_PAGE = 4096 * 4
@@ -89,3 +97,40 @@ def memory_advice(config: Config) -> str:
         f"({optim.batch_size}) or encoder.max_length ({kept}), or set "
         f"resources.max_concurrent{half}"
     )
+
+
+def fitted(
+    encoder: "Encoder", attempt: Callable[[], Result], *, tokens: int, longest: int
+) -> Result:
+    """Make an attempt; where memory runs out, make it again in smaller passes.
+
+    The batch, and so the number of negatives, never changes: gradient caching makes the passes
+    smaller. What was halved stays so for the rest of the run.
+
+    Args:
+        encoder: whose passes become smaller.
+        attempt: starts anew whenever it is called.
+        tokens: of the batch.
+        longest: tokens of its longest text, which has to fit.
+
+    Raises:
+        RuntimeError: memory ran out with passes of single texts.
+    """
+    while True:
+        try:
+            return attempt()
+        except (RuntimeError, MemoryError) as error:
+            now = min(encoder.max_tokens_per_pass or tokens, tokens)
+            if not memory_ran_out(error) or now <= max(longest, _FEWEST):
+                raise
+        encoder.max_tokens_per_pass = max(now // 2, _FEWEST)
+        encoder.model.zero_grad(set_to_none=True)
+        if encoder.device.type == "cuda":
+            import torch  # whoever only reads of errors needs none
+
+            torch.cuda.empty_cache()
+        log.warning(
+            "out of memory: at most %d tokens in a pass from now on (optim.max_tokens_per_pass); "
+            "the batch stays as it is",
+            encoder.max_tokens_per_pass,
+        )

@@ -20,6 +20,7 @@ def standing(
     """Return ``objective``, ``best_epoch`` and ``finished`` of an epoch.
 
     An epoch that was not evaluated has the best metric of those before it, 0 where there is none.
+    A run is finished with its last epoch, or when ``optim.patience`` is at its end.
 
     Args:
         config: of the run.
@@ -33,8 +34,19 @@ def standing(
     is_better = best is None or own > best["objective"] or not has_queries
     decides = {"objective": own, "best_epoch": report["epoch"]} if is_better else best
     assert decides is not None  # noqa: S101  (mypy)
+    has_ended = report["epoch"] >= config.optim.epochs
+    if has_queries and metric in report:
+        has_ended |= _is_out_of_patience(config.optim, report["epoch"], decides["best_epoch"])
     return {
         "objective": decides["objective"],
         "best_epoch": decides["best_epoch"],
-        "finished": report["epoch"] >= config.optim.epochs,
+        "finished": has_ended,
     }
+
+
+def _is_out_of_patience(optim: OptimSection, epoch: int, best: int) -> bool:
+    """Tell whether too many evaluations since the best epoch were no better."""
+    if optim.patience is None:
+        return False
+    since = sum(is_evaluated(optim, one) for one in range(best + 1, epoch + 1))
+    return since >= optim.patience

@@ -1,4 +1,4 @@
-"""One batch to one loss: encode, compare, weigh, reduce."""
+"""One batch to one loss and its gradient: encode, compare, weigh, reduce."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -18,6 +18,7 @@ from softnce.ragged import Ragged, joined
 from softnce.shapes import Answers, Candidates, Judged, Marks, Queries, Relevance
 from softnce.training.gather import Workers
 from softnce.training.objectives import Outcome, averaged, outcome_of, summed, trust_of
+from softnce.training.resource_errors import fitted
 from softnce.weights.mixture import with_own
 from softnce.weights.neural import SelfEstimator
 from softnce.weights.weighting import standardised
@@ -65,6 +66,15 @@ class Texts:
     def each(self) -> int:
         """Hard negatives of a row."""
         return len(self.negatives) // max(len(self.queries), 1)
+
+    def lengths(self, batch: Batch) -> NDArray[np.int64]:
+        """Return the tokens of each text of a batch, its hard negatives among them."""
+        parts = [self.queries.lengths[batch.rows], self.codes.lengths[batch.rows]]
+        if batch.negatives is not None:
+            parts.append(self.codes.lengths[batch.negatives])
+        elif self.each:
+            parts.append(self.negatives.lengths[negative_rows(batch.rows, self.each)])
+        return np.concatenate(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +203,36 @@ class Objective:
         if self.weights.scale == "standardised":
             relevance = standardised(relevance, judged=batch.judged)
         return relevance[answers]
+
+
+def differentiated(
+    encoder: Encoder, objective: Objective, texts: Texts, batch: Batch, *, precision: str
+) -> Outcome:
+    """Take a batch's loss, and leave its gradient in the parameters.
+
+    A lone worker whose memory runs out goes on with smaller passes. One of several cannot: the
+    others wait for it in the middle of the step.
+
+    Args:
+        encoder: in training mode.
+        objective: of the run.
+        texts: token ids of the training set.
+        batch: the rows of this step.
+        precision: fp32 or bf16, of the forward pass.
+
+    Raises:
+        RuntimeError: memory ran out, and no pass can be smaller.
+    """
+
+    def attempt() -> Outcome:
+        encoder.model.zero_grad(set_to_none=True)
+        device = encoder.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+            outcome = objective.outcome(encoder, texts, batch)
+        outcome.loss.backward()  # type: ignore[no-untyped-call]
+        return outcome
+
+    if objective.workers.world > 1:
+        return attempt()
+    lengths = texts.lengths(batch)
+    return fitted(encoder, attempt, tokens=int(lengths.sum()), longest=int(lengths.max()))

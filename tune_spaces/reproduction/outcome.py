@@ -14,7 +14,7 @@ from softnce.data.public.known_sets import FILTERED
 from softnce.evidence.paired import PairedGain, paired_gain
 from tune_spaces.reproduction.paper import BASELINE_ROW, averages, printed
 from tune_spaces.reproduction.protocol import PAPER_SEEDS, Row
-from tune_spaces.reproduction.setup import Request, point
+from tune_spaces.reproduction.setup import COSINE_T, Request, point
 from tune_spaces.space.space import known_space
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.sizes import Sizes, stored_sizes
@@ -129,7 +129,7 @@ def _trials(request: Request, table: Sequence[ResultRow], row: Row) -> dict[int,
     """Return the trials of a line by their seeds."""
     found = {}
     for seed in request.trained_seeds:
-        wanted = point(row, seed)
+        wanted = point(request, row, seed)
         for one in table:
             if all(value_at(one.config, path) == value for path, value in wanted.items()):
                 found[seed] = one
@@ -170,7 +170,10 @@ def _step_seconds(folder: StudyFolder, table: Sequence[ResultRow]) -> dict[str, 
 def _reservations(request: Request, sizes: Sizes | None) -> list[str]:
     protocol, found = request.protocol, []
     if request.scale == "small":
-        found.append(f"a small {_named(request.encoder)} stands for {request.model}")
+        found.append(
+            f"a small {_named(request.encoder)} stands for {request.model}, and cosines over 0.05 "
+            f"for dot products; the trained model's t is {COSINE_T:g}"
+        )
     if sizes is not None:
         counts = FILTERED[request.language]
         if (sizes.test, sizes.candidates) != (counts["test"], counts["codebase"]):

@@ -77,7 +77,9 @@ def _figure(
     if request.table == "fig3":
         return comparison, write_figure(comparison, alpha_curve(comparison), sentences(comparison))
     seed = request.trained_seeds[0]
-    configs = {row.name: with_overrides(config, point(row, seed)) for row in request.protocol.rows}
+    configs = {
+        row.name: with_overrides(config, point(request, row, seed)) for row in request.protocol.rows
+    }
     curves = weight_curves(config, study.folder, configs)
     console.print()
     console.print(curve_rows(curves, _SHOWN_RANKS))

@@ -165,6 +165,12 @@ class OptimSection(Section):
         "caching): they are computed again for the gradient; the loss is the same, the arithmetic "
         "a third more. Null: the whole batch at once.",
     )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Evaluations in a row without a better search.metric after which a run ends, "
+        "complete; its learning rate falls as if it went on. Null: all epochs.",
+    )
     evaluate_every: int = Field(
         1, ge=1, description="Epochs from one evaluation to the next; the last is always evaluated."
     )
@@ -172,6 +178,11 @@ class OptimSection(Section):
         default=False,
         description="Whether torch.compile compiles a transformer's layers: faster steps on a "
         "GPU, for about half a minute at the start of a trial.",
+    )
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description="Whether a transformer keeps no activations within its layers and computes "
+        "them again for the gradient: less memory, a third more arithmetic, the same gradient.",
     )
     init_from_teacher: bool = Field(
         default=False,

@@ -1,5 +1,7 @@
 """All encoders by one contract: vectors, chunks, gradients, and what an export keeps."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -70,22 +72,46 @@ def test_gradient_caching_changes_neither_vectors_nor_gradient(encoder, max_toke
     torch.testing.assert_close(again, gradient, atol=2e-5, rtol=1e-3)
 
 
-def test_gradient_caching_draws_the_same_dropout_twice(pretrained):
+def test_gradient_caching_draws_the_same_dropout_twice(pretrained, monkeypatch):
     pretrained.model.train()
     tokens = pretrained.tokenize(TEXTS)
-    one_group = tokens.take(np.argsort(tokens.lengths, kind="stable"))
+    pretrained.max_tokens_per_pass = 2 * int(tokens.lengths.max())
+    passes = pretrained._groups(tokens.lengths)
+    assert len(passes) > 1
+    monkeypatch.setattr(pretrained, "chunks", lambda _: passes)
     gradients = []
-    for bound in (None, 10_000):
+    for bound in (None, pretrained.max_tokens_per_pass):
         torch.manual_seed(3)
         pretrained.max_tokens_per_pass = bound
-        if bound is None:
-            vectors = pretrained.model(pretrained.features(one_group))["sentence_embedding"]
-        else:
-            vectors = pretrained.encode(one_group)
+        vectors = pretrained.encode(tokens)
         pretrained.max_tokens_per_pass = None
-        gradients.append(torch.autograd.grad((vectors[0] @ vectors[-1]), weight_of(pretrained))[0])
-    torch.testing.assert_close(*gradients, atol=1e-6, rtol=1e-4)
-    assert gradients[0].abs().max() > 1e-3
+        parameter = next(pretrained.model.parameters())
+        (gradient,) = torch.autograd.grad((vectors @ vectors.T).logsumexp(dim=1).sum(), parameter)
+        gradients.append(gradient)
+    pretrained.model.eval()
+    torch.testing.assert_close(*gradients, atol=1e-5, rtol=1e-3)
+
+
+def test_layers_that_compute_again_change_neither_vectors_nor_gradient(small):
+    for encoder in small.values():
+        copied = copy.deepcopy(encoder)
+        copied.model.train()
+        for module in copied.model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        tokens, found = copied.tokenize(TEXTS), []
+        for is_again in (False, True):
+            if is_again:
+                copied.checkpoint_layers()
+            vectors = copied.encode(tokens)
+            parameters = [one for one in copied.model.parameters() if one.requires_grad]
+            loss = (vectors @ vectors.T).logsumexp(dim=1).sum()
+            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+            kept = [one.flatten() for one in gradients if one is not None]
+            found.append((vectors, torch.cat(kept)))
+        (vectors, gradient), (same, again) = found
+        torch.testing.assert_close(same, vectors, atol=1e-6, rtol=0)
+        torch.testing.assert_close(again, gradient, atol=1e-5, rtol=1e-3)
 
 
 def weight_of(encoder):

@@ -37,3 +37,24 @@ def test_without_queries_the_loss_decides_and_the_last_epoch_is_the_best():
 def test_the_last_epoch_is_always_evaluated():
     optim = validated({"data": {"path": "x"}, "optim": {"epochs": 5, "evaluate_every": 2}}).optim
     assert [is_evaluated(optim, epoch) for epoch in range(1, 6)] == [False, True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("values", "patience", "ends"),
+    [
+        ([0.2, 0.3, 0.3, 0.1, 0.9], 2, [False, False, False, True, True]),
+        ([0.2, 0.3, 0.3, 0.1, 0.9], 1, [False, False, True, True, True]),
+        ([0.2, 0.1, 0.3, 0.1, 0.4], 2, [False, False, False, False, True]),
+        ([0.2, 0.1, 0.1, 0.1], None, [False, False, False, True]),
+    ],
+)
+def test_patience_counts_the_evaluations_since_the_best(values, patience, ends):
+    _, history = stood(values, patience=patience)
+    assert [one["finished"] for one in history] == ends
+
+
+def test_patience_counts_no_epoch_that_was_not_evaluated_and_never_the_loss():
+    _, history = stood([None, 0.4, None, 0.3, None, 0.2], patience=2, evaluate_every=2)
+    assert [one["finished"] for one in history] == [False] * 5 + [True]
+    _, history = stood([None, None, None], has_queries=False, patience=1)
+    assert [one["finished"] for one in history] == [False, False, True]

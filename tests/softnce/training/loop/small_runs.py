@@ -4,7 +4,7 @@ from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.training.loop import epochs
 
-MEASURED = ("seconds", "encode_ms", "before")  # in which two equal runs differ
+MEASURED = ("seconds", "step_seconds", "encode_ms", "before")  # in which two equal runs differ
 WORDS = [
     "open",
     "close",
@@ -72,6 +72,7 @@ def config_with(**changes):
 
 
 def told(reports):
+    """Return what reports say, but for what differs from run to run."""
     return [{k: v for k, v in report.items() if k not in MEASURED} for report in reports]
 
 
