@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from pydantic import model_validator
 
+from softnce.config.profiles import with_profile
 from softnce.config.sections.data import TEACHER, DataSection
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.config.sections.section import Section
@@ -29,6 +30,12 @@ class Config(Section):
     search: SearchSection = SearchSection()
     resources: ResourcesSection = ResourcesSection()
     tracking: TrackingSection = TrackingSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _profile_fills_in(cls, raw: object) -> object:
+        """Take what is not set from the profile of a GPU, where one is named."""
+        return with_profile(raw)
 
     @property
     def models(self) -> frozenset[str]:

@@ -1,14 +1,20 @@
 """Search, resources and tracking: how a study runs."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from softnce.config.profiles import PROFILES
 from softnce.config.sections.section import Section, Share
 from softnce.errors import InvalidSettingError
 from softnce.evaluation.metric_names import RetrievalMetric
 from softnce.secret import holds_password
+
+if TYPE_CHECKING:
+    ProfileName = str
+else:  # the table tells which
+    ProfileName = Literal[tuple(PROFILES)]
 
 
 class AshaSection(Section):
@@ -165,6 +171,12 @@ class SearchSection(Section):
 
 class ResourcesSection(Section):
     """What a trial may use."""
+
+    profile: ProfileName | None = Field(
+        None,
+        description="Kind of GPU whose profile fills in what is not set: precision, packing, "
+        "tokens of a pass, workers and their cores; never the batch. Null: none.",
+    )
 
     executor: Literal["auto", "inline", "train"] = Field(
         "auto",
