@@ -6,6 +6,34 @@ from numpy.typing import NDArray
 from softnce.errors import DataError
 
 
+def language_batches(
+    languages: NDArray[np.int64], *, batch_size: int, seed: int, epoch: int
+) -> NDArray[np.int64]:
+    """Draw the batches of an epoch, each of one language; the rows left over of each sit it out.
+
+    Args:
+        languages: (n,) number of the language of each training row.
+        batch_size: rows of a batch.
+        seed: seed of the run.
+        epoch: number of the epoch, from 1.
+
+    Returns:
+        (batches, batch_size) row numbers, the batches in random order.
+
+    Raises:
+        DataError: the pairs of a language do not fill one batch.
+    """
+    parts = []
+    for number in np.unique(languages):
+        rows = np.flatnonzero(languages == number)
+        drawn = epoch_batches(len(rows), batch_size=batch_size, seed=seed, epoch=epoch)
+        parts.append(rows[drawn])
+    batches = np.concatenate(parts)
+    order = np.random.default_rng([seed, epoch, len(batches)]).permutation(len(batches))
+    mixed: NDArray[np.int64] = batches[order]
+    return mixed
+
+
 def epoch_batches(pairs: int, *, batch_size: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Draw the batches of an epoch; the rows left over sit this epoch out.
 

@@ -40,10 +40,14 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class SplitQueries:
-    """The queries of a held-out split; ``answers`` are their places among the candidates."""
+    """The queries of a held-out split; ``answers`` are their places among the candidates.
+
+    ``languages`` are those of their functions.
+    """
 
     texts: tuple[str, ...] = ()
     answers: tuple[int, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,5 +289,7 @@ def _assembled(
 
 def _queries(found: Sequence[Record], places: Mapping[str, int]) -> SplitQueries:
     return SplitQueries(
-        tuple(item.query for item in found), tuple(places[key_of(item)] for item in found)
+        tuple(item.query for item in found),
+        tuple(places[key_of(item)] for item in found),
+        tuple(item.language for item in found),
     )

@@ -109,6 +109,17 @@ def retrieval_metrics(ranks: Ranks) -> dict[str, float]:
     return {name: _metric(name, ranks) for name in RETRIEVAL_METRICS}
 
 
+def macro_metrics(ranks: Ranks, groups: Int[Tensor, " q"]) -> dict[str, float]:
+    """Sum up an evaluation as the mean over groups of queries, each counting the same.
+
+    Args:
+        ranks: (q,) ranks from 1.
+        groups: (q,) number of the group of each query, such as its language.
+    """
+    found = [retrieval_metrics(ranks[groups == one]) for one in torch.unique(groups)]
+    return {name: sum(one[name] for one in found) / len(found) for name in RETRIEVAL_METRICS}
+
+
 def _metric(name: str, ranks: Ranks) -> float:
     """Compute a metric by its name: its family, and how many results it looks at."""
     family, _, cutoff = name.partition("_at_")

@@ -77,7 +77,7 @@ def simcse_config(config: Config) -> Config:
     }
     changes: dict[str, Any] = {f"optim/{name}": value for name, value in optim.items()}
     encoder = simcse_encoder(section).model_dump()
-    changes |= _unguided(config)
+    changes |= {**_unguided(config), "data/batches": "mixed"}  # a batch of its own size
     return with_overrides(config, {"loss": loss.model_dump(), "encoder": encoder, **changes})
 
 

@@ -1,5 +1,6 @@
 """The pairs of a configuration."""
 
+from collections import Counter
 from pathlib import Path
 
 from softnce.config.config import Config
@@ -52,6 +53,8 @@ def require_enough(config: Config, pairs: PairSet) -> None:
             f"{config.optim.batch_size}",
             "lower optim.batch_size or add pairs",
         )
+    if config.data.batches == "by_language":
+        _require_batches_of_each_language(pairs, source, config.optim.batch_size)
     _require_negatives(pairs, source, config.data.column_negatives)
     if not pairs.valid.texts:
         is_split_by_itself = config.data.path is None or Path(config.data.path).is_file()
@@ -62,6 +65,17 @@ def require_enough(config: Config, pairs: PairSet) -> None:
             else "add a valid.jsonl (with its codebase.jsonl), or give one file of pairs, which "
             "is split by itself",
         )
+
+
+def _require_batches_of_each_language(pairs: PairSet, source: str, batch_size: int) -> None:
+    counts = Counter(pair.language for pair in pairs.train)
+    for language, count in sorted(counts.items()):
+        if count < batch_size:
+            raise DataError(
+                f"{source}: data.batches: by_language, and {count} training pairs of "
+                f"{language or 'no named language'} do not fill one batch of {batch_size}",
+                "lower optim.batch_size, or set data.batches to mixed",
+            )
 
 
 def _require_negatives(pairs: PairSet, source: str, wanted: int) -> None:

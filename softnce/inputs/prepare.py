@@ -24,6 +24,7 @@ from softnce.inputs.prepared import Prepared, build_encoder, open_tokenizer
 from softnce.inputs.tables import (
     code_tables,
     duplicate_tables,
+    language_table,
     languages_digest,
     named,
     opened,
@@ -94,6 +95,8 @@ def prepare(
         simcse=simcse,
         groups=duplicate_tables(pairs, cache, tell) if "groups" in wanted else "",
         weights=weights,
+        languages=language_table(pairs, cache),
+        is_averaged_by_language=config.search.average == "languages",
     )
     return with_pools(config, prepared, pairs, tell)
 

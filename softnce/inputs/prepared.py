@@ -14,6 +14,7 @@ from softnce.encoders.encoder import Encoder
 from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.static import static_encoder
 from softnce.errors import DataError
+from softnce.evaluation.ranking import macro_metrics, retrieval_metrics
 from softnce.inputs.negative_pools import NegativePools, opened_pools
 from softnce.inputs.tables import TermKind, array, opened, without
 from softnce.inputs.validation_sample import Sample, SampleSize, drawn_sample
@@ -41,6 +42,8 @@ class Prepared:
         vectors: name of the vectors of each frozen model, once it is known.
         pools: name of what a guide's hard negatives are drawn from; empty where there is no guide,
             or it is a teacher that has yet to be trained.
+        languages: name of the table of languages.
+        is_averaged_by_language: whether a metric is the mean over languages, not over queries.
         validated_on: how much of the validation split trials look at; all where it is absent.
     """
 
@@ -59,6 +62,8 @@ class Prepared:
     vectors: Mapping[str, str] = field(default_factory=dict)
     pools: str = ""
     validated_on: SampleSize | None = None
+    languages: str = ""
+    is_averaged_by_language: bool = False
 
     def table(self, name: str) -> Ragged:
         """Memory-map a token table.
@@ -72,6 +77,21 @@ class Prepared:
         """Return (q,) the candidate that answers each query of valid or test."""
         found = array(Path(self.cache) / self.tokens, f"{split}_answers")
         return torch.from_numpy(np.array(found, dtype=np.int64))
+
+    def language_numbers(self, split: str) -> NDArray[np.int64]:
+        """Return (n,) the number of the language of each pair of train, or query of valid."""
+        return np.array(array(Path(self.cache) / self.languages, split), dtype=np.int64)
+
+    def summed_up(self, ranks: torch.Tensor) -> dict[str, float]:
+        """Return the metrics of the validation queries that trials look at.
+
+        Args:
+            ranks: (q,) of those queries, in order.
+        """
+        if not self.is_averaged_by_language:
+            return retrieval_metrics(ranks)
+        numbers = self.language_numbers("valid")[self.validation_sample().queries]
+        return macro_metrics(ranks, torch.from_numpy(numbers))
 
     @property
     def looked_at(self) -> SampleSize:

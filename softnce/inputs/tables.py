@@ -119,6 +119,23 @@ def duplicate_tables(pairs: PairSet, cache: Path, tell: Callable[[str], None]) -
     return name
 
 
+def language_table(pairs: PairSet, cache: Path) -> str:
+    """Number the language of every training pair and validation query; return the table's name."""
+    named = {
+        "train": [pair.language for pair in pairs.train],
+        "valid": list(pairs.valid.languages) or [""] * len(pairs.valid.texts),
+    }
+    numbers = {one: number for number, one in enumerate(sorted({*named["train"], *named["valid"]}))}
+    name = cache_key("languages", data=pairs.digest, named=named)
+    if not is_whole(cache / name):
+        arrays: dict[str, NDArray[np.generic]] = {
+            split: np.array([numbers[one] for one in found], dtype=np.int64)
+            for split, found in named.items()
+        }
+        save_arrays(cache / name, arrays)
+    return name
+
+
 def hard_negatives(pairs: PairSet) -> list[str]:
     """List the hard negatives of all training pairs, a pair's own next to each other."""
     return [code for pair in pairs.train for code in pair.negatives]

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from softnce.config.config import Config
-from softnce.data.batching import epoch_batches, negative_rows
+from softnce.data.batching import epoch_batches, language_batches, negative_rows
 from softnce.inputs.estimators import build_estimator, known_duplicates
 from softnce.inputs.prepared import Prepared
 from softnce.training.step import Batch, Objective
@@ -38,9 +38,15 @@ class Loader:
     def drawn(self, epoch: int) -> NDArray[Any]:
         """Return (steps, batch_size) rows of an epoch."""
         optim = self._config.optim
-        rows = epoch_batches(
-            self._prepared.train, batch_size=optim.batch_size, seed=optim.seed, epoch=epoch
-        )
+        if self._config.data.batches == "by_language":
+            languages = self._prepared.language_numbers("train")
+            rows = language_batches(
+                languages, batch_size=optim.batch_size, seed=optim.seed, epoch=epoch
+            )
+        else:
+            rows = epoch_batches(
+                self._prepared.train, batch_size=optim.batch_size, seed=optim.seed, epoch=epoch
+            )
         return rows[: optim.max_steps]
 
     def prefetched(self, rows: NDArray[Any], *, epoch: int = 1) -> Iterator[Batch]:

@@ -30,7 +30,7 @@ def _sampled(encoder: Encoder, prepared: Prepared, codes: str) -> dict[str, floa
     sample = prepared.validation_sample()
     candidates = encoder.encode_all(prepared.table(codes).take(sample.candidates))
     queries = encoder.encode_all(prepared.table("valid").take(sample.queries))
-    return retrieval_metrics(ranks(queries, candidates, torch.from_numpy(sample.answers)))
+    return prepared.summed_up(ranks(queries, candidates, torch.from_numpy(sample.answers)))
 
 
 def reciprocal_ranks(encoder: Encoder, prepared: Prepared, split: str) -> NDArray[np.float64]:

@@ -78,7 +78,6 @@ def _there(device: "torch.device") -> "torch.device":
 def _bm25(prepared: "Prepared", pairs: "PairSet") -> Metrics:
     import torch
 
-    from softnce.evaluation.ranking import retrieval_metrics
     from softnce.weights.bm25 import BM25Estimator, terms
 
     sample = prepared.validation_sample()
@@ -95,4 +94,4 @@ def _bm25(prepared: "Prepared", pairs: "PairSet") -> Metrics:
         own = scores.gather(1, answers[rows].unsqueeze(1))
         ahead, equal = (scores > own).sum(dim=1), (scores == own).sum(dim=1) - 1
         ranks.append(1.0 + ahead.double() + equal.double() / 2)
-    return retrieval_metrics(torch.cat(ranks))
+    return prepared.summed_up(torch.cat(ranks))

@@ -100,6 +100,11 @@ class DataSection(Section):
         description="Share of the training functions without their docstring that get its other "
         "lines back, those that do not repeat the query, so that both kinds of code are met.",
     )
+    batches: Literal["mixed", "by_language"] = Field(
+        "mixed",
+        description="What meets in a batch, where pairs are of several languages: mixed: any; "
+        "by_language: pairs of one language, so that all negatives are of it.",
+    )
     negatives: int = Field(
         0,
         ge=0,

@@ -47,6 +47,11 @@ class SearchSection(Section):
         "mrr",
         description="Metric of the validation split that decides; a trial's best epoch counts.",
     )
+    average: Literal["queries", "languages"] = Field(
+        "queries",
+        description="What a validation metric is the mean of: queries; languages: the means of "
+        "each programming language, which then count the same however many queries they have.",
+    )
     trials: int = Field(
         20,
         ge=1,
