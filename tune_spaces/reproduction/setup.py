@@ -17,6 +17,12 @@ from tune_spaces.sources.config import config_path
 STATIC = "static"
 COSINE_T = 0.1  # of a teacher whose vectors have length 1
 Scale = Literal["full", "small"]
+_TOKENS = {"query": "docstring_tokens", "code": "code_tokens"}
+_TEXTS: dict[ModelName, dict[str, str]] = {  # what each of the paper's encoders reads
+    "codebert": _TOKENS,
+    "graphcodebert": _TOKENS | {"code": "original_string"},
+    "unixcoder": _TOKENS,
+}
 _ALL = 1_000_000_000  # validation queries and candidates: no sample of them
 
 
@@ -84,7 +90,8 @@ def study_config(request: Request) -> Config:
     place = f"data.path={json.dumps(str(data))}"
     settings = [place, f"data.language={request.language}", *request.settings]
     if request.scale == "full":
-        config = load_config(config_path(request.model), settings)
+        texts = f"data.columns={json.dumps(_TEXTS[request.model])}"
+        config = load_config(config_path(f"{request.model}-paper"), [texts, *settings])
     else:
         with as_file(files("tune_spaces.reproduction") / "small.yaml") as path:
             config = load_config(path, [*_encoder(request.encoder), *settings])
