@@ -74,7 +74,6 @@ class Run:
         """Epochs done."""
         return len(self.history)
 
-    @property
     def is_over(self) -> bool:
         """Tell whether all epochs are done, or patience has ended the run before."""
         is_cut = bool(self.config.optim.patience and self.history and self.history[-1]["finished"])
@@ -124,11 +123,11 @@ def epochs(
 
 def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
     before = list(run.history)
-    if run.is_over:
+    if run.is_over():
         yield {**run.history[-1], "before": before[:-1]}
         return
     batches = loader_of(run)
-    while not run.is_over:
+    while not run.is_over():
         began = time.perf_counter()
         _draw_anew(run)
         report = _one_epoch(run, batches, should_stop)
