@@ -133,7 +133,8 @@ def phase_progress(
         task = bar.add_task("listing files", total=None)
 
         def tell(phase: str, done: int, total: int) -> None:
-            bar.update(task, description=phase, completed=done, total=total)
+            bar.update(task, description=phase, completed=done)
+            bar.tasks[0].total = total if total > 1 else None  # a bar that moves, where none counts
             if phase not in phases and not console.is_terminal:
                 console.print(phase)
             phases[phase] = None

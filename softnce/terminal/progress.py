@@ -33,7 +33,8 @@ def late_progress(patience_s: float = _PATIENCE_S) -> Iterator[Callable[[str, in
     timer.start()
 
     def tell(phase: str, done: int, total: int) -> None:
-        bar.update(task, description=phase, completed=done, total=total)
+        bar.update(task, description=phase, completed=done)
+        bar.tasks[0].total = total if total > 1 else None  # a bar that moves, where none counts
 
     try:
         yield tell
