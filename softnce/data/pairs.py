@@ -16,7 +16,7 @@ from softnce.data.code_texts import (
 from softnce.data.dedup import Groups, code_tokens, near_duplicates, shingles
 from softnce.data.reading import Tally, UniqueIds, coded, complete, part_files, with_query
 from softnce.data.records import Record, check_columns, key_of, missing_column, record
-from softnce.data.source_code.docstrings import occurs
+from softnce.data.source_code.docstrings import occurs, squeezed
 from softnce.data.splitting import splits
 from softnce.data.tables import require_there, rows
 from softnce.errors import DataError
@@ -154,7 +154,8 @@ def read_pairs(  # noqa: PLR0913 - the front door of reading: each word is one a
 
     Args:
         path: a folder with ``train|valid|test|codebase`` files (JSON lines, CSV, parquet), or one
-            file of pairs, which is divided 80/10/10 with near-duplicates on one side.
+            file of pairs, which is divided 80/10/10; near-duplicates, and rows of one query,
+            stay on one side.
         columns: the column of query, code, id, language, negatives where it has a name of your
             own.
         language: of rows that do not say.
@@ -225,13 +226,14 @@ def check_has_code(path: Path, columns: Mapping[str, str]) -> None:
 
 
 def families(found: Sequence[Record]) -> list[str]:
-    """Name the group of each record: near-same codes and equal ids are one, in any row order."""
+    """Name the group of each record, in any row order: near-same codes, equal ids or queries."""
     tokens = [code_tokens(item.code) for item in found]
     groups = Groups(near_duplicates([shingles(item) for item in tokens]))
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str], int] = {}
     for index, item in enumerate(found):
-        if item.id:
-            groups.join(seen.setdefault(item.id, index), index)
+        for same in (("id", item.id), ("query", squeezed(item.query))):
+            if same[1]:
+                groups.join(seen.setdefault(same, index), index)
     roots = groups.roots()
     names: dict[int, str] = {}
     for root, words in zip(roots, tokens, strict=True):

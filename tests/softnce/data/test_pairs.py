@@ -158,15 +158,19 @@ def test_mirror_column_names_are_known(tmp_path):
     assert found.train[0].code == "def f(a):\n    return a\n"
 
 
-def test_near_same_codes_never_straddle_the_splits(tmp_path):
+@pytest.mark.parametrize("alike", ["code", "query"])
+def test_near_same_codes_and_equal_queries_never_straddle_the_splits(tmp_path, alike):
     items = []
     for family in range(30):
-        words = random.Random(family).choices([f"w{n}" for n in range(999)], k=200)
         for member in range(4):
+            of_code, of_query = (family, f"{family} {member}"), (f"{family} {member}", family)
+            seed, asked = of_code if alike == "code" else of_query
+            words = random.Random(seed).choices([f"w{n}" for n in range(999)], k=200)
             words[member * 40] = f"changed{member}"
-            items.append({"query": f"find f{family} please", "code": " ".join(words)})
+            items.append({"query": f"find f{asked} please.", "code": " ".join(words)})
     found = read_pairs(write(tmp_path / "a.jsonl", items))
-    parts = [{pair.query for pair in found.train}, set(found.valid.texts), set(found.test.texts)]
+    texts = [[pair.query for pair in found.train], found.valid.texts, found.test.texts]
+    parts = [{text.split()[1].strip(".") for text in own} for own in texts]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 30
 
 
