@@ -17,7 +17,8 @@ from softnce.retrieval.words import words
 from softnce.weights.bm25 import BM25Estimator
 
 BM25 = "bm25"
-Vectors = Float[Tensor, "n d"]
+QueryVectors = Float[Tensor, "q d"]
+CodeVectors = Float[Tensor, "c d"]
 Scorer = Callable[[int, int], Float[Tensor, "q c"]]  # scores of the queries from start to stop
 
 
@@ -69,13 +70,13 @@ class ModelRanker(Ranker):
 
     def __init__(self, model: OpenModel) -> None:
         self.name, self._model = model.name, model
-        self._known: tuple[Codebase, Vectors, Vectors] | None = None
+        self._known: tuple[Codebase, QueryVectors, CodeVectors] | None = None
 
     def scorer(self, codebase: Codebase, progress: Progress) -> Scorer:
         """Encode each distinct text once."""
         return self.scorer_of(*self.vectors(codebase, progress))
 
-    def vectors(self, codebase: Codebase, progress: Progress) -> tuple[Vectors, Vectors]:
+    def vectors(self, codebase: Codebase, progress: Progress) -> tuple[QueryVectors, CodeVectors]:
         """Return the vectors of all queries and codes; those of the last codebase are kept.
 
         Raises:
@@ -85,7 +86,7 @@ class ModelRanker(Ranker):
             self._known = (codebase, *self._encoded(codebase, progress))
         return self._known[1:]
 
-    def _encoded(self, codebase: Codebase, progress: Progress) -> tuple[Vectors, Vectors]:
+    def _encoded(self, codebase: Codebase, progress: Progress) -> tuple[QueryVectors, CodeVectors]:
         queries = self._model.queries([one.text for one in codebase.queries], progress)
         searched = codebase.codes.values()
         languages = [one.language for one in searched]
@@ -98,7 +99,7 @@ class ModelRanker(Ranker):
             )
         return queries, codes
 
-    def scorer_of(self, queries: Vectors, codes: Vectors) -> Scorer:
+    def scorer_of(self, queries: QueryVectors, codes: CodeVectors) -> Scorer:
         """Compare vectors as the model is meant to."""
         later, first = repeated_vectors(codes)
         similarity = self._model.similarity
