@@ -48,7 +48,8 @@ def test_a_preset_trains_and_leaves_its_run_in_mlflow(preset, folder, ruby, tmp_
         "data.path": ruby,
         "optim.epochs": 2,
         "optim.max_steps": 3,
-        "resources.executor": "inline" if preset.startswith("codebert") else "train",
+        "optim.batch_size": 8,
+        "resources.executor": "train" if preset == "unixcoder-paper" else "inline",
     }
     words = [word for name, value in changes.items() for word in ("--set", f"{name}={value}")]
     out = tmp_path / "run"
