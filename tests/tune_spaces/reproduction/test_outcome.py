@@ -1,0 +1,135 @@
+"""Ours beside the paper's: from the trials of a study to a table, JSON and a figure."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tune_spaces.reproduction.curves import alpha_curve, write_figure
+from tune_spaces.reproduction.outcome import compared
+from tune_spaces.reproduction.setup import Request, study_config
+from tune_spaces.reproduction.show import as_facts, curve_rows, sentences, shown
+from tune_spaces.space.first_points import first_points
+from tune_spaces.space.space import search_space
+from tune_spaces.study.folder import StudyFolder
+from tune_spaces.study.sizes import Sizes, store_sizes
+from tune_spaces.study.trial_store import TrialStore
+from tune_spaces.study.verdicts.verdict import rows
+from tune_spaces.trial_state import TrialState
+
+QUERIES = 40
+
+
+def told_study(request, root, *, fails=()):
+    """Return the folder and rows of a study whose trials have ended, told and not trained.
+
+    Every trial answers query q with reciprocal rank .5, and .1 more by each line after InfoNCE.
+    """
+    config = study_config(request)
+    space, folder = search_space(config), StudyFolder(root, request.name)
+    store = TrialStore(folder.optuna_study(), space)
+    store.enqueue_once(first_points(space, "paper", 0))
+    lines = len(request.protocol.rows)
+    for number in range(config.search.trials):
+        proposal = store.ask()
+        path = folder.trial(proposal.key)
+        path.mkdir(parents=True)
+        noise = np.random.default_rng(number).normal(0, 0.01, QUERIES)
+        np.save(path / "test.npy", 0.5 + 0.1 * (number % lines) + noise)
+        store.report(proposal.key, 1, 0.5)
+        store.note(proposal.key, "step_seconds", 0.1 * (1 + number % lines))
+        state = TrialState.FAILED if number in fails else TrialState.COMPLETE
+        if number in fails:
+            store.note(proposal.key, "error", "the loss is not finite")
+        store.tell(proposal.key, state, 0.5)
+    store_sizes(root, Sizes(valid=50, test=QUERIES, candidates=90))
+    return folder, rows(store.trials(), space)
+
+
+def small(table, tmp_path, **changes):
+    settings = {"language": "ruby", "model": "graphcodebert", "scale": "small"} | changes
+    return Request(table=table, data=tmp_path, **settings)
+
+
+def printed_text(table):
+    page = io.StringIO()
+    Console(file=page, width=160).print(table)
+    return page.getvalue()
+
+
+def test_gaps_and_gains_are_told_with_the_papers(tmp_path):
+    request = small("table1", tmp_path)
+    found = compared(request, *told_study(request, tmp_path / "study"))
+    lines = {line.key: line for line in found.lines}
+    assert lines["bm25"].paper == 0.730
+    assert lines["bm25"].mean == pytest.approx(0.6, abs=0.01)
+    assert lines["bm25"].gap == pytest.approx(lines["bm25"].mean - 0.730)
+    assert lines["bm25"].paper_gain == pytest.approx(0.025)
+    assert lines["bm25"].gain.low < 0.1 < lines["bm25"].gain.high
+    assert lines["infonce"].gain is None
+    assert [len(line.values) for line in found.lines] == [3] * 4
+    text = printed_text(shown(found))
+    assert "0.730" in text
+    assert "+0.025" in text
+
+
+def test_a_line_that_failed_is_named_and_its_other_seeds_count(tmp_path):
+    request = small("table1", tmp_path, seeds=2)
+    found = compared(request, *told_study(request, tmp_path / "study", fails=(5,)))
+    lines = {line.key: line for line in found.lines}
+    assert len(lines["bm25"].values) == 1
+    said = "\n".join(sentences(found))
+    assert "Soft-InfoNCE, BM25: the loss is not finite" in said
+    assert "7 of 8 trials are complete." in said
+
+
+def test_what_cannot_be_compared_is_said(tmp_path):
+    request = small("fig3", tmp_path, seeds=1, settings=("optim.epochs=2",))
+    found = compared(request, *told_study(request, tmp_path / "study"))
+    said = " ".join(found.reservations)
+    for words in (
+        "small static encoder stands for graphcodebert",
+        "40 test queries among 90 functions, not 1,261 among 4,360",
+        "the paper has it for python, this is ruby",
+        "1 of the paper's 3 seeds",
+        "optim.epochs=2",
+    ):
+        assert words in said
+
+
+def test_a_table_of_averages_has_those_of_the_paper_too(tmp_path):
+    request = small("table2", tmp_path, seeds=1)
+    found = compared(request, *told_study(request, tmp_path / "study"))
+    facts = {line["key"]: line for line in as_facts(found)["lines"]}
+    assert (facts["kl-infonce"]["paper"], facts["kl-infonce"]["paper_average"]) == (0.691, 0.688)
+    assert "0.688" in printed_text(shown(found))
+    json.dumps(as_facts(found), allow_nan=False)
+
+
+def test_times_are_told_over_infonce(tmp_path):
+    request = small("table8", tmp_path, model="codebert")
+    found = compared(request, *told_study(request, tmp_path / "study"))
+    assert [line.values for line in found.lines] == [(0.1,), (0.2,), (pytest.approx(0.3),), (0.4,)]
+    text = printed_text(shown(found))
+    assert "+30.7%" in text
+    assert "+300.0%" in text
+
+
+def test_a_figure_is_a_table_of_its_curve_and_a_picture(tmp_path):
+    request = small("fig3", tmp_path, seeds=1)
+    found = compared(request, *told_study(request, tmp_path / "study"))
+    curves = alpha_curve(found)
+    assert curves["Soft-InfoNCE"]["x"] == [0.5, 0.7, 0.9, 1.1, 1.3, 1.5, 1.7, 1.9]
+    assert len(set(curves["InfoNCE"]["y"])) == 1
+    picture, page = write_figure(found, curves, sentences(found))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "data:image/png;base64," in page.read_text()
+
+
+def test_a_curve_of_weights_is_shown_at_some_of_its_ranks():
+    text = printed_text(curve_rows({"InfoNCE": [1.0] * 4, "BM25": [0.1, 0.9, 1.1, 1.2]}, (1, 3, 9)))
+    assert "0.100" in text
+    assert "1.100" in text
+    assert "0.900" not in text
