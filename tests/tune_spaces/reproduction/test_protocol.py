@@ -59,6 +59,18 @@ def test_at_full_scale_the_trained_models_temperature_is_the_papers(tmp_path):
     assert (taught["weights/temperature"], taught["weights/teacher/score"]) == (5.0, "dot")
 
 
+@pytest.mark.parametrize(
+    ("model", "batch"), [("codebert", 32), ("graphcodebert", 32), ("unixcoder", 64)]
+)
+def test_full_scale_is_the_papers_preset_over_the_tokens_that_it_reads(model, batch, tmp_path):
+    found = study_config(Request("table1", "ruby", model, data=tmp_path))
+    assert (found.optim.epochs, found.optim.batch_size) == (30, batch)
+    assert (found.encoder.similarity, found.loss.temperature) == ("dot", 1.0)
+    code = "original_string" if model == "graphcodebert" else "code_tokens"
+    assert found.data.columns == {"query": "docstring_tokens", "code": code}
+    assert found.search.trials == 12
+
+
 def test_the_kl_term_has_the_papers_weights(tmp_path):
     (found,) = [
         one for one in configs(small("table2", tmp_path, seeds=1)) if one.loss.name == "kl-infonce"
