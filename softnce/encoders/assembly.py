@@ -88,9 +88,13 @@ def _set_lengths(
 def _require_room(joined: SentenceTransformer, model: str) -> None:
     """Refuse a prompt that fills all places of its side, so that all texts would read alike."""
     for side in PROMPTS:
-        length = length_of(joined, side)
-        joined.tokenizer.backend_tokenizer.no_truncation()
-        used = len(joined.tokenizer.backend_tokenizer.encode(prompt_of(joined, side)).ids)
+        prompt, length = prompt_of(joined, side), length_of(joined, side)
+        if not prompt:
+            continue
+        backend = joined.tokenizer.backend_tokenizer
+        backend.no_truncation()
+        backend.no_padding()  # some tokenizers are stored with one
+        used = len(backend.encode(prompt).ids)
         if used >= length:
             raise ConfigError(
                 f"{model}: the prompt of a {side} and its marks take {used} of {length} tokens",

@@ -43,6 +43,11 @@ def test_codeberts_head_needs_a_pooler(decoder_folder):
     )
 
 
+def test_a_tokenizer_that_is_stored_with_its_padding_has_room_for_a_prompt(minilm):
+    short = PretrainedOptions(query_prompt="find ", max_length=24)
+    assert transformer_encoder(str(minilm), short).tokenize(["a file"]).lengths.tolist() == [5]
+
+
 @pytest.mark.parametrize("side", ["query", "code"])
 def test_a_prompt_leaves_room_for_a_text(roberta_folder, side):
     long = PretrainedOptions(**{f"{side}_prompt": "find " * 40}, max_length=16)
