@@ -8,6 +8,7 @@ from tune_spaces.report.figures.families import colours, families, note
 from tune_spaces.study.verdicts.verdict import ResultRow, eligible
 from tune_spaces.trial_state import TrialState
 
+_REACH = 2.0  # heights of all curves, beyond which a ruler is left out
 _NOTHING_YET = "No trial has completed yet."
 
 
@@ -16,7 +17,7 @@ def best_so_far(facts: StudyFacts) -> Chart:
     title, name = "Best so far, by loss", "best-so-far"
     caption = (
         f"The best validation {facts.metric} that each loss had reached after so many trials of "
-        "the study. A lead here is the luck of one seed and of many tries."
+        f"the study. A lead here is the luck of one seed and of many tries.{_beside(facts)}"
     )
     counted = {row.key for row in eligible(facts.table)}
     number = {row.key: at for at, row in enumerate(facts.table, start=1)}
@@ -32,9 +33,10 @@ def best_so_far(facts: StudyFacts) -> Chart:
         series.append(Series(loss, "steps", places, heights, shade[loss], notes=notes))
     if not series:
         return Chart(name, title, caption, missing=_NOTHING_YET)
-    panel = Panel(
-        Axis("trials", is_whole=True), Axis(f"best {facts.metric}"), series, rulers=_rulers(facts)
-    )
+    heights = [value for one in series for value in one.y if isinstance(value, float)]
+    rulers = _rulers(facts, min(heights), max(heights))
+    x, y = Axis("trials", is_whole=True), Axis(f"best {facts.metric}")
+    panel = Panel(x, y, series, rulers=rulers)
     return Chart(name, title, caption, [panel])
 
 
@@ -77,9 +79,21 @@ def _rising(rows: Sequence[ResultRow]) -> list[ResultRow]:
     return risen
 
 
-def _rulers(facts: StudyFacts) -> list[tuple[str, float]]:
+def _known(facts: StudyFacts) -> dict[str, float]:
     known = facts.baselines.items()
-    return [(name, found[facts.metric]) for name, found in known if facts.metric in found]
+    return {name: found[facts.metric] for name, found in known if facts.metric in found}
+
+
+def _beside(facts: StudyFacts) -> str:
+    told = ", ".join(f"{name} {value:.4f}" for name, value in _known(facts).items())
+    return f" Beside them: {told}." if told else ""
+
+
+def _rulers(facts: StudyFacts, low: float, high: float) -> list[tuple[str, float]]:
+    """Return what the trials are compared with, unless it is so far off that it flattens them."""
+    reach = _REACH * (high - low)
+    found = _known(facts).items()
+    return [(name, at) for name, at in found if low - reach <= at <= high + reach]
 
 
 def _is_stopped(facts: StudyFacts, row: ResultRow) -> bool:

@@ -49,6 +49,14 @@ def test_the_best_so_far_of_a_loss_never_falls_and_reaches_the_last_trial(facts,
     assert max(panel.series[1].y) == facts.best.value
 
 
+def test_what_would_flatten_the_curves_is_told_in_words(drawn):
+    chart = drawn["best-so-far"]
+    assert chart.caption.endswith("Beside them: encoder before training 0.0200, BM25 0.2500.")
+    lowest = min(height for one in chart.panels[0].series for height in one.y)
+    assert all(height > 0.02 for _, height in chart.panels[0].rulers)
+    assert lowest > 0.4
+
+
 def test_pruned_trials_end_in_a_cross(facts, drawn):
     (panel,) = drawn["learning-curves"].panels
     stopped = panel.series[-1]
