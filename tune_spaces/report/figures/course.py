@@ -33,8 +33,8 @@ def best_so_far(facts: StudyFacts) -> Chart:
         series.append(Series(loss, "steps", places, heights, shade[loss], notes=notes))
     if not series:
         return Chart(name, title, caption, missing=_NOTHING_YET)
-    heights = [value for one in series for value in one.y if isinstance(value, float)]
-    rulers = _rulers(facts, min(heights), max(heights))
+    reached = [value for one in series for value in one.y if isinstance(value, float)]
+    rulers = _rulers(facts, min(reached), max(reached))
     x, y = Axis("trials", is_whole=True), Axis(f"best {facts.metric}")
     panel = Panel(x, y, series, rulers=rulers)
     return Chart(name, title, caption, [panel])
