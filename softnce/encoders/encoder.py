@@ -98,6 +98,9 @@ class Encoder(ABC):
     def checkpoint_layers(self) -> None:  # noqa: B027
         """Let layers compute their activations again for the gradient; static ones keep none."""
 
+    def record_passes(self) -> None:  # noqa: B027
+        """Let training passes be replayed as CUDA graphs; nothing is unless an encoder says so."""
+
     @abstractmethod
     def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Cut rows of these lengths into groups that are forwarded together."""

@@ -63,7 +63,7 @@ def load_model(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTra
 
 
 def load_transformer(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTransformer:
-    """Load a model whose first part is a transformer with its own tokenizer.
+    """Load a model whose first part is a transformer with its own tokenizer, in single precision.
 
     Raises:
         SetupError: as ``load_model``, or it has no tokenizer.
@@ -77,7 +77,7 @@ def load_transformer(model: str, options: PretrainedOptions = DEFAULTS) -> Sente
             setting="encoder.model",
         )
     require_tokenizer(loaded, model)
-    return loaded
+    return loaded.float()  # AdamW's steps would round to nothing in half precision
 
 
 def require_tokenizer(loaded: SentenceTransformer, model: str) -> None:

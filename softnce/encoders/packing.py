@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
@@ -24,11 +25,12 @@ log = logging.getLogger(__name__)
 ATTENTION = "softnce_packed"
 _ERRORS = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, IndexError)
 _HALF = (torch.bfloat16, torch.float16)
+_FEW = 16  # sizes between a number of tokens and its double, where each is recorded as a graph
 _TOLERANCE = 0.02  # of the largest component; bf16 rounds to 0.004, a wrong position is far off
 _KEYS = frozenset({"cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx"})
 
 
-def rounded(total: int) -> int:
+def rounded(total: int, *, sizes: int = 32) -> int:
     """Round a number of tokens up by some 3 %, so that passes have few different sizes.
 
     A GPU's library of matrix products chooses its kernel anew for every size it has not met, which
@@ -36,23 +38,36 @@ def rounded(total: int) -> int:
 
     >>> [rounded(total) for total in (1, 2048, 5000, 5100, 150_000)]
     [64, 2048, 5120, 5120, 151552]
+
+    Args:
+        total: tokens.
+        sizes: between a number and its double.
     """
-    step: int = max(64, (1 << max(total, 1).bit_length()) // 64)
+    step = _step(total, sizes)
     return -(-total // step) * step
 
 
-def packed_features(tokens: Ragged, *, first_position: int, device: torch.device) -> dict[str, Any]:
+def _step(total: int, sizes: int) -> int:
+    step: int = max(64, (1 << max(total, 1).bit_length()) // (2 * sizes))
+    return step
+
+
+def packed_features(
+    tokens: Ragged, *, first_position: int, device: torch.device, most: int | None = None
+) -> dict[str, Any]:
     """Return the model's input for one packed pass: the rows, then rows that only fill it up.
 
     Args:
         tokens: n rows of token ids.
         first_position: position of a row's first token: 0, but padding_idx + 1 for RoBERTa.
         device: where to put it; the copy to a GPU does not wait.
+        most: tokens that a row may have; given, passes of equally many rows differ in nothing but
+            their rounded total.
     """
-    tokens = _filled_up(tokens)
+    tokens = _filled_up(tokens) if most is None else _filled_up_evenly(tokens, most)
     lengths = tokens.lengths
     places = np.arange(len(tokens.values)) - np.repeat(tokens.offsets[:-1], lengths)
-    longest = int(lengths.max(initial=0))
+    longest = most or int(lengths.max(initial=0))
     ends = _moved(tokens.offsets.astype(np.int32), device)
     return {
         "input_ids": _moved(tokens.values.astype(np.int64), device).unsqueeze(0),
@@ -65,16 +80,43 @@ def packed_features(tokens: Ragged, *, first_position: int, device: torch.device
     }
 
 
+def mean_of_rows(features: Mapping[str, Any]) -> Tensor:
+    """Return the (rows, d) mean of each row's token vectors.
+
+    sentence-transformers' own pooling asks the device how many rows there are, and waits for it.
+
+    Args:
+        features: of a packed pass, with its ``token_embeddings`` (1, total, d).
+    """
+    tokens, ends = features["token_embeddings"][0], features["cu_seq_lens_q"]
+    sums = tokens.new_zeros(len(ends) - 1, tokens.shape[-1])
+    sums = sums.index_add(0, features["seq_idx"][0], tokens)
+    means: Tensor = sums / ends.diff().unsqueeze(1).to(sums.dtype)
+    return means
+
+
 def _filled_up(tokens: Ragged) -> Ragged:
     """Add rows, none longer than the longest, until the total is a round number."""
     total, longest = len(tokens.values), int(tokens.lengths.max(initial=0))
     missing = rounded(total) - total if longest else 0
     if not missing:
         return tokens
-    ends = np.append(np.arange(longest, missing, longest), missing) + total
+    return _with_rows(tokens, np.append(np.arange(longest, missing, longest), missing))
+
+
+def _filled_up_evenly(tokens: Ragged, most: int) -> Ragged:
+    """Add rows of at least one token each, as many for each total of one size."""
+    total = len(tokens.values)
+    rows = -(-_step(total, _FEW) // (most - 1))
+    missing = rounded(total + rows, sizes=_FEW) - total
+    return _with_rows(tokens, np.arange(1, rows + 1) * missing // rows)
+
+
+def _with_rows(tokens: Ragged, ends: NDArray[np.int64]) -> Ragged:
+    """Add rows that end so many tokens behind the others."""
     return Ragged(
-        np.append(tokens.values, np.full(missing, tokens.values[0])),
-        np.append(tokens.offsets, ends),
+        np.append(tokens.values, np.full(ends[-1], tokens.values[0])),
+        np.append(tokens.offsets, ends + len(tokens.values)),
     )
 
 
@@ -155,12 +197,25 @@ def packed_attention(
         return attended
     heads = [part[0].transpose(0, 1) for part in (query, key, value)]
     dropout, scale = options.get("dropout", 0.0), options.get("scaling")
-    attend = _attend_packed if query.is_cuda else _attend_by_row
-    return attend(heads, ends, options["max_length_q"], dropout, scale).unsqueeze(0), None
+    if query.is_cuda:
+        lengths = (ends, options["max_length_q"])
+        packed = _attend_packed(
+            heads[0], heads[1], heads[2], *lengths, dropout=dropout, scale=scale
+        )
+    else:
+        packed = _attend_by_row(heads, ends, dropout, scale)
+    return packed.unsqueeze(0), None
 
 
-def _attend_packed(
-    heads: list[Tensor], ends: Tensor, longest: int, dropout: float, scale: float | None
+def _attend_packed(  # noqa: PLR0913  (a list's check at run time cannot be compiled)
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    ends: Tensor,
+    longest: int,
+    *,
+    dropout: float,
+    scale: float | None,
 ) -> Tensor:
     """Attend over (total, heads, size) in one kernel; the caller knows the longest row.
 
@@ -169,12 +224,13 @@ def _attend_packed(
     takes, and gradient caching refuses such tensors.
     """
     sizes = (ends, ends, longest, longest)
-    width = heads[0].shape[-1]
-    if heads[0].dtype in _HALF and width % 8 == 0 and width <= 256:
+    width = query.shape[-1]
+    if query.dtype in _HALF and width % 8 == 0 and width <= 256:
         flash = torch.ops.aten._flash_attention_forward
+        heads = (query, key, value)
         attended: Tensor = flash(*heads, *sizes, dropout, False, False, scale=scale)[0]  # noqa: FBT003
         return attended
-    lone = [part.unsqueeze(0) for part in heads]
+    lone = [part.unsqueeze(0) for part in (query, key, value)]
     alone: Tensor = _attend_efficiently(lone, sizes, dropout, scale)
     return alone.squeeze(0)
 
@@ -194,10 +250,9 @@ def _attend_efficiently(
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]  # its loop would be unrolled
 def _attend_by_row(
-    heads: list[Tensor], ends: Tensor, longest: int, dropout: float, scale: float | None
+    heads: list[Tensor], ends: Tensor, dropout: float, scale: float | None
 ) -> Tensor:
     """Attend row by row: the kernels of packed attention want a GPU."""
-    del longest
     query, key, value = (part.transpose(0, 1) for part in heads)
     rows = [
         scaled_dot_product_attention(

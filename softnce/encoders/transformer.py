@@ -7,15 +7,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling
+from torch import Tensor
 
 from softnce.encoders.assembly import assembled, checkpoint_layers, compile_layers
 from softnce.encoders.chunks import pooled_chunks
 from softnce.encoders.encoder import Encoder, Side
 from softnce.encoders.graphcodebert import FlowEncoder, flow_encoder
+from softnce.encoders.graphs import Graphs
 from softnce.encoders.loading import load_transformer
 from softnce.encoders.options import DEFAULTS, Packing, PretrainedOptions
-from softnce.encoders.packing import let_pack, packed_features
-from softnce.encoders.text_tokens import reading_digest, special_ids, text_tokens
+from softnce.encoders.packing import let_pack, mean_of_rows, packed_features
+from softnce.encoders.text_tokens import (
+    PROMPTS,
+    length_of,
+    reading_digest,
+    special_ids,
+    text_tokens,
+)
 from softnce.ragged import Ragged, ragged
 
 _GROUPS = 5  # forward passes of a batch; measured best on 2 CPU cores
@@ -33,6 +42,7 @@ class TransformerEncoder(Encoder):
         self._packing = packing
         self._first_position: int | None = None
         self._is_looked_at = False
+        self._graphs: Graphs | None = None
 
     def tokenize(
         self, texts: Sequence[str], *, side: Side = "query", languages: Sequence[str] = ()
@@ -67,6 +77,34 @@ class TransformerEncoder(Encoder):
             first = self._first_position or 0
             return packed_features(tokens, first_position=first, device=self.device)
         return self._padded(tokens)
+
+    def _forward(self, tokens: Ragged) -> Tensor:
+        if not self.is_packed:
+            return super()._forward(tokens)
+        graphs = self._graphs if self.model.training and torch.is_grad_enabled() else None
+        if graphs is None or self.max_tokens_per_pass is not None:
+            return self._passed(self.features(tokens))[: len(tokens)]
+        most = max(length_of(self._whole, side) for side in PROMPTS)
+        first = self._first_position or 0
+        features = packed_features(tokens, first_position=first, device=self.device, most=most)
+        replayed = graphs.vectors(features)
+        vectors = self._passed(features) if replayed is None else replayed
+        return vectors[: len(tokens)]
+
+    def _passed(self, features: dict[str, Any]) -> Tensor:
+        """Return (rows, d) vectors of a packed pass."""
+        for module in self._whole:
+            if isinstance(module, Pooling) and module.pooling_mode == "mean":
+                features["sentence_embedding"] = mean_of_rows(features)
+            else:
+                features = module(features)
+        vectors: Tensor = features["sentence_embedding"]
+        return vectors
+
+    def record_passes(self) -> None:
+        """Replay training passes as CUDA graphs, on a GPU, where they are packed."""
+        if self.is_packed and self.device.type == "cuda":
+            self._graphs = Graphs(self._whole.parameters(), self._passed)
 
     def _padded(self, tokens: Ragged) -> dict[str, Any]:
         lengths = tokens.lengths

@@ -172,6 +172,8 @@ def _started(
         encoder.checkpoint_layers()
     if config.optim.compile:
         encoder.compile_layers()
+    if config.optim.cuda_graphs == "auto":
+        encoder.record_passes()
     optimizer = adamw(encoder.model, config.optim)
     run = Run(config, prepared, folder, workers, encoder, optimizer)
     stored = newest_checkpoint(folder)

@@ -184,6 +184,12 @@ class OptimSection(Section):
         description="Whether a transformer keeps no activations within its layers and computes "
         "them again for the gradient: less memory, a third more arithmetic, the same gradient.",
     )
+    cuda_graphs: Literal["auto", "never"] = Field(
+        "never",
+        description="Whether a transformer's training passes are recorded, each size of batch "
+        "once, and replayed, which spares the processor; auto: on a GPU, where rows are packed, "
+        "memory has room for it, and gradients are not cached (optim.max_tokens_per_pass).",
+    )
     init_from_teacher: bool = Field(
         default=False,
         description="Whether every trial starts from the weights of the study's teacher, as "

@@ -1,8 +1,10 @@
 """A packed pass gives what a padded one gives, and a model that cannot be packed stays padded."""
 
+import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import (
     AutoModel,
     BertConfig,
@@ -13,8 +15,10 @@ from transformers import (
 )
 
 from softnce.encoders.options import PretrainedOptions
+from softnce.encoders.packing import mean_of_rows, packed_features
 from softnce.encoders.transformer import transformer_encoder
 from softnce.export import export
+from softnce.ragged import ragged
 
 TEXTS = ["a b c", "", "c " * 40, "b", "a b " * 11]
 SMALL = {"vocab_size": 90, "max_position_embeddings": 66}
@@ -137,6 +141,50 @@ def test_passes_of_like_length_have_one_size_and_the_same_vectors(tmp_path):
         assert vectors.shape == (count, 16)
         torch.testing.assert_close(vectors, vectors[:1].expand_as(vectors))
     assert sizes == {128, 192}
+
+
+def test_with_a_bound_passes_of_one_size_differ_in_nothing_but_their_values():
+    """As a recorded CUDA graph needs them: no row longer than the bound, none empty."""
+    draw = np.random.default_rng(0)
+    shapes = set()
+    for _ in range(200):
+        lengths = draw.integers(1, 40, size=64)
+        tokens = ragged([[5] * length for length in lengths])
+        found = packed_features(tokens, first_position=2, device=torch.device("cpu"), most=40)
+        rows = found["cu_seq_lens_q"].diff()
+        assert rows[:64].tolist() == lengths.tolist()
+        assert rows.min() >= 1
+        assert rows.max() <= 40
+        assert found["position_ids"].max() == rows.max() + 1
+        shapes.add((found["input_ids"].shape, len(rows), found["max_length_q"]))
+    assert len({shape[0] for shape in shapes}) == len(shapes) <= 12
+
+
+def test_the_mean_of_packed_rows_asks_the_device_nothing():
+    class Silent(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            assert func is not torch.ops.aten._local_scalar_dense.default
+            return func(*args, **(kwargs or {}))
+
+    features = {
+        "token_embeddings": torch.tensor([[[1.0, 2.0], [3.0, 4.0], [7.0, 8.0]]]),
+        "cu_seq_lens_q": torch.tensor([0, 2, 3], dtype=torch.int32),
+        "seq_idx": torch.tensor([[0, 0, 1]]),
+    }
+    with Silent():
+        means = mean_of_rows(features)
+    assert means.tolist() == [[2.0, 3.0], [7.0, 8.0]]
+
+
+def test_a_model_stored_in_half_precision_is_trained_in_single_precision(tmp_path):
+    """Or AdamW's small steps round to nothing, and its squares to zero."""
+    folder = saved(CONFIGS["bert"], tmp_path / "whole")
+    AutoModel.from_pretrained(folder).half().save_pretrained(tmp_path / "half")
+    BertTokenizerFast.from_pretrained(folder).save_pretrained(tmp_path / "half")
+    stored = AutoModel.from_pretrained(tmp_path / "half", dtype="auto")
+    assert stored.dtype == torch.float16
+    weights = transformer_encoder(str(tmp_path / "half")).model.parameters()
+    assert {one.dtype for one in weights} == {torch.float32}
 
 
 @pytest.mark.long

@@ -152,3 +152,38 @@ def test_gradient_caching_bounds_the_memory(folder):
         encoder.encode(tokens).logsumexp(dim=0).sum().backward()
         peaks.append(torch.cuda.max_memory_allocated() - before)
     assert peaks[1] < peaks[0] / 4
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("loss", ["infonce", "bm25"])
+def test_recorded_passes_train_as_others_do(prepared, made_pairs, tmp_path, loss, compiled):
+    """Dropout included: a replay draws what the pass would have drawn."""
+    folder = saved(BertConfig(**SHAPE), tmp_path / "model")
+    config = config_of(folder, made_pairs, optim__compile=compiled, optim__epochs=2)
+    config = with_overrides(config, LOSSES[loss] | {"optim/precision": "bf16"})
+    found = {}
+    for recorded in ("never", "auto"):
+        own = with_overrides(config, {"optim/cuda_graphs": recorded})
+        found[recorded] = list(loop.epochs(own, prepared, tmp_path / recorded, device=GPU))
+    for plain, replayed in zip(found["never"], found["auto"], strict=True):
+        assert replayed["loss"] == pytest.approx(plain["loss"], rel=2e-2)
+        assert replayed["mrr"] == pytest.approx(plain["mrr"], abs=0.05)
+
+
+def test_a_size_is_recorded_when_it_is_met_again(folder):
+    encoder = transformer_encoder(folder)
+    encoder.model.to(GPU).train()
+    encoder.record_passes()
+    tokens = encoder.tokenize(TEXTS)
+    found = []
+    for _ in range(4):
+        encoder.model.zero_grad(set_to_none=True)
+        vectors = encoder.encode(tokens)
+        (vectors @ vectors.T).logsumexp(dim=1).sum().backward()
+        gradients = [one.grad.clone() for one in encoder.model.parameters() if one.grad is not None]
+        found.append([vectors.detach(), *gradients])
+        del vectors
+    assert len(encoder._graphs._recorded) == 1
+    for once in found[1:]:
+        for ours, first in zip(once, found[0], strict=True):
+            torch.testing.assert_close(ours, first, atol=1e-5, rtol=1e-3)
