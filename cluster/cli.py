@@ -15,14 +15,19 @@ from tune_spaces.sources.options import ConfigArgument, SettingsOption, StudyArg
 def ui(
     study: StudyArgument = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port on 127.0.0.1.")] = 5000,
+    is_opened: Annotated[  # noqa: FBT002
+        bool, typer.Option("--open", help="Open the study in a browser, too.")
+    ] = False,
 ) -> None:
-    """Open the MLflow UI of a study on 127.0.0.1."""
+    """Serve the MLflow UI of a study on 127.0.0.1, and say where in it the study is."""
     from cluster.ui import require_free, serve, store_uri
+    from tune_spaces.study.folder import find_study
+    from tune_spaces.tracking.links import stored_link
 
     uri = store_uri(study)
     require_free(port)
-    say(f"MLflow starts, and answers in some seconds on http://127.0.0.1:{port} (Ctrl-C ends it)")
-    serve(uri, port)
+    say(f"MLflow starts on http://127.0.0.1:{port}, which takes some seconds (Ctrl-C ends it)")
+    serve(uri, port, stored_link(find_study(study)), is_opened=is_opened)
 
 
 def submit(  # noqa: PLR0913  (what a user may set)

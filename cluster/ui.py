@@ -4,11 +4,17 @@ import os
 import socket
 import sqlite3
 import sys
+import time
+import webbrowser
+from urllib.request import urlopen
 
 from softnce.errors import ConfigError, SetupError
 from softnce.secret import TRACKING_URI, without_userinfo
+from softnce.terminal.output import say
 from tune_spaces.study.folder import find_study
 from tune_spaces.tracking.store import own_uri, relocate
+
+_LONGEST_START_S = 300.0
 
 
 def store_uri(study: str | None) -> str:
@@ -54,13 +60,25 @@ def require_free(port: int) -> None:
             ) from error
 
 
-def serve(uri: str, port: int) -> None:
-    """Become the MLflow server, on the loopback address only."""
+def serve(uri: str, port: int, link: str = "/", *, is_opened: bool = False) -> None:
+    """Become the MLflow server, on the loopback address only.
+
+    Args:
+        uri: of the store.
+        port: on which it listens.
+        link: of the study, below the server's address; told once the server answers.
+        is_opened: whether to open the link in a browser, too.
+
+    Raises:
+        SetupError: the study is logged to a server.
+    """
     if uri.startswith(("http://", "https://")):
+        server = without_userinfo(uri).rstrip("/")
         raise SetupError(
             "this study is logged to a server",
-            f"open {without_userinfo(uri)} in a browser",
+            f"open {server}{link if link != '/' else ''} in a browser",
         )
+    _tell_once_it_answers(f"http://127.0.0.1:{port}", link, is_opened=is_opened)
     command = [sys.executable, "-m", "mlflow", "ui"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]  # of 250 MB each
     os.environ["MLFLOW_BACKEND_STORE_URI"] = uri  # as a word of the command all could read it
@@ -68,3 +86,35 @@ def serve(uri: str, port: int) -> None:
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     os.execv(sys.executable, command)  # noqa: S606  (no shell; our own interpreter)
+
+
+def _tell_once_it_answers(server: str, link: str, *, is_opened: bool) -> None:
+    """Leave a process behind that waits for the server, and says where the study is.
+
+    It is a grandchild, for this process becomes the server, which waits for no children.
+    """
+    server_process = os.getpid()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    if os.fork() == 0 and _answers(server, server_process):
+        say(f"The study: {server}{link}")
+        if is_opened:
+            webbrowser.open(f"{server}{link}")
+    os._exit(0)
+
+
+def _answers(server: str, process: int) -> bool:
+    """Wait until a server answers; False where its process has ended, or it takes too long."""
+    until = time.monotonic() + _LONGEST_START_S
+    while time.monotonic() < until:
+        try:
+            os.kill(process, 0)
+            with urlopen(f"{server}/health", timeout=10):  # noqa: S310  (our own server)
+                return True
+        except ProcessLookupError:
+            return False
+        except OSError:
+            time.sleep(0.5)
+    return False

@@ -42,7 +42,7 @@ class TrialState(StrEnum):
 
     @property
     def in_mlflow(self) -> str:
-        """The status of the MLflow run."""
+        """The status of the MLflow run; to be stopped early is no failure, and the tag tells it."""
         return _MLFLOW[self]
 
     @property
@@ -64,7 +64,7 @@ _MLFLOW = {
     TrialState.WAITING: "SCHEDULED",
     TrialState.RUNNING: "RUNNING",
     TrialState.COMPLETE: "FINISHED",
-    TrialState.PRUNED: "KILLED",
+    TrialState.PRUNED: "FINISHED",
     TrialState.FAILED: "FAILED",
     TrialState.INTERRUPTED: "KILLED",
 }

@@ -31,7 +31,7 @@ from softnce.evaluation.metric_names import COST_METRICS, EPOCH_METRICS, RETRIEV
 from softnce.inputs.prepared import Prepared
 from softnce.ragged import ragged
 from softnce.step_progress import StepProgress, StepsDone
-from softnce.training.costs import costs
+from softnce.training.costs import Usage, costs
 from softnce.training.epoch_means import EpochMeans
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
@@ -95,10 +95,11 @@ def epochs(
     ``best_epoch``, ``loss``, ``weight_spread`` (0: InfoNCE; absent for a loss without weights),
     ``relief`` (above 0: the most relevant negatives are relieved, below 0: hardened), ``trusted``
     (share of the pairs that count; absent where all do), ``seconds``, ``step_seconds`` (of a
-    training step, in the fastest epoch so far) and ``finished``. Without validation queries the
-    objective is minus the loss, and the last epoch is the best. The first report after a resume
-    also holds ``before``, the reports of the epochs that were done already, some of which may not
-    have reached anyone. A run that was complete already reports its last epoch again.
+    training step, in the fastest epoch so far), ``usage`` (steps a second and what the machine was
+    used for, by MLflow's names) and ``finished``. Without validation queries the objective is minus
+    the loss, and the last epoch is the best. The first report after a resume also holds ``before``,
+    the reports of the epochs that were done already, some of which may not have reached anyone. A
+    run that was complete already reports its last epoch again.
 
     Args:
         config: resolved.
@@ -129,11 +130,13 @@ def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
     batches = loader_of(run)
     while not run.is_over():
         began = time.perf_counter()
+        usage = Usage(run.encoder.device)
         _draw_anew(run)
         report = _one_epoch(run, batches, should_stop)
         if report is None:
             return
         report["step_seconds"] = _least_step(run, report, time.perf_counter() - began)
+        report["usage"] = usage.told(report["steps"])
         report.update(_evaluation(run))
         report.update(_costs(run))
         report["seconds"] = time.perf_counter() - began

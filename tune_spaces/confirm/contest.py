@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.errors import ConfigError
 from softnce.losses.table import BASELINE
-from tune_spaces.space.settings_read import in_effect
+from tune_spaces.space.settings_read import trained_with_any_seed
 from tune_spaces.study.verdicts.verdict import IN_DISGUISE, ResultRow, described, eligible
 
 
@@ -123,13 +122,3 @@ def _distinct(ranked: Sequence[ResultRow]) -> list[ResultRow]:
     for row in ranked:
         best.setdefault(repr(trained_with_any_seed(row.config)), row)
     return list(best.values())
-
-
-def trained_with_any_seed(config: Config) -> dict[str, Any]:
-    """Return all that a training depends on but for its seed.
-
-    Args:
-        config: of a run.
-    """
-    found = in_effect(config)
-    return {**found, "optim": {**found["optim"], "seed": 0}}

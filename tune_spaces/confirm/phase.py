@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from softnce.config.config import Config
 from softnce.errors import DataError
 from softnce.terminal.running import RunningPicture
-from tune_spaces.confirm.contest import Contest, contest, trained_with_any_seed
+from tune_spaces.confirm.contest import Contest, contest
 from tune_spaces.confirm.ledger import read_number
 from tune_spaces.confirm.outcome import JudgedRace, contest_table, judged_race, too_few_test_queries
 from tune_spaces.confirm.race import Race
 from tune_spaces.confirm.runs import SPLITS, FreshRun, RunsFolder, fresh_seeds
 from tune_spaces.preparation.held_study import HeldStudy, with_models
+from tune_spaces.space.settings_read import trained_with_any_seed
 from tune_spaces.study.sizes import Sizes
 from tune_spaces.study.verdicts.verdict import ResultRow, rows
 from tune_spaces.trial_state import TrialState

@@ -18,7 +18,7 @@ from tune_spaces.confirm.runs import SPLITS, FreshRun
 from tune_spaces.space.settings_read import paths_read
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
-from tune_spaces.tune.callbacks import run_name, trial_params
+from tune_spaces.tune.callbacks import SEED_GROUP, run_name, seed_group, trial_params
 from tune_spaces.tune.searcher import StopSwitch, TuneSearcher
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,11 @@ class RaceSearcher(TuneSearcher):
         run = self._running[trial_id] = waiting[0]
         side = self._race.contest.sides[run.side]
         config = with_overrides(side.config, {"optim/seed": run.seed})
-        tags = {"softnce.role": "confirm", "softnce.trial_confirmed": run.side}
+        tags = {
+            "softnce.role": "confirm",
+            "softnce.trial_confirmed": run.side,
+            SEED_GROUP: seed_group(config),
+        }
         name = f"{run_name(run.side, config)}-s{run.seed}"
         self._tracker.begin(run.key, name, trial_params(config, _searched(config)), tags)
         assignment = self._assigned[trial_id] = self._assign(run, config)
@@ -75,7 +79,7 @@ class RaceSearcher(TuneSearcher):
         for one in [*result.get("before", ()), result]:
             if "epoch" in one:
                 metrics = {name: one[name] for name in (*EPOCH_METRICS, *_MEANS) if name in one}
-                self._tracker.report(run.key, one["epoch"], metrics)
+                self._tracker.report(run.key, one["epoch"], metrics | one.get("usage", {}))
                 self._picture.tell(run.key, one["objective"])
 
     def _end(

@@ -28,6 +28,7 @@ class HeldStudy:
         trial_store: the study's memory.
         tracker: tells MLflow.
         lease: shows that no other search holds the study.
+        pairs: its data, where they are at hand.
     """
 
     context: StudyContext
@@ -35,6 +36,7 @@ class HeldStudy:
     trial_store: TrialStore
     tracker: Tracker
     lease: Lease
+    pairs: "PairSet | None" = None
 
 
 def with_models(study: HeldStudy, is_stopped: Callable[[], bool]) -> "Prepared":

@@ -76,13 +76,11 @@ def _as_text(encoder: "Encoder", prepared: Prepared) -> dict[str, str]:
 def _facts(
     context: StudyContext, prepared: Prepared, best: ResultRow, sentence: str
 ) -> dict[str, str]:
-    metric, config = context.config.search.metric, best.config
-    where = f"on {prepared.looked_at.queries} validation queries"
-    reached = {metric: best.value, **_metrics(context.folder.trial(best.key))}
+    config, where = best.config, f"on {prepared.looked_at.queries} validation queries"
     return {
         "study": context.folder.name,
         "trial": best.key,
-        **{name: f"{value:.4f} {where}" for name, value in reached.items() if value is not None},
+        **{name: f"{value:.4f} {where}" for name, value in reached_by(context, best).items()},
         "loss": described(config),
         "settings": _settings(config),
         **_encoder(config),
@@ -91,6 +89,17 @@ def _facts(
         "verdict": sentence,
         "softnce": version("softnce"),
     }
+
+
+def reached_by(context: StudyContext, best: ResultRow) -> dict[str, float]:
+    """Return what the best epoch of a study's champion reached in validation, by metric.
+
+    Args:
+        context: the study.
+        best: its champion.
+    """
+    own = {} if best.value is None else {context.config.search.metric: best.value}
+    return own | _metrics(context.folder.trial(best.key))
 
 
 def _metrics(trial: Path) -> dict[str, float]:

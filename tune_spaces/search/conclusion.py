@@ -11,6 +11,7 @@ from softnce.config.file import to_yaml
 from softnce.errors import EXIT_OK, RunError
 from tune_spaces.confirm.ending import so_far
 from tune_spaces.confirm.phase import table_of
+from tune_spaces.page.study_page import tell_end
 from tune_spaces.preparation.held_study import HeldStudy
 from tune_spaces.report.report import show_table, write_report
 from tune_spaces.study.folder import StudyFolder
@@ -56,19 +57,22 @@ def concluded(study: HeldStudy, code: int, ending: StoredVerdict | None) -> Sear
     log.info(sentence)
     apply_retention(context, table)
     if best is not None:
-        from tune_spaces.search.champion import export_champion
+        from tune_spaces.search.champion import export_champion, reached_by
 
         export_champion(context, study.prepared, best, sentence)
-        tracker.champion(best.key, context.folder.champion, to_yaml(best.config))
+        reached = reached_by(context, best)
+        tracker.champion(best.key, context.folder.champion, to_yaml(best.config), reached)
     if ending is not None:
         store_verdict(context.folder.root, table, ending)
     is_complete = code == EXIT_OK and ending is not None
-    left = tracker.close(TrialState.COMPLETE if is_complete else TrialState.INTERRUPTED, sentence)
+    verdict = ending or StoredVerdict(sentence, is_final=False)
+    page = tell_end(study, table, verdict, write_report(context))
+    state = TrialState.COMPLETE if is_complete else TrialState.INTERRUPTED
+    left = tracker.close(state, sentence, page=page)
     if code == EXIT_OK and all_failed(table):
         code = RunError.exit_code
     result = SearchResult(context.folder, table, best, sentence, code)
     tell_result(context.console, result, context.config)
-    write_report(context)
     if left:
         context.console.print(
             f"{left} events wait in {context.folder.root / 'tracking.jsonl'} until MLflow "

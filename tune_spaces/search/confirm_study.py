@@ -22,11 +22,13 @@ from tune_spaces.confirm.phase import (
     table_of,
 )
 from tune_spaces.live.notes import tell_stop
+from tune_spaces.page.study_page import tell_end
 from tune_spaces.preparation.held_study import HeldStudy, prepared_inputs
 from tune_spaces.preparation.study_pairs import mined, read
 from tune_spaces.ray_session import nodes, session
 from tune_spaces.ray_session.capacity import concurrency
-from tune_spaces.search.champion import export_champion
+from tune_spaces.report.report import write_report
+from tune_spaces.search.champion import export_champion, reached_by
 from tune_spaces.signals import Signals
 from tune_spaces.study.context import StudyContext, stored_study_context
 from tune_spaces.study.lock.lease_owner import ClusterNodes
@@ -122,7 +124,7 @@ def _held(context: StudyContext, request: Request, time_budget_s: float | None) 
         tracker = tracker_of(context, study_id(stored))
         tracker.connect()
         prepared = prepared_inputs(context, pairs)
-        study = HeldStudy(context, prepared, trial_store, tracker, lease)
+        study = HeldStudy(context, prepared, trial_store, tracker, lease, pairs)
         sizes = stored_sizes(root)
         assert sizes is not None  # noqa: S101  (prepared_inputs has stored them)
         require_test_queries(sizes, context.config.data.path or str(context.folder.mined))
@@ -159,14 +161,18 @@ def _concluded(study: HeldStudy, found: JudgedRace | None, code: int) -> Confirm
     """Tell the verdict to the study's folder, its champion's card, MLflow and the terminal."""
     context, table = study.context, table_of(study)
     sentence = f"So far: {so_far(study)}" if found is None else found.sentence
+    verdict = StoredVerdict(sentence, is_final=False)
     if found is not None:
-        verdict = StoredVerdict(found.sentence, is_final=True, facts=found.facts)
+        verdict = StoredVerdict(sentence, is_final=True, facts=found.facts)
         store_verdict(context.folder.root, table, verdict)
     best = champion(table)
     if best is not None:
         export_champion(context, study.prepared, best, sentence)
-        study.tracker.champion(best.key, context.folder.champion, to_yaml(best.config))
+        reached = reached_by(context, best)
+        study.tracker.champion(best.key, context.folder.champion, to_yaml(best.config), reached)
     is_whole = study.trial_store.ended() >= context.config.search.trials and found is not None
-    study.tracker.close(TrialState.COMPLETE if is_whole else TrialState.INTERRUPTED, sentence)
+    page = tell_end(study, table, verdict, write_report(context))
+    state = TrialState.COMPLETE if is_whole else TrialState.INTERRUPTED
+    study.tracker.close(state, sentence, page=page)
     context.console.print(f"\n{sentence}", highlight=False, soft_wrap=True)
     return Confirmation(sentence, {} if found is None else found.facts, code)

@@ -27,6 +27,8 @@ from tune_spaces.live.notes import (
     tell_if_there_is_nothing_to_search,
     tell_stop,
 )
+from tune_spaces.page.environment import source_tags
+from tune_spaces.page.study_page import tell_beginning
 from tune_spaces.preparation.held_study import HeldStudy, prepared_inputs, with_models
 from tune_spaces.preparation.study_pairs import StudyPairs
 from tune_spaces.ray_session import nodes, session
@@ -56,7 +58,7 @@ from tune_spaces.study.verdicts.verdict import (
     rows,
 )
 from tune_spaces.study.warm_start import known_trials, learn_from
-from tune_spaces.tune.callbacks import run_name, tracker_of, unseen_watchers
+from tune_spaces.tune.callbacks import NAMED, run_name, tracker_of, unseen_watchers
 
 if TYPE_CHECKING:
     from tune_spaces.tune.searcher import StopSwitch
@@ -137,7 +139,8 @@ def _with_room(context: StudyContext) -> SearchResult:
         with withdrawn_unless_prepared(context.folder):
             prepared = prepared_inputs(context, pairs.all())
         pairs.remember()
-        return _searched(HeldStudy(context, prepared, trial_store, tracker, lease))
+        held_study = HeldStudy(context, prepared, trial_store, tracker, lease, pairs.all())
+        return _searched(held_study)
 
 
 def _told_again(context: StudyContext, table: Sequence[ResultRow], sentence: str) -> SearchResult:
@@ -169,8 +172,11 @@ def _searched(held_study: HeldStudy) -> SearchResult:
             "softnce.validation": sizes.told if sizes else "",
             "softnce.config": to_yaml(context.config)[:4000],
             "softnce.ray_job": session.submission_id() or "",
-        }
+            **source_tags(),
+        },
+        [path for path in settings.space if path not in NAMED],
     )
+    tell_beginning(held_study)
     code, ending = _run(held_study)
     held_study.lease.require()
     return concluded(held_study, code, ending)

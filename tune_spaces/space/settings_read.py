@@ -22,6 +22,16 @@ def in_effect(config: Config) -> Nested:
     return nested
 
 
+def trained_with_any_seed(config: Config) -> Nested:
+    """Return all that a training depends on but for its seed.
+
+    Args:
+        config: of a run.
+    """
+    found = in_effect(config)
+    return {**found, "optim": {**found["optim"], "seed": 0}}
+
+
 def paths_read(config: Config) -> set[str]:
     """Return the paths that the loss reads; the estimator's own weights may stand in for Eq. 4."""
     spec, settings = config.loss.spec, settings_of(config)

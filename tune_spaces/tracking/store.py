@@ -59,6 +59,7 @@ def relocate(folder: Path) -> None:
     columns = {
         "experiments": ("artifact_location",),
         "runs": ("artifact_uri",),
+        "logged_models": ("artifact_location",),
         "model_versions": ("source", "storage_location"),
     }
     with closing(sqlite3.connect(database, timeout=30)) as connection, connection:

@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 15.0
-_SAID = ("params", "tags", "error", "note")  # what may quote others; the rest is our own
+_LONGEST_NOTE = 7900  # characters; MLflow cuts a tag off at 8,000
+_SAID = (
+    "params",
+    "tags",
+    "error",
+    "note",
+    "page",
+    "source",
+)  # what may quote others; the rest is our own
 _DRIVERS = {  # where a package has another name than its module
     "psycopg": "psycopg[binary]",
     "psycopg2": "psycopg2-binary",
@@ -72,17 +80,18 @@ class Tracker:
             log.warning("%s was gone; it is made anew from tracking.jsonl", masked(self._store.uri))
             self._events.arrived(0)
 
-    def open(self, description: Mapping[str, str]) -> None:
+    def open(self, description: Mapping[str, str], columns: Sequence[str] = ()) -> None:
         """Find or create the study's parent run and start sending; after connect.
 
         Args:
             description: tags of the parent run; an empty one leaves what is there.
+            columns: parameters that the experiment's table shows besides the usual ones.
 
         Raises:
             SetupError: the server or database is out of reach.
         """
         with self._reaching():
-            self._sender.open(description)
+            self._sender.open(description, columns)
         self._thread.start()
 
     def _require_whole_address(self) -> None:
@@ -138,18 +147,46 @@ class Tracker:
         """Close a trial's run with the state in which it ended."""
         self._add({"kind": "end", "key": key, "state": state, "error": error})
 
-    def champion(self, key: str, folder: Path, config: str) -> None:
-        """Log the model and register it under the alias champion."""
+    def champion(
+        self, key: str, folder: Path, config: str, metrics: Mapping[str, float] | None = None
+    ) -> None:
+        """Log the model, with what it reached, and register it under the alias champion."""
         where = os.path.relpath(folder, self._store.folder)
-        self._add({"kind": "champion", "key": key, "folder": where, "config": config})
+        event = {"kind": "champion", "key": key, "folder": where, "config": config}
+        self._add({**event, "metrics": dict(metrics or {})})
 
-    def close(self, state: TrialState, note: str, *, timeout_s: float = 30.0) -> int:
+    def data(self, name: str, digest: str, source: str, sizes: Mapping[str, int]) -> None:
+        """Tell what the study learns from: its name, digest, place, and sizes by split."""
+        self._add(
+            {"kind": "data", "name": name, "digest": digest, "source": source, "sizes": dict(sizes)}
+        )
+
+    def measure(self, metrics: Mapping[str, float], step: int) -> None:
+        """Log metrics of the study as a whole."""
+        self._add({"kind": "measure", "metrics": dict(metrics), "epoch": step})
+
+    def files(self, files: Mapping[Path, str]) -> None:
+        """Log files of the study's folder, each with the folder of artifacts that it goes to."""
+        root = self._store.folder
+        places = {os.path.relpath(path, root): place for path, place in files.items()}
+        self._add({"kind": "files", "files": places})
+
+    def close(
+        self, state: TrialState, note: str, *, page: str = "", timeout_s: float = 30.0
+    ) -> int:
         """Write the parent's note and state, and wait for the events to arrive.
+
+        Args:
+            state: in which the study ends for now.
+            note: its verdict.
+            page: the whole description, in markdown; the note unless given.
+            timeout_s: how long to wait.
 
         Returns:
             How many events are still waiting in the log.
         """
-        self._add({"kind": "close", "state": state, "note": note[:8000]})
+        pages = {"page": page[:_LONGEST_NOTE]} if page else {}
+        self._add({"kind": "close", "state": state, "note": note[:_LONGEST_NOTE], **pages})
         self._deadline = time.monotonic() + timeout_s
         self._wake.set()
         self._thread.join(timeout_s + 15)  # a call in flight ends within its own timeout

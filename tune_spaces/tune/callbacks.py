@@ -1,5 +1,6 @@
 """Those who watch a search: its log in MLflow, and the person at the terminal."""
 
+import hashlib
 import logging
 import os
 from abc import ABC, abstractmethod
@@ -10,18 +11,20 @@ from softnce.config.config import Config
 from softnce.config.file import to_yaml
 from softnce.evaluation.metric_names import COST_METRICS, EPOCH_METRICS, TEST_METRIC
 from softnce.whole_files import write_text
-from tune_spaces.space.settings_read import paths_read
+from tune_spaces.space.settings_read import paths_read, trained_with_any_seed
+from tune_spaces.space.space import SearchSpace
 from tune_spaces.study.context import StudyContext
 from tune_spaces.study.retention import apply_retention
 from tune_spaces.study.trial_store import Proposal, TrialStore
-from tune_spaces.study.verdicts.verdict import rows
+from tune_spaces.study.verdicts.verdict import best_infonce, champion, rows
 from tune_spaces.tracking.store import Store, own_uri
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
 
 log = logging.getLogger(__name__)
+SEED_GROUP = "softnce.configuration"  # tag of a run: the same for all seeds
 _LOGGED = (*EPOCH_METRICS, *COST_METRICS, TEST_METRIC)
-_NAMED = {
+NAMED = {
     "loss/name", "loss/temperature", "optim/learning_rate", "optim/batch_size", "optim/seed",
     "weights/estimator", "weights/alpha", "weights/beta", "weights/temperature", "weights/scale",
 }  # fmt: skip
@@ -63,26 +66,43 @@ class Watcher(ABC):
 class MLflowWatcher(Watcher):
     """Logs each trial as a child run."""
 
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
+    def __init__(self, tracker: Tracker, trial_store: TrialStore, space: SearchSpace) -> None:
+        """Prepare for a study.
+
+        Args:
+            tracker: tells MLflow.
+            trial_store: tells which trials are the best.
+            space: of the study.
+        """
+        self._tracker, self._trial_store, self._space = tracker, trial_store, space
 
     def started(self, proposal: Proposal, config: Config) -> None:
         """Open the child run with its parameters."""
         params = trial_params(config, proposal.values)
-        tags = {"softnce.role": proposal.role, "softnce.proposed_by": proposal.proposed_by}
+        tags = {
+            "softnce.role": proposal.role,
+            "softnce.proposed_by": proposal.proposed_by,
+            SEED_GROUP: seed_group(config),
+        }
         self._tracker.begin(proposal.key, run_name(proposal.key, config), params, tags)
 
     def reported(self, proposal: Proposal, result: Mapping[str, Any]) -> None:
         """Log the epoch's metrics."""
         metrics = {name: result[name] for name in _LOGGED if name in result}
-        self._tracker.report(proposal.key, result["epoch"], metrics)
+        self._tracker.report(proposal.key, result["epoch"], metrics | result.get("usage", {}))
 
     def ended(
         self, proposal: Proposal, state: TrialState, value: float | None, reason: str
     ) -> None:
-        """Close the child run with the state in which the trial ended."""
+        """Close the child run with the state in which the trial ended; tell the best so far."""
         del value
         self._tracker.end(proposal.key, state, error=reason)
+        if not state.has_ended:
+            return
+        table = rows(self._trial_store.trials(), self._space)
+        found = {"best_objective": champion(table), "best_objective_infonce": best_infonce(table)}
+        best = {name: row.value for name, row in found.items() if row and row.value is not None}
+        self._tracker.measure(best, sum(row.state.has_ended for row in table))
 
 
 @final
@@ -141,7 +161,11 @@ def unseen_watchers(
     context: StudyContext, tracker: Tracker, trial_store: TrialStore
 ) -> list[Watcher]:
     """Return those who watch every search, whatever a person sees of it."""
-    return [LogWatcher(), MLflowWatcher(tracker), RetentionWatcher(context, trial_store)]
+    return [
+        LogWatcher(),
+        MLflowWatcher(tracker, trial_store, context.space),
+        RetentionWatcher(context, trial_store),
+    ]
 
 
 def run_name(key: str, config: Config) -> str:
@@ -149,6 +173,12 @@ def run_name(key: str, config: Config) -> str:
     spec = config.loss.spec
     usual = "{loss.name}-{weights.estimator}" if spec.has_estimator else "{loss.name}"
     return f"{key}-" + (spec.run_name or usual).format(loss=config.loss, weights=config.weights)
+
+
+def seed_group(config: Config) -> str:
+    """Name a configuration but for its seed: runs that differ in nothing else share the name."""
+    content = repr(trained_with_any_seed(config)).encode()
+    return f"{config.loss.name}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,4 +210,4 @@ def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
     if config.data.negatives:
         params["negatives"] = config.data.negatives
         params["negatives_from"] = config.data.negatives_from
-    return params | {path: values[path] for path in sorted(values) if path not in _NAMED}
+    return params | {path: values[path] for path in sorted(values) if path not in NAMED}

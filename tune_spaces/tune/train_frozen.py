@@ -91,7 +91,7 @@ def _train(
         log.info("%s %.4f", said, report[metric])
         picture.tell(model, report[metric])
         metrics = {name: report[name] for name in EPOCH_METRICS if name in report}
-        tracker.report(model, report["epoch"], metrics)
+        tracker.report(model, report["epoch"], metrics | report.get("usage", {}))
 
     with picture:
         picture.begin(model, model, assignment.folder)

@@ -39,7 +39,7 @@ def config_of(model: str) -> Config:
 
 
 def told(reports):
-    left_out = ("seconds", "step_seconds", "encode_ms", "before")
+    left_out = ("seconds", "step_seconds", "usage", "encode_ms", "before")
     return [{k: v for k, v in report.items() if k not in left_out} for report in reports]
 
 

@@ -1,7 +1,5 @@
 """A confirmation on request is told everywhere, the model that MLflow has included; without Ray."""
 
-from pathlib import Path
-
 import pytest
 from mlflow import MlflowClient
 from rich.console import Console
@@ -10,6 +8,7 @@ from softnce.config.file import validated
 from softnce.errors import EXIT_OK
 from softnce.inputs.prepared import Prepared
 from softnce.inputs.validation_sample import SampleSize
+from tests.tune_spaces.tracking.stores import model_file
 from tune_spaces.confirm.outcome import JudgedRace
 from tune_spaces.preparation.held_study import HeldStudy
 from tune_spaces.search.confirm_study import _concluded
@@ -59,7 +58,8 @@ def test_a_later_verdict_reaches_the_model_that_mlflow_has(conclude):
         folder = conclude(sentence)
         client = MlflowClient(own_uri(folder.root), registry_uri=own_uri(folder.root))
         version = client.get_model_version_by_alias("softnce-mine", "champion")
-        path = Path(client.download_artifacts(version.run_id, "model/README.md"))
+        store = Store(own_uri(folder.root), "softnce/mine", folder.root)
+        path = model_file(store, "champion", "README.md", "softnce-mine")
         assert path.read_text() == (folder.champion / "README.md").read_text()
         for card in (path.read_text(), version.description):
             assert sentence in card

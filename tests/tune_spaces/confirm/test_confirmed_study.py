@@ -1,7 +1,6 @@
 """A whole search that ends confirmed, on real Ray, Optuna and MLflow stores."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +9,10 @@ from rich.console import Console
 
 from softnce.config.file import validated
 from softnce.data.pairs import read_pairs
+from tests.tune_spaces.tracking.stores import model_file
 from tune_spaces.search.confirm_study import confirm
 from tune_spaces.search.search import search
-from tune_spaces.tracking.store import own_uri
+from tune_spaces.tracking.store import Store, own_uri
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -56,15 +56,19 @@ def test_the_verdict_stands_in_the_models_card_and_in_mlflow(ended):
     assert ended.verdict in (ended.folder.champion / "README.md").read_text()
     client = MlflowClient(own_uri(ended.folder.root))
     (parent,) = found(client, "tags.`softnce.study` = 'mine'")
-    assert parent.data.tags["mlflow.note.content"] == ended.verdict
+    assert parent.data.tags["softnce.verdict"] == ended.verdict
+    told = parent.data.tags["mlflow.note.content"]
+    assert "Leaderboard" in told
+    assert "Confirmed on fresh seeds" in told
+    assert parent.data.metrics.keys() >= {"best_objective", "confirmed_gain", "confirmed_gain_low"}
+    assert (ended.folder.root / "per_query.json").is_file()
     assert parent.info.status == "FINISHED"
 
 
 def card_in_mlflow(root):
     """The champion's card as its registered model has it."""
-    client = MlflowClient(own_uri(root), registry_uri=own_uri(root))
-    version = client.get_model_version_by_alias("softnce-mine", "champion")
-    return Path(client.download_artifacts(version.run_id, "model/README.md")).read_text()
+    store = Store(own_uri(root), "softnce/mine", root)
+    return model_file(store, "champion", "README.md", "softnce-mine").read_text()
 
 
 def found(client, where):

@@ -13,8 +13,10 @@ from rich.console import Console
 from softnce.config.file import validated
 from softnce.data.pairs import read_pairs
 from softnce.evaluation.ranking import mrr, ranks
+from tests.tune_spaces.tracking.stores import model_file
 from tune_spaces.search.search import search
-from tune_spaces.tracking.store import own_uri
+from tune_spaces.tracking.model_folder import DATA
+from tune_spaces.tracking.store import Store, own_uri
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -129,7 +131,8 @@ def test_mlflow_holds_one_parent_and_one_child_a_trial(client, finished):
     parents = {run.data.tags["mlflow.parentRunId"] for run in trials}
     assert parents == {studies[0].info.run_id}
     assert studies[0].info.status == "FINISHED"
-    assert studies[0].data.tags["mlflow.note.content"] == finished.verdict
+    assert studies[0].data.tags["softnce.verdict"] == finished.verdict
+    assert "Leaderboard" in studies[0].data.tags["mlflow.note.content"]
 
 
 def test_the_teacher_is_a_run_of_the_study_with_its_epochs(client):
@@ -143,7 +146,7 @@ def test_the_teacher_is_a_run_of_the_study_with_its_epochs(client):
 
 
 def test_mlflow_tells_the_state_of_each_trial(client, finished):
-    status = {"complete": "FINISHED", "pruned": "KILLED"}
+    status = {"complete": "FINISHED", "pruned": "FINISHED"}
     runs = {run.data.tags["softnce.trial"]: run for run in children(client)[0]}
     for row in finished.table:
         assert runs[row.key].info.status == status[row.state]
@@ -170,11 +173,9 @@ def test_the_champion_is_registered_under_its_alias(client, finished):
     assert run.data.tags["softnce.trial"] == finished.champion.key
 
 
-def test_the_registered_champion_scores_the_same_without_softnce(
-    client, finished, made_pairs, tmp_path
-):
-    version = client.get_model_version_by_alias("softnce-first", "champion")
-    folder = client.download_artifacts(version.run_id, "model", str(tmp_path))
+def test_the_registered_champion_scores_the_same_without_softnce(finished, made_pairs, tmp_path):
+    store = Store(own_uri(finished.folder.root), "softnce/first", finished.folder.root)
+    folder = str(model_file(store, "champion", DATA, "softnce-first"))
     pairs = read_pairs(made_pairs)
     texts = {"queries": pairs.valid.texts, "candidates": pairs.candidates}
     (tmp_path / "texts.json").write_text(json.dumps(texts))

@@ -1,6 +1,9 @@
 """A store, and the runs in it."""
 
 import time
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from mlflow import MlflowClient
 
@@ -20,6 +23,13 @@ def runs_of(store, tag="softnce.trial"):
     experiment = client.get_experiment_by_name(store.experiment)
     found = client.search_runs([experiment.experiment_id])
     return {run.data.tags[tag]: run for run in found if tag in run.data.tags}
+
+
+def model_file(store, alias, name, registered="softnce-made"):
+    """A file of the registered model of an alias."""
+    client = MlflowClient(store.uri, registry_uri=store.uri)
+    version = client.get_model_version_by_alias(registered, alias)
+    return Path(url2pathname(urlsplit(version.source).path)) / name
 
 
 def one_trial(tracker, key="t0000", state=TrialState.COMPLETE, error=""):

@@ -3,14 +3,17 @@
 import json
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 from mlflow import MlflowClient
 
 from softnce.errors import SetupError
 from tests.servers import free_port
-from tests.tune_spaces.tracking.stores import one_trial, opened, runs_of, wait_until
+from tests.tune_spaces.tracking.stores import model_file, one_trial, opened, runs_of, wait_until
 from tune_spaces.tracking.event_log import EventLog
+from tune_spaces.tracking.model_folder import DATA
 from tune_spaces.tracking.store import Store, own_uri, relocate
 from tune_spaces.tracking.tracker import Tracker
 from tune_spaces.trial_state import TrialState
@@ -20,7 +23,7 @@ from tune_spaces.trial_state import TrialState
     ("state", "status", "tag"),
     [
         (TrialState.COMPLETE, "FINISHED", "COMPLETE"),
-        (TrialState.PRUNED, "KILLED", "PRUNED"),
+        (TrialState.PRUNED, "FINISHED", "PRUNED"),
         (TrialState.FAILED, "FAILED", "FAIL"),
         (TrialState.INTERRUPTED, "KILLED", "INTERRUPTED"),
     ],
@@ -94,8 +97,7 @@ def test_the_former_champion_keeps_the_alias_previous(store, tmp_path):
     for alias, key in (("champion", "t0001"), ("previous", "t0000")):
         version = client.get_model_version_by_alias("softnce-made", alias)
         assert version.run_id == runs[key].info.run_id
-        path = client.download_artifacts(version.run_id, "model/model.txt")
-        assert Path(path).read_text() == key
+        assert model_file(store, alias, f"{DATA}/model.txt").read_text() == key
 
 
 def test_a_champions_card_follows_a_later_verdict(store, tmp_path):
@@ -110,8 +112,9 @@ def test_a_champions_card_follows_a_later_verdict(store, tmp_path):
         assert tracker.close(TrialState.COMPLETE, card) == 0
     client = MlflowClient(store.uri, registry_uri=store.uri)
     version = client.get_model_version_by_alias("softnce-made", "champion")
-    path = client.download_artifacts(version.run_id, "model/README.md")
-    assert Path(path).read_text() == version.description == "Better: by 0.01"
+    assert version.description == "Better: by 0.01"
+    for place in ("README.md", f"{DATA}/README.md"):
+        assert model_file(store, "champion", place).read_text() == "Better: by 0.01"
     assert len(client.search_model_versions("name = 'softnce-made'")) == 1
 
 
@@ -129,11 +132,11 @@ def test_a_moved_study_still_finds_its_artifacts(tmp_path):
     relocate(after)
     moved = Store(own_uri(after), "softnce/made", after)
     client = MlflowClient(moved.uri, registry_uri=moved.uri)
-    run = runs_of(moved)["t0000"]
-    path = client.download_artifacts(run.info.run_id, "model/model.txt")
-    assert Path(path).read_text() == "here"
+    assert model_file(moved, "champion", f"{DATA}/model.txt").read_text() == "here"
     version = client.get_model_version_by_alias("softnce-made", "champion")
     assert str(after) in version.source
+    (model,) = client.search_logged_models([runs_of(moved)["t0000"].info.experiment_id])
+    assert str(after) in model.artifact_location
 
 
 def test_an_unreachable_server_is_named_without_its_password(tmp_path):
@@ -198,10 +201,14 @@ def told(store):
     for key, run in found.items():
         metrics = [client.get_metric_history(run.info.run_id, name) for name in run.data.metrics]
         history = sorted((m.key, m.step, m.value, m.timestamp) for one in metrics for m in one)
-        files = [
-            Path(client.download_artifacts(run.info.run_id, file.path)).read_text()
-            for file in client.list_artifacts(run.info.run_id, "model")
-        ]
         ending = run.info.end_time if key != "made" else None
-        runs[key] = (run.info.status, ending, run.data.params, run.data.tags, history, files)
-    return runs, {one.version: (one.run_id, sorted(one.aliases)) for one in versions}
+        made = [one.model_id for one in run.outputs.model_outputs] if run.outputs else []
+        runs[key] = (run.info.status, ending, run.data.params, run.data.tags, history, made)
+    return runs, {
+        one.version: (one.run_id, sorted(one.aliases), texts_in(one.source)) for one in versions
+    }
+
+
+def texts_in(uri):
+    folder = Path(url2pathname(urlsplit(uri).path))
+    return {one.name: one.read_text() for one in folder.rglob("*") if one.is_file()}

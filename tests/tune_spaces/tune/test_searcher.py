@@ -27,12 +27,14 @@ def study(tmp_path):
     return optuna.create_study(storage=f"sqlite:///{tmp_path / 'a.db'}", direction="maximize")
 
 
-def searching(study, switch, watchers=(), trials=1):
+def searching(study, switch, watchers=(), trials=1, tracker=None):
     """Return a searcher of trials with InfoNCE."""
     settings = {"data": {"path": "x"}, "loss": {"name": "infonce"}, "search": {"space": SPACE}}
     space = search_space(validated(settings))
-    plan = Plan(space.config, lambda *_: None, trials)
-    return StudySearcher(TrialStore(study, space), plan, switch, watchers)
+    plan, trial_store = Plan(space.config, lambda *_: None, trials), TrialStore(study, space)
+    if tracker is not None:
+        watchers = [MLflowWatcher(tracker, trial_store, space)]
+    return StudySearcher(trial_store, plan, switch, watchers)
 
 
 def ended_trial(study, switch, press):
@@ -65,7 +67,7 @@ def test_trials_that_tune_told_no_ending_of_leave_no_run_open(study, tmp_path):
     tracker, switch = Tracker(store, "made"), StopSwitch(None)
     tracker.connect()
     tracker.open({})
-    searcher = searching(study, switch, [MLflowWatcher(tracker)], trials=2)
+    searcher = searching(study, switch, trials=2, tracker=tracker)
     for trial_id in ("one", "two"):
         searcher.suggest(trial_id)
     searcher.reported("two", {"epoch": 1, "objective": 0.5, "finished": False})

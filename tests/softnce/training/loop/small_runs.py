@@ -4,7 +4,8 @@ from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.training.loop import epochs
 
-MEASURED = ("seconds", "step_seconds", "encode_ms", "before")  # in which two equal runs differ
+# in which two equal runs differ
+MEASURED = ("seconds", "step_seconds", "usage", "encode_ms", "before")
 WORDS = [
     "open",
     "close",

@@ -1,0 +1,72 @@
+"""What the page of a study says, whatever its trials are called."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from softnce.config.file import validated, with_overrides
+from tune_spaces.page.description import Told, description, ranked
+from tune_spaces.page.environment import environment, git_commit
+from tune_spaces.study.verdicts.verdict import ResultRow
+from tune_spaces.trial_state import TrialState
+
+BASE = validated({"data": {"path": "pairs.jsonl"}, "encoder": {"kind": "static"}})
+HOSTILE = "<script>alert(1)</script> | `x` **bold** [a](javascript:b)\n# title"
+
+
+def row(number, value, state=TrialState.COMPLETE, loss="infonce", note=""):
+    config = with_overrides(BASE, {"loss/name": loss})
+    return ResultRow(f"t{number:04d}", config, value, state, "search", "tpe", note)
+
+
+def told(rows, sentence="Better: by 0.01.", **more) -> Told:
+    return Told("made", Path("/studies/made"), BASE, rows, sentence, **more)
+
+
+def test_the_verdict_comes_first_then_the_best_trial_and_infonce_beside_it():
+    table = [row(0, 0.3), *[row(n, 0.3 + n / 100, loss="soft-infonce") for n in range(1, 20)]]
+    text = description(told(table))
+    lines = text.splitlines()
+    assert lines[0] == "### Better: by 0.01."
+    trials = re.findall(r"^\| (t\d+) \|.*\| ([\d.]+) \|$", text, re.MULTILINE)
+    assert trials[0] == ("t0019", "0.4900")
+    assert trials[-1] == ("t0000", "0.3000")
+    assert "best InfoNCE" in text
+    assert "9 more trials are in the table of runs." in text
+
+
+def test_a_stopped_trial_is_no_failure_and_a_failed_one_ranks_last():
+    table = [row(0, 0.9, TrialState.FAILED, note="ran out"), row(1, 0.2, TrialState.PRUNED)]
+    assert [one.key for one in ranked(table)] == ["t0001", "t0000"]
+    text = description(told(table))
+    assert "| stopped early | by ASHA |" in text
+    assert "0.9000" not in text
+
+
+@pytest.mark.parametrize("count", [0, 1, 2000])
+def test_a_description_is_whole_whatever_the_study_has(count):
+    table = [row(n, 0.1, note=HOSTILE * 20) for n in range(count)]
+    sides = [
+        {"title": HOSTILE, "note": HOSTILE, "seeds": 5, "selected": None, "fresh": 0.1, "test": 0.1}
+    ]
+    text = description(told(table, HOSTILE, facts={"configurations": sides}, command=HOSTILE * 9))
+    assert len(text) <= 7_900
+    assert "#### Reproduce" in text
+    outside = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    assert "<script>" not in outside
+    assert "](javascript" not in outside.replace("\\](", "")
+    assert not re.search(r"^# title", outside, re.MULTILINE)
+
+
+def test_the_environment_names_the_packages_and_no_password(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["softnce", "search", "--set", "tracking.uri=http://a:pwd1@h"])
+    found = environment()
+    assert found["packages"]["mlflow"].startswith("3.")
+    assert found["command"] == "softnce search --set tracking.uri=http://***@h"
+
+
+def test_code_that_lies_in_no_clone_has_no_commit(tmp_path):
+    assert git_commit(tmp_path) == {}
+    (tmp_path / ".git").mkdir()  # a broken one
+    assert git_commit(tmp_path) == {}

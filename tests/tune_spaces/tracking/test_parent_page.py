@@ -1,0 +1,103 @@
+"""The page of a study in MLflow: metrics, data and files of its own run, and a model that loads."""
+
+import json
+import shutil
+import zlib
+from base64 import b64decode
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from tests.tune_spaces.tracking.stores import one_trial, opened, runs_of
+from tune_spaces.tracking.links import stored_link
+from tune_spaces.tracking.store import Store, own_uri
+from tune_spaces.tracking.view import TAG
+from tune_spaces.trial_state import TrialState
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory, minilm):
+    """The store of a study whose page was told, and told once more, as after a crash."""
+    tmp_path = tmp_path_factory.mktemp("told")
+    store = Store(own_uri(tmp_path), "softnce/made", tmp_path)
+    shutil.copytree(minilm, tmp_path / "champion")
+    (tmp_path / "per_query.json").write_text('{"columns": ["query"], "data": [["x"]]}')
+    tracker = opened(store)
+    one_trial(tracker, state=TrialState.PRUNED)
+    for step in (1, 2):
+        tracker.measure({"best_objective": step / 10, "unknown": float("nan")}, step)
+    tracker.data("pairs", "d" * 64, "pairs.jsonl", {"train": 9, "test": 3})
+    tracker.files({tmp_path / "per_query.json": "tables", tmp_path / "gone.png": "figures"})
+    tracker.champion("t0000", tmp_path / "champion", "loss: {}", {"mrr": 0.5})
+    assert tracker.close(TrialState.COMPLETE, "Better.", page="### Better.\n\nall of it") == 0
+    (tmp_path / "tracking.cursor").unlink()
+    again = opened(store)
+    assert again.close(TrialState.COMPLETE, "Better.") == 0
+    assert again.refused() == 0
+    return store
+
+
+def parent(store):
+    return runs_of(store, "softnce.study")["made"]
+
+
+def test_a_study_tells_all_of_itself_and_each_part_once(told):
+    client, run = MlflowClient(told.uri), parent(told)
+    assert run.data.tags["mlflow.note.content"] == "### Better.\n\nall of it"
+    assert run.data.tags["softnce.verdict"] == "Better."
+    curve = client.get_metric_history(run.info.run_id, "best_objective")
+    assert [(one.step, one.value) for one in curve] == [(1, 0.1), (2, 0.2)]
+    assert run.data.metrics.keys() == {"best_objective"}
+    (data,) = [one.dataset for one in run.inputs.dataset_inputs]
+    assert (data.name, data.digest) == ("pairs", "d" * 36)
+    assert json.loads(data.profile) == {"train": 9, "test": 3}
+    assert json.loads(run.data.tags["mlflow.loggedArtifacts"])[0]["path"] == (
+        "tables/per_query.json"
+    )
+    assert [one.path for one in client.list_artifacts(run.info.run_id)] == ["tables"]
+    pruned = runs_of(told)["t0000"]
+    assert "Stopped early by ASHA" in pruned.data.tags["mlflow.note.content"]
+
+
+def test_the_experiment_opens_sorted_by_the_objective_with_the_verdict_above(told):
+    experiment = MlflowClient(told.uri).get_experiment_by_name(told.experiment)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert experiment.tags["mlflow.experiment.primaryMetric.name"] == "objective"
+    assert "Better." in experiment.tags["mlflow.note.content"]
+    kind, _, packed = experiment.tags[TAG].partition(";")
+    state = json.loads(zlib.decompress(b64decode(packed)))
+    assert kind == "deflate"
+    assert state["orderByKey"] == "metrics.`objective`"
+    assert experiment.experiment_id in stored_link(told.folder)
+    assert parent(told).info.run_id in stored_link(told.folder, "study")
+
+
+def test_the_champion_loads_both_ways_with_signature_and_metrics(told):
+    client, run = MlflowClient(told.uri), parent(told)
+    (model,) = client.search_logged_models([run.info.experiment_id])
+    assert {one.key: one.value for one in model.metrics} == {"best_mrr": 0.5}
+    assert [one.model_id for one in run.outputs.model_outputs] == [model.model_id]
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    mlflow.set_tracking_uri(told.uri)
+    mlflow.set_registry_uri(told.uri)
+    try:
+        loaded = mlflow.pyfunc.load_model("models:/softnce-made@champion")
+        same = mlflow.sentence_transformers.load_model("models:/softnce-made@champion")
+    finally:
+        mlflow.set_tracking_uri(before[0])
+        mlflow.set_registry_uri(before[1])
+    example = loaded.input_example
+    assert loaded.metadata.signature.inputs is not None
+    assert np.allclose(loaded.predict(example), same.encode(example), atol=1e-6)
+
+
+def test_what_a_person_wrote_of_an_experiment_stays(store):
+    tracker = opened(store)
+    client = MlflowClient(store.uri)
+    experiment = client.get_experiment_by_name(store.experiment).experiment_id
+    client.set_experiment_tag(experiment, "mlflow.note.content", "ours, see the wiki")
+    tracker.close(TrialState.COMPLETE, "Better.")
+    tags = client.get_experiment(experiment).tags
+    assert tags["mlflow.note.content"] == "ours, see the wiki"

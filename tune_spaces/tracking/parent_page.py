@@ -1,0 +1,108 @@
+"""The page of a study in MLflow: its own run, above those of its trials, and the experiment."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, RunTag
+
+from tune_spaces.tracking.event_log import Event
+from tune_spaces.tracking.runs import StudyRuns
+from tune_spaces.tracking.store import Store
+from tune_spaces.tracking.view import experiment_tags, run_path, runs_path
+from tune_spaces.trial_state import TrialState
+
+_NOTE, _VERDICT = "mlflow.note.content", "softnce.verdict"
+_OURS = "softnce"  # in each note that we write of an experiment; a person's own stays
+TABLES = "tables"  # the folder of artifacts whose files the UI shows as tables
+_LONGEST_DIGEST = 36  # characters
+
+
+class ParentPage:
+    """Writes what a study says as a whole; each event may be sent twice."""
+
+    def __init__(
+        self, client: MlflowClient, store: Store, runs: StudyRuns, experiment: str
+    ) -> None:
+        """Prepare to write.
+
+        Args:
+            client: of the store.
+            store: of the study.
+            runs: of the study.
+            experiment: its id.
+        """
+        self._client, self._store, self._runs = client, store, runs
+        self._experiment = experiment
+
+    def arrange(self, columns: Sequence[str]) -> None:
+        """Let the experiment open as one of model training, sorted by the objective."""
+        known = self._client.get_experiment(self._experiment).tags
+        for name, value in experiment_tags(columns).items():
+            if known.get(name) != value and (columns or name not in known):
+                self._client.set_experiment_tag(self._experiment, name, value)
+
+    def send_data(self, event: Event) -> None:
+        """Log what the study learns from, once."""
+        digest = event["digest"][:_LONGEST_DIGEST]
+        known = self._client.get_run(self._runs.parent).inputs.dataset_inputs
+        if any(one.dataset.digest == digest for one in known):
+            return
+        data = Dataset(
+            name=event["name"][:500],
+            digest=digest,
+            source_type="local",
+            source=json.dumps({"uri": event["source"]}),
+            profile=json.dumps(event["sizes"]),
+        )
+        tags = [InputTag("mlflow.data.context", "training, validation and test")]
+        self._client.log_inputs(self._runs.parent, [DatasetInput(data, tags)])
+
+    def send_measures(self, event: Event) -> None:
+        """Log metrics of the study as a whole."""
+        metrics = [
+            Metric(name, float(value), event["time_ms"], event["epoch"])
+            for name, value in event["metrics"].items()
+            if math.isfinite(value)
+        ]
+        self._client.log_batch(self._runs.parent, metrics=metrics)
+
+    def send_files(self, event: Event) -> None:
+        """Log files of the study's folder that are still there."""
+        for path, place in event["files"].items():
+            if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+                raise ValueError(f"{path} is no file of the study")
+            file = self._store.folder / path
+            if file.is_file():
+                self._client.log_artifact(self._runs.parent, str(file), place or None)
+            if file.is_file() and place == TABLES:
+                told = json.dumps([{"path": f"{place}/{file.name}", "type": "table"}])
+                self._client.set_tag(self._runs.parent, "mlflow.loggedArtifacts", told)
+
+    def send_close(self, event: Event) -> None:
+        """Write the description, which a verdict alone does not replace, and the state."""
+        parent, note, page = self._runs.parent, event["note"], event.get("page", "")
+        tags = [RunTag(_VERDICT, note)]
+        known = self._client.get_run(parent).data.tags
+        if page or known.get(_VERDICT) != note:
+            tags.append(RunTag(_NOTE, page or note))
+        self._client.log_batch(parent, tags=tags)
+        self._note_the_experiment(note)
+        state = TrialState(event["state"])
+        self._client.set_terminated(parent, state.in_mlflow, event["time_ms"])
+
+    def _note_the_experiment(self, note: str) -> None:
+        """Say the verdict above the table of runs, unless a person has written there."""
+        known = self._client.get_experiment(self._experiment).tags.get(_NOTE, "")
+        if known and _OURS not in known:
+            return
+        page = run_path(self._experiment, self._runs.parent).removeprefix("/")
+        table = runs_path(self._experiment).removeprefix("/")
+        told = (
+            f"**softnce.** {note}\n\n"
+            f"[The study's page]({page}): leaderboard, figures, how to reproduce it. "
+            f"[Its trials, the best first]({table})."
+        )
+        self._client.set_experiment_tag(self._experiment, _NOTE, told)
