@@ -62,9 +62,9 @@ def reproduce(  # noqa: PLR0913  (what a user may set)
             "add --scale small, or leave it out",
         )
     from tune_spaces.ray_session import session
-    from tune_spaces.reproduction.setup import STATIC, Request, study_config
+    from tune_spaces.reproduction.setup import STATIC, ReproductionRequest, study_config
 
-    request = Request(
+    request = ReproductionRequest(
         table, language, model, scale, data, encoder or STATIC, seeds, tuple(settings or ())
     )
     study_config(request)  # a mistake is told before seconds of imports

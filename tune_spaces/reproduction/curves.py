@@ -13,7 +13,7 @@ import numpy as np
 from softnce.config.config import Config
 from softnce.data.batching import epoch_batches
 from softnce.whole_files import write_bytes, write_text
-from tune_spaces.reproduction.outcome import Comparison
+from tune_spaces.reproduction.outcome import PaperComparison
 from tune_spaces.reproduction.paper import BASELINE_ROW
 from tune_spaces.space.space import known_space
 from tune_spaces.study.folder import StudyFolder
@@ -82,7 +82,7 @@ def _prepared(config: Config, folder: StudyFolder) -> "Prepared":
     return replace(found, vectors=keys)
 
 
-def alpha_curve(comparison: Comparison) -> dict[str, dict[str, Curve]]:
+def alpha_curve(comparison: PaperComparison) -> dict[str, dict[str, Curve]]:
     """Return MRR over alpha, and InfoNCE's as a level line: x and y by name."""
     means = {line.key: line.mean for line in comparison.lines if line.mean is not None}
     points = [
@@ -99,7 +99,7 @@ def alpha_curve(comparison: Comparison) -> dict[str, dict[str, Curve]]:
 
 
 def write_figure(
-    comparison: Comparison, curves: Mapping[str, Mapping[str, Curve]], words: Sequence[str]
+    comparison: PaperComparison, curves: Mapping[str, Mapping[str, Curve]], words: Sequence[str]
 ) -> list[Path]:
     """Write a figure of curves into the study's folder, as a PNG and a page that holds it.
 

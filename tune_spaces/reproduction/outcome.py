@@ -13,8 +13,8 @@ from softnce.config.file import value_at
 from softnce.data.public.known_sets import FILTERED
 from softnce.evidence.paired import PairedGain, paired_gain
 from tune_spaces.reproduction.paper import BASELINE_ROW, averages, printed
-from tune_spaces.reproduction.protocol import PAPER_SEEDS, Row
-from tune_spaces.reproduction.setup import COSINE_T, Request, point
+from tune_spaces.reproduction.protocol import PAPER_SEEDS, PaperRow
+from tune_spaces.reproduction.setup import COSINE_T, ReproductionRequest, point
 from tune_spaces.space.space import known_space
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.sizes import Sizes, stored_sizes
@@ -71,7 +71,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PaperComparison:
     """A table, ours beside the paper's.
 
     Attributes:
@@ -83,7 +83,7 @@ class Comparison:
         curves: of Figure 2: the mean weight by the rank of the negative, by the name of the line.
     """
 
-    request: Request
+    request: ReproductionRequest
     study: Path
     lines: Sequence[Line]
     reservations: Sequence[str]
@@ -91,7 +91,9 @@ class Comparison:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
-def compared(request: Request, folder: StudyFolder, table: Sequence[ResultRow]) -> Comparison:
+def compared(
+    request: ReproductionRequest, folder: StudyFolder, table: Sequence[ResultRow]
+) -> PaperComparison:
     """Set what a study has found beside the paper's numbers.
 
     Args:
@@ -122,10 +124,12 @@ def compared(request: Request, folder: StudyFolder, table: Sequence[ResultRow]) 
         )
         lines.append(line)
     known = _reservations(request, stored_sizes(folder.root))
-    return Comparison(request, folder.root, lines, known, request.trained_seeds)
+    return PaperComparison(request, folder.root, lines, known, request.trained_seeds)
 
 
-def _trials(request: Request, table: Sequence[ResultRow], row: Row) -> dict[int, ResultRow]:
+def _trials(
+    request: ReproductionRequest, table: Sequence[ResultRow], row: PaperRow
+) -> dict[int, ResultRow]:
     """Return the trials of a line by their seeds."""
     found = {}
     for seed in request.trained_seeds:
@@ -167,7 +171,7 @@ def _step_seconds(folder: StudyFolder, table: Sequence[ResultRow]) -> dict[str, 
     return {key: float(value) for key, value in known.items() if value is not None}
 
 
-def _reservations(request: Request, sizes: Sizes | None) -> list[str]:
+def _reservations(request: ReproductionRequest, sizes: Sizes | None) -> list[str]:
     protocol, found = request.protocol, []
     if request.scale == "small":
         found.append(

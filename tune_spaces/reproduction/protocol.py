@@ -19,7 +19,7 @@ _ESTIMATORS = {"bm25": "BM25", "teacher": "trained model", "simcse": "SimCSE"}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PaperRow:
     """A line of a table.
 
     Attributes:
@@ -49,7 +49,7 @@ class Protocol:
     """
 
     title: str
-    rows: Sequence[Row]
+    rows: Sequence[PaperRow]
     seeds: int = len(PAPER_SEEDS)
     unit: str = "mrr"
     models: tuple[ModelName, ...] = ("codebert", "graphcodebert", "unixcoder")
@@ -72,27 +72,30 @@ def _weighted(loss: str, estimator: str) -> dict[str, Value]:
     return known | TABLE_7[estimator]
 
 
-_INFONCE = Row(BASELINE_ROW, "InfoNCE", {"loss/name": BASELINE})
+_INFONCE = PaperRow(BASELINE_ROW, "InfoNCE", {"loss/name": BASELINE})
 _SOFT = {
-    name: Row(name, f"Soft-InfoNCE, {label}", _soft(name)) for name, label in _ESTIMATORS.items()
+    name: PaperRow(name, f"Soft-InfoNCE, {label}", _soft(name))
+    for name, label in _ESTIMATORS.items()
 }
 _LOSSES = (
-    Row("bce", "BCE", _weighted("bce", "simcse")),
-    Row("weighted-infonce", "weighted InfoNCE", _weighted("weighted-infonce", "simcse")),
-    Row(
+    PaperRow("bce", "BCE", _weighted("bce", "simcse")),
+    PaperRow("weighted-infonce", "weighted InfoNCE", _weighted("weighted-infonce", "simcse")),
+    PaperRow(
         "kl-infonce",
         "InfoNCE + KL",
         _weighted("kl-infonce", "simcse") | {"loss/infonce_weight": 1.3, "loss/kl_weight": 0.7},
     ),
-    Row("soft-infonce", "Soft-InfoNCE", _soft("simcse")),
+    PaperRow("soft-infonce", "Soft-InfoNCE", _soft("simcse")),
 )
 _CANCELLED = (
     *(
-        Row(f"top-k-{k}", f"without the top {k}", _weighted("top-k", "simcse") | {"loss/top_k": k})
+        PaperRow(
+            f"top-k-{k}", f"without the top {k}", _weighted("top-k", "simcse") | {"loss/top_k": k}
+        )
         for k in (1, 3, 5)
     ),
     *(
-        Row(
+        PaperRow(
             f"threshold-{ratio}",
             f"below {ratio} of the positive",
             _weighted("dynamic-threshold", "simcse") | {"loss/ratio": ratio},
@@ -101,7 +104,7 @@ _CANCELLED = (
     ),
 )
 _CURVE = tuple(
-    Row(
+    PaperRow(
         f"alpha-{alpha}",
         f"alpha {alpha}, beta {2 - alpha:.1f}",
         _soft("simcse", **{"weights/alpha": alpha, "weights/beta": round(2 - alpha, 1)}),

@@ -11,8 +11,8 @@ from softnce.config.file import with_overrides
 from softnce.errors import EXIT_OK
 from softnce.whole_files import write_json
 from tune_spaces.reproduction.curves import alpha_curve, weight_curves, write_figure
-from tune_spaces.reproduction.outcome import Comparison, compared
-from tune_spaces.reproduction.setup import Request, point, study_config
+from tune_spaces.reproduction.outcome import PaperComparison, compared
+from tune_spaces.reproduction.setup import ReproductionRequest, point, study_config
 from tune_spaces.reproduction.show import as_facts, curve_rows, sentences, shown
 from tune_spaces.search.search import search
 
@@ -33,13 +33,13 @@ class Reproduced:
         exit_code: that of the search: 0 complete, 1 every trial failed, 4 stopped, to go on.
     """
 
-    comparison: Comparison
+    comparison: PaperComparison
     files: tuple[Path, ...]
     exit_code: int
 
 
 def reproduce(
-    request: Request, *, out: Path | None, progress: Console, console: Console
+    request: ReproductionRequest, *, out: Path | None, progress: Console, console: Console
 ) -> Reproduced:
     """Train the lines of a table, or go on with them, and set them beside the paper's.
 
@@ -71,8 +71,8 @@ def reproduce(
 
 
 def _figure(
-    comparison: Comparison, config: Config, study: "SearchResult", console: Console
-) -> tuple[Comparison, list[Path]]:
+    comparison: PaperComparison, config: Config, study: "SearchResult", console: Console
+) -> tuple[PaperComparison, list[Path]]:
     request = comparison.request
     if request.table == "fig3":
         return comparison, write_figure(comparison, alpha_curve(comparison), sentences(comparison))

@@ -11,7 +11,7 @@ from softnce.config.config import Config
 from softnce.config.file import load_config, with_overrides
 from softnce.errors import ConfigError, DataError
 from tune_spaces.reproduction.paper import LanguageName, ModelName, TableName
-from tune_spaces.reproduction.protocol import PROTOCOLS, Protocol, Row, seeds_of
+from tune_spaces.reproduction.protocol import PROTOCOLS, PaperRow, Protocol, seeds_of
 from tune_spaces.sources.config import config_path
 
 STATIC = "static"
@@ -27,7 +27,7 @@ _ALL = 1_000_000_000  # validation queries and candidates: no sample of them
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ReproductionRequest:
     """What is to be reproduced.
 
     Attributes:
@@ -67,7 +67,7 @@ class Request:
         return f"{self.table}-{self.model}-{self.language}{scale}"
 
 
-def point(request: Request, row: Row, seed: int) -> dict[str, Any]:
+def point(request: ReproductionRequest, row: PaperRow, seed: int) -> dict[str, Any]:
     """Return what a line is trained with, by path.
 
     The paper's t = 5 is made for the dot products of a teacher whose vectors are long; over its
@@ -78,7 +78,7 @@ def point(request: Request, row: Row, seed: int) -> dict[str, Any]:
     return {**row.settings, **own, "optim/seed": seed}
 
 
-def study_config(request: Request) -> Config:
+def study_config(request: ReproductionRequest) -> Config:
     """Return the configuration of the study that trains a table's lines.
 
     Raises:
@@ -98,7 +98,7 @@ def study_config(request: Request) -> Config:
     return with_overrides(config, _search(request))
 
 
-def _search(request: Request) -> dict[str, Any]:
+def _search(request: ReproductionRequest) -> dict[str, Any]:
     """Return the settings of a search that tries the lines of a table and nothing else."""
     lines = [
         point(request, row, seed) for seed in request.trained_seeds for row in request.protocol.rows
@@ -132,7 +132,7 @@ def _encoder(named: str) -> list[str]:
     ]
 
 
-def _require_printed(request: Request) -> None:
+def _require_printed(request: ReproductionRequest) -> None:
     models = request.protocol.models
     if request.model not in models:
         raise ConfigError(
@@ -142,7 +142,7 @@ def _require_printed(request: Request) -> None:
         )
 
 
-def _data(request: Request) -> Path:
+def _data(request: ReproductionRequest) -> Path:
     found = request.data or Path(f"codesearchnet-{request.language}-graphcodebert")
     if not found.exists():
         prepare = f"softnce data prepare codesearchnet --language {request.language}"

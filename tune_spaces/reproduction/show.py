@@ -7,13 +7,13 @@ from typing import Any
 from rich.table import Table
 
 from softnce.evidence.paired import PairedGain
-from tune_spaces.reproduction.outcome import Comparison, Line
+from tune_spaces.reproduction.outcome import Line, PaperComparison
 from tune_spaces.reproduction.paper import BASELINE_ROW
 
 _NONE = "-"
 
 
-def shown(comparison: Comparison) -> Table:
+def shown(comparison: PaperComparison) -> Table:
     """Return a table of the lines, the paper's numbers beside ours."""
     protocol = comparison.request.protocol
     title = f"{protocol.title} ({comparison.request.model}, {comparison.request.language})"
@@ -27,7 +27,7 @@ def shown(comparison: Comparison) -> Table:
     return table
 
 
-def sentences(comparison: Comparison) -> list[str]:
+def sentences(comparison: PaperComparison) -> list[str]:
     """Say what has to be known about a table besides its numbers."""
     request, found = comparison.request, []
     if request.protocol.said:
@@ -44,7 +44,7 @@ def sentences(comparison: Comparison) -> list[str]:
     return [one[0].upper() + one[1:] for one in found]
 
 
-def as_facts(comparison: Comparison) -> dict[str, Any]:
+def as_facts(comparison: PaperComparison) -> dict[str, Any]:
     """Return a comparison as plain values, for JSON."""
     request = comparison.request
     return {
@@ -87,7 +87,7 @@ def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _columns(comparison: Comparison) -> tuple[Sequence[str], Any]:
+def _columns(comparison: PaperComparison) -> tuple[Sequence[str], Any]:
     protocol = comparison.request.protocol
     if protocol.unit == "seconds":
         plain = next((one for one in comparison.lines if one.key == BASELINE_ROW), None)

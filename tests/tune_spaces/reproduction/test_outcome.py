@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tune_spaces.reproduction.curves import alpha_curve, write_figure
 from tune_spaces.reproduction.outcome import compared
-from tune_spaces.reproduction.setup import Request, study_config
+from tune_spaces.reproduction.setup import ReproductionRequest, study_config
 from tune_spaces.reproduction.show import as_facts, curve_rows, sentences, shown
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
@@ -50,7 +50,7 @@ def told_study(request, root, *, fails=()):
 
 def small(table, tmp_path, **changes):
     settings = {"language": "ruby", "model": "graphcodebert", "scale": "small"} | changes
-    return Request(table=table, data=tmp_path, **settings)
+    return ReproductionRequest(table=table, data=tmp_path, **settings)
 
 
 def printed_text(table):

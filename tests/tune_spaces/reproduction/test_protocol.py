@@ -5,7 +5,7 @@ import pytest
 from softnce.data.public.known_sets import LANGUAGES
 from tune_spaces.reproduction.paper import averages, printed
 from tune_spaces.reproduction.protocol import PROTOCOLS, seeds_of
-from tune_spaces.reproduction.setup import Request, point, study_config
+from tune_spaces.reproduction.setup import ReproductionRequest, point, study_config
 from tune_spaces.space.space import search_space
 
 MODELS = ("codebert", "graphcodebert", "unixcoder")
@@ -13,7 +13,7 @@ MODELS = ("codebert", "graphcodebert", "unixcoder")
 
 def small(table, tmp_path, **changes):
     settings = {"language": "ruby", "model": PROTOCOLS[table].models[0]} | changes
-    return Request(table=table, scale="small", data=tmp_path, **settings)
+    return ReproductionRequest(table=table, scale="small", data=tmp_path, **settings)
 
 
 def configs(request):
@@ -53,7 +53,7 @@ def test_table_1_has_the_settings_of_table_7(tmp_path):
 
 
 def test_at_full_scale_the_trained_models_temperature_is_the_papers(tmp_path):
-    request = Request("table1", "ruby", "codebert", data=tmp_path)
+    request = ReproductionRequest("table1", "ruby", "codebert", data=tmp_path)
     found = [point(request, row, 1) for row in request.protocol.rows]
     (taught,) = [one for one in found if one.get("weights/estimator") == "teacher"]
     assert (taught["weights/temperature"], taught["weights/teacher/score"]) == (5.0, "dot")
@@ -63,7 +63,7 @@ def test_at_full_scale_the_trained_models_temperature_is_the_papers(tmp_path):
     ("model", "batch"), [("codebert", 32), ("graphcodebert", 32), ("unixcoder", 64)]
 )
 def test_full_scale_is_the_papers_preset_over_the_tokens_that_it_reads(model, batch, tmp_path):
-    found = study_config(Request("table1", "ruby", model, data=tmp_path))
+    found = study_config(ReproductionRequest("table1", "ruby", model, data=tmp_path))
     assert (found.optim.epochs, found.optim.batch_size) == (30, batch)
     assert (found.encoder.similarity, found.loss.temperature) == ("dot", 1.0)
     code = "original_string" if model == "graphcodebert" else "code_tokens"

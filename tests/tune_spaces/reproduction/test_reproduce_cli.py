@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from softnce.errors import ConfigError, DataError
-from tune_spaces.reproduction.setup import Request, study_config
+from tune_spaces.reproduction.setup import ReproductionRequest, study_config
 from tune_spaces.tracking.store import own_uri
 
 TABLE = ("reproduce", "table1", "--language", "ruby", "--model", "unixcoder")
@@ -20,25 +20,25 @@ def test_pairs_that_are_not_there_are_named_with_the_command_that_prepares_them(
 ):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="codesearchnet-go-graphcodebert: there are no pairs") as e:
-        study_config(Request("table1", "go", "unixcoder"))
+        study_config(ReproductionRequest("table1", "go", "unixcoder"))
     assert "softnce data prepare codesearchnet --language go" in str(e.value)
 
 
 def test_a_table_that_the_paper_has_for_another_model_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="table3: the paper has it for graphcodebert alone"):
-        study_config(Request("table3", "python", "codebert", "small", tmp_path))
+        study_config(ReproductionRequest("table3", "python", "codebert", "small", tmp_path))
 
 
 def test_a_folder_with_a_colon_is_no_yaml(tmp_path):
     folder = tmp_path / "a: b # c"
     folder.mkdir()
-    found = study_config(Request("table1", "ruby", "unixcoder", "small", folder))
+    found = study_config(ReproductionRequest("table1", "ruby", "unixcoder", "small", folder))
     assert found.data.path == str(folder)
 
 
 def test_an_encoder_of_ones_own_keeps_the_papers_batch(tmp_path, minilm):
     found = study_config(
-        Request("table1", "ruby", "unixcoder", "small", tmp_path, encoder=str(minilm))
+        ReproductionRequest("table1", "ruby", "unixcoder", "small", tmp_path, encoder=str(minilm))
     )
     assert (found.encoder.kind, found.encoder.model) == ("transformer", str(minilm))
     assert (found.optim.batch_size, found.encoder.similarity) == (32, "cosine")
