@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _MOST_CUTS = 64
+_GROUPS = (5, 9)  # fewest and most; 9 took 5 % less than 5 for 6,000 tokens, one CPU core
+_TOKENS = 700  # of a further group
 
 
 def pooled_chunks(lengths: NDArray[np.int64], *, most: int) -> list[NDArray[np.int64]]:
@@ -31,6 +33,19 @@ def pooled_chunks(lengths: NDArray[np.int64], *, most: int) -> list[NDArray[np.i
     cuts = _best_cuts(area, min(most, len(stops)))
     edges = [0, *(int(stops[cut]) for cut in cuts)]
     return [order[start:stop] for start, stop in pairwise(edges)]
+
+
+def worthwhile(lengths: NDArray[np.int64]) -> int:
+    """Return how many groups a batch is worth: a large one saves more padding by each.
+
+    Args:
+        lengths: (n,) tokens of each row.
+
+    >>> worthwhile(np.full(16, 80)), worthwhile(np.full(64, 90)), worthwhile(np.full(256, 90))
+    (5, 8, 9)
+    """
+    fewest, most = _GROUPS
+    return min(max(int(lengths.sum()) // _TOKENS, fewest), most)
 
 
 def _candidate_stops(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

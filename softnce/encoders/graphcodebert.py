@@ -22,7 +22,7 @@ from softnce.dataflow.flow import CodeFlow
 from softnce.dataflow.languages.table import Mode
 from softnce.dataflow.tables import Code, code_flows, rules_digest
 from softnce.encoders.assembly import assembled, checkpoint_layers, compile_layers
-from softnce.encoders.chunks import pooled_chunks
+from softnce.encoders.chunks import pooled_chunks, worthwhile
 from softnce.encoders.encoder import Encoder, Side
 from softnce.encoders.flow_attention import FlowBatch, code_places, flow_batch, flow_states
 from softnce.encoders.flow_layout import LONGEST, Marks, flow_layout, flow_row, places_of
@@ -33,7 +33,6 @@ from softnce.ragged import Ragged, ragged
 
 _MODES: dict[str, Mode] = {"official": "official", "fixed": "fixed"}
 _FAMILY = ("roberta", "xlm-roberta", "camembert")
-_GROUPS = 5  # forward passes of a batch, as of any transformer
 
 
 @final
@@ -120,7 +119,7 @@ class FlowEncoder(Encoder):
 
     def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Return length-sorted groups with little padding."""
-        return pooled_chunks(lengths, most=_GROUPS)
+        return pooled_chunks(lengths, most=worthwhile(lengths))
 
     def compile_layers(self) -> None:
         """Compile the layers of the transformer."""

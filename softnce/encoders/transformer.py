@@ -11,7 +11,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import Tensor
 
 from softnce.encoders.assembly import assembled, checkpoint_layers, compile_layers
-from softnce.encoders.chunks import pooled_chunks
+from softnce.encoders.chunks import pooled_chunks, worthwhile
 from softnce.encoders.encoder import Encoder, Side
 from softnce.encoders.graphcodebert import FlowEncoder, flow_encoder
 from softnce.encoders.graphs import Graphs
@@ -26,8 +26,6 @@ from softnce.encoders.text_tokens import (
     text_tokens,
 )
 from softnce.ragged import Ragged, ragged
-
-_GROUPS = 5  # forward passes of a batch; measured best on 2 CPU cores
 
 
 @final
@@ -133,7 +131,7 @@ class TransformerEncoder(Encoder):
         """Return length-sorted groups with little padding; packed rows need no groups."""
         if self.is_packed:
             return [np.arange(len(lengths))]
-        return pooled_chunks(lengths, most=_GROUPS)
+        return pooled_chunks(lengths, most=worthwhile(lengths))
 
 
 def transformer_encoder(
