@@ -97,7 +97,7 @@ def sample_size(
     search, optim, costs = config.search, config.optim, _COSTS[config.encoder.kind]
     pairs = min(train, (optim.max_steps or train) * optim.batch_size) * optim.evaluate_every
     budget = _SHARE / (1 - _SHARE) * costs.passes * pairs * lengths.pair
-    own = queries
+    own, searched = queries, candidates
     if _cost(queries, candidates, lengths, costs) > budget:
         most, (fewest_queries, fewest_candidates) = (
             _affordable(budget, lengths, costs),
@@ -107,7 +107,7 @@ def sample_size(
         rest = (budget - queries * lengths.query) / (lengths.candidate + costs.comparison * queries)
         candidates = min(candidates, max(fewest_candidates, int(rest)))
     queries = min(own, search.max_validation_queries or queries)
-    candidates = search.max_validation_candidates or candidates
+    candidates = min(searched, search.max_validation_candidates or candidates)
     return SampleSize(queries, max(queries, candidates))
 
 

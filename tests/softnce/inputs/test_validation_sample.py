@@ -62,6 +62,7 @@ def test_the_users_caps_win_and_every_answer_has_its_place():
     capped = {"max_validation_queries": 100, "max_validation_candidates": 50}
     assert size(18_000, 2_000, 4_000, search=capped) == (100, 100)
     assert size(18_000, 60, 4_000, search={"max_validation_queries": 100}) == (60, 4_000)
+    assert size(18_000, 60, 90, search={"max_validation_candidates": 1_000}) == (60, 90)
 
 
 def test_a_sample_holds_the_answers_of_its_queries_and_is_always_the_same():
