@@ -190,7 +190,7 @@ def sparkline(values: list[float]) -> str:
 def duration(seconds: float) -> str:
     """Say how long something takes, in at most six characters.
 
-    >>> duration(8), duration(75), duration(3700), duration(200_000)
+    >>> duration(8.0), duration(75.0), duration(3700.0), duration(2e5)
     ('8s', '1m15s', '1h01m', '2d07h')
     """
     whole = round(seconds)

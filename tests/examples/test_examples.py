@@ -109,6 +109,7 @@ def test_the_snippet_of_the_page_on_python_runs_as_it_stands(script, monkeypatch
     assert str(folder / "study" / "champion") in capsys.readouterr().out.replace("\n", "")
 
 
+@pytest.mark.long
 def test_a_notebooks_ray_session_environment_handlers_and_logging_are_left_as_they_were():
     said = json.loads(executed("-c", KERNEL, str(EXAMPLES / "notebook.py")).splitlines()[-1])
     before, *after = said["states"]

@@ -33,6 +33,7 @@ def made(dimensions):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("answer", "code", "torn"), [("SIG_IGN", 1, 0), ("SIG_DFL", None, 1)])
 def test_the_champion_stands_where_its_successor_is_cut_short(tmp_path, answer, code, torn):
     champion = export(made(8), tmp_path / "champion", {}, {"config.yaml": "first\n"})

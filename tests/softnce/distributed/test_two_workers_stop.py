@@ -39,7 +39,7 @@ def config_of(model: str) -> Config:
 
 
 def told(reports):
-    left_out = ("seconds", "step_seconds", "usage", "encode_ms", "before")
+    left_out = ("seconds", "step_seconds", "usage", "parameters", "encode_ms", "before")
     return [{k: v for k, v in report.items() if k not in left_out} for report in reports]
 
 
@@ -53,9 +53,9 @@ def be_a_worker(port: str, folder: Path, rank: int) -> None:
     prepared = prepare(config, pairs, folder / f"cache{rank}", tell=lambda _: None)
     looks, steps, descend = [], [], loop._descend
 
-    def counted(run, loss):
+    def counted(*step):
         steps.append(1)
-        descend(run, loss)
+        return descend(*step)
 
     def should_stop():
         looks.append(1)

@@ -36,6 +36,7 @@ def optuna_trials(folder, name):
     return optuna.load_study(study_name=name, storage=storage).get_trials()
 
 
+@pytest.mark.long
 def test_a_loss_that_is_no_number_fails_its_trial_alone(made_pairs, tmp_path):
     space = {"loss/temperature": {"choice": [0.05, 0.2, 1e-44]}}
     config = validated(settings(made_pairs, space, trials=3))

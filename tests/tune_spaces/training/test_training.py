@@ -97,6 +97,7 @@ def test_a_complete_run_is_not_trained_again_and_another_one_is_refused(trained,
         softnce.train(other, out=trained.folder, quiet=True)
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_trial_is_trained_again_to_the_same_numbers_and_otherwise_with_another_seed(

@@ -182,7 +182,9 @@ def test_a_second_trial_tokenises_and_forwards_nothing_for_them(
     again = prepare(config, pairs, cache, tell=refused, models=ESTIMATORS)
     assert replace(again, vectors=prepared.vectors) == prepared
     (report,) = epochs(config, prepared, tmp_path)
-    assert len(forwards) == report["steps"] + 2  # the student's own, and two to evaluate it
+    timed = 1 + len(prepared.table("valid"))  # queries, one by one, after the last epoch
+    # the student's own, and two to evaluate it
+    assert len(forwards) == report["steps"] + 2 + timed
     assert set(forwards) == {"StaticEncoder"}
 
 
