@@ -11,6 +11,7 @@ from tune_spaces.reproduction.outcome import Line, PaperComparison
 from tune_spaces.reproduction.paper import BASELINE_ROW
 
 _NONE = "-"
+_WIDEST = "our gain (95 %)"  # may take two lines, so that no number is cut
 
 
 def shown(comparison: PaperComparison) -> Table:
@@ -18,10 +19,10 @@ def shown(comparison: PaperComparison) -> Table:
     protocol = comparison.request.protocol
     title = f"{protocol.title} ({comparison.request.model}, {comparison.request.language})"
     table = Table(title=title, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("", no_wrap=True)
+    table.add_column("")
     columns, cells = _columns(comparison)
     for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=name != _WIDEST)
     for line in comparison.lines:
         table.add_row(line.name, *cells(line))
     return table
@@ -101,7 +102,7 @@ def _columns(comparison: PaperComparison) -> tuple[Sequence[str], Any]:
             ]
 
         return ("paper, s", "over InfoNCE", "ours, s", "over InfoNCE"), timed
-    names = ["paper", "ours", "sd", "gap", "paper's gain", "our gain (95 %)"]
+    names = ["paper", "ours", "sd", "gap", "paper's gain", _WIDEST]
     if comparison.request.table == "table2":
         names.insert(0, "paper, six")
 

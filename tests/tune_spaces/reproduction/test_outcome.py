@@ -53,9 +53,9 @@ def small(table, tmp_path, **changes):
     return ReproductionRequest(table=table, data=tmp_path, **settings)
 
 
-def printed_text(table):
+def printed_text(table, width=160):
     page = io.StringIO()
-    Console(file=page, width=160).print(table)
+    Console(file=page, width=width).print(table)
     return page.getvalue()
 
 
@@ -73,6 +73,7 @@ def test_gaps_and_gains_are_told_with_the_papers(tmp_path):
     text = printed_text(shown(found))
     assert "0.730" in text
     assert "+0.025" in text
+    assert "…" not in printed_text(shown(found), width=80)
 
 
 def test_a_line_that_failed_is_named_and_its_other_seeds_count(tmp_path):
