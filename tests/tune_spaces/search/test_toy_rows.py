@@ -134,6 +134,13 @@ toy = {"loss": {"name": "margin", "width": 0.7}, "weights": {"estimator": "toy"}
 params = trial_params(validated({"data": {"path": "pairs"}, **toy}), {})
 print(params["loss/width"], params["weights/toy/power"])
 """
+DESCRIBED = """
+from softnce.config.file import validated
+from tune_spaces.study.verdicts.verdict import described
+
+toy = {"loss": {"name": "margin", "width": 0.7}, "weights": {"estimator": "toy"}}
+print(described(validated({"data": {"path": "pairs"}, **toy})))
+"""
 MIXED = """
 from softnce.config.file import validated
 
@@ -171,6 +178,10 @@ except ConfigError as error:
     assert printed_by(script, package) == [said]
 
 
+def test_a_verdict_calls_them_by_their_label(package):
+    assert " ".join(printed_by(DESCRIBED, package)).startswith("soft margin, toy")
+
+
 def test_their_settings_are_columns_of_a_run(package):
     assert printed_by(PARAMS, package) == ["0.7", "1.0"]
 
@@ -188,7 +199,6 @@ def test_both_are_searched_to_the_table(searched):
     assert sum("margin-toy" in line and "complete" in line for line in lines) == 2
     cells = [line.split() for line in lines if line.split()[1] == "margin"]
     assert [line[2] for line in cells] == ["toy", "toy"]
-    assert "soft margin, toy" in " ".join(printed.split())
 
 
 @pytest.mark.long
