@@ -1,5 +1,8 @@
 """One function's source to its tokens and their data flow."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 from softnce.data.source_code.parsing import parser
 from softnce.dataflow.flow import CodeFlow
 from softnce.dataflow.languages.table import LANGUAGES, Mode
@@ -42,6 +45,16 @@ def extract(code: str, language: str, mode: Mode = "fixed") -> CodeFlow:
 def follows(language: str) -> bool:
     """Tell whether the data flow of a language can be followed."""
     return language.strip().lower() in LANGUAGES
+
+
+def read_as_text(languages: Iterable[str]) -> str:
+    """Count codes whose data flow cannot be followed; "" where there are none.
+
+    >>> read_as_text(["python", "cobol", "", "cobol"])
+    '2 in cobol, 1 in unknown'
+    """
+    others = Counter(one or "unknown" for one in languages if not follows(one))
+    return ", ".join(f"{count:,} in {name}" for name, count in others.most_common(3))
 
 
 def rules_of(language: str) -> dict[Mode, Rules]:

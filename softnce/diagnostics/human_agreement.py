@@ -41,6 +41,7 @@ class JudgedPair:
     code: str
     docstring: str
     answers: bool
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,12 @@ def auc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
 def held_out(pairs: PairSet) -> list[Pair]:
     """List the pairs of validation and test, which no model of a study was trained on."""
     return [
-        Pair(text, pairs.candidates[answer], pairs.candidate_ids[answer])
+        Pair(
+            text,
+            pairs.candidates[answer],
+            pairs.candidate_ids[answer],
+            pairs.candidate_languages[answer],
+        )
         for split in (pairs.valid, pairs.test)
         for text, answer in zip(split.texts, split.answers, strict=True)
     ]
@@ -107,7 +113,9 @@ def judged_pairs(
     if path is None or not true:
         return []
     tally = Tally(_MAX_BAD_SHARE)
-    false = [Pair(one.query, one.code, one.id) for one in tally.read(path, {}, complete)]
+    false = [
+        Pair(one.query, one.code, one.id, one.language) for one in tally.read(path, {}, complete)
+    ]
     docstrings = {
         one.id: one.query
         for file in part_files(folder).get("codebase", [])
@@ -116,7 +124,7 @@ def judged_pairs(
     draw = np.random.default_rng(seed)
     most = min(most, len(true), len(false))
     found = [
-        JudgedPair(pair.query, pair.code, docstrings.get(pair.id, ""), answers)
+        JudgedPair(pair.query, pair.code, docstrings.get(pair.id, ""), answers, pair.language)
         for kind, answers in ((true, True), (false, False))
         for pair in (kind[row] for row in draw.permutation(len(kind))[:most])
     ]
@@ -177,16 +185,17 @@ def scored_tasks(
         batch_size: pairs that are scored together, BM25's corpus.
     """
     documented = [one for one in judged if one.docstring and one.docstring != one.query]
-    tasks = [("code", judged, [one.code for one in judged])]
-    tasks.append(("docstring", documented, [one.docstring for one in documented]))
-    for compared, rows, documents in tasks:
+    for compared, rows in (("code", judged), ("docstring", documented)):
         if len({one.answers for one in rows}) > 1:
-            for estimator in estimators(requested, _texts(rows, documents)):
+            for estimator in estimators(requested, _texts(rows, compared)):
                 yield _scored(estimator, compared, rows, batch_size)
 
 
-def _texts(rows: Sequence[JudgedPair], documents: Sequence[str]) -> ComparedTexts:
-    return ComparedTexts([one.query for one in rows], [one.code for one in rows], documents)
+def _texts(rows: Sequence[JudgedPair], compared: str) -> ComparedTexts:
+    queries, codes = [one.query for one in rows], [one.code for one in rows]
+    if compared == "docstring":
+        return ComparedTexts(queries, codes, [one.docstring for one in rows])
+    return ComparedTexts(queries, codes, codes, [one.language for one in rows])
 
 
 def _scored(

@@ -11,7 +11,7 @@ from softnce.config.config import Config
 from softnce.config.sections.method import LossSection, WeightsSection
 from softnce.data.batching import epoch_batches
 from softnce.data.pairs import Pair
-from softnce.diagnostics.requested import ComparedTexts, RequestedEstimators, estimators
+from softnce.diagnostics.requested import RequestedEstimators, compared_pairs, estimators
 from softnce.errors import ConfigError
 from softnce.shapes import Logits
 from softnce.training.objectives import outcome
@@ -89,7 +89,7 @@ def loss_views(
     rows = epoch_batches(len(pairs), batch_size=batch_size, seed=seed, epoch=1)[:_BATCHES]
     drawn = [[pairs[row] for row in batch] for batch in rows.tolist()]
     everyone = [pair for batch in drawn for pair in batch]
-    texts = ComparedTexts([pair.query for pair in everyone], [pair.code for pair in everyone])
+    texts = compared_pairs(everyone)
     known = DuplicatesEstimator(
         torch.tensor(query_groups(texts.queries)), torch.tensor(code_groups(texts.codes))
     )

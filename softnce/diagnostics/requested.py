@@ -6,6 +6,7 @@ from typing import final
 
 import torch
 
+from softnce.data.pairs import Pair
 from softnce.diagnostics.trained_models import TrainedModel
 from softnce.encoders.encoder import Side
 from softnce.errors import ConfigError
@@ -49,11 +50,22 @@ class ComparedTexts:
         codes: the function of each query.
         documents: what all estimators compare the queries with; ``None``: what each does in a
             search, which is queries with queries, or with codes for the teacher.
+        languages: of the codes, and of the documents where they are codes; empty: unknown.
     """
 
     queries: Sequence[str]
     codes: Sequence[str]
     documents: Sequence[str] | None = None
+    languages: Sequence[str] = ()
+
+
+def compared_pairs(pairs: Sequence[Pair]) -> ComparedTexts:
+    """Return what is compared where pairs of a batch are, as in training."""
+    return ComparedTexts(
+        [pair.query for pair in pairs],
+        [pair.code for pair in pairs],
+        languages=[pair.language for pair in pairs],
+    )
 
 
 def check(requested: RequestedEstimators) -> None:
@@ -140,11 +152,11 @@ class _OffsetDocuments(Estimator):
 def _pretrained(model: str, texts: ComparedTexts) -> VectorEstimator:
     from transformers.utils.logging import disable_progress_bar
 
-    from softnce.encoders.transformer import transformer_encoder  # seconds to import
+    from softnce.encoders.transformer import stored_encoder  # seconds to import
 
     disable_progress_bar()
     name = "/".join(model.rstrip("/").split("/")[-2:])
-    return _compared(TrainedModel(name, transformer_encoder(model), "cosine"), texts, texts.queries)
+    return _compared(TrainedModel(name, stored_encoder(model), "cosine"), texts, texts.queries)
 
 
 def _trained(model: TrainedModel, texts: ComparedTexts) -> VectorEstimator:
@@ -158,6 +170,8 @@ def _compared(model: TrainedModel, texts: ComparedTexts, own: Sequence[str]) -> 
     compared = own if texts.documents is None else texts.documents
     side: Side = "query" if compared is texts.queries else "code"
     queries = encoder.encode_all(encoder.tokenize(texts.queries)).numpy()
-    documents = encoder.encode_all(encoder.tokenize(compared, side=side)).numpy()
+    languages = texts.languages if side == "code" else ()
+    tokens = encoder.tokenize(compared, side=side, languages=languages)
+    documents = encoder.encode_all(tokens).numpy()
     device = torch.device("cpu")
     return VectorEstimator(model.name, queries, documents, score=model.score, device=device)

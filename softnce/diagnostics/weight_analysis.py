@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from softnce.data.batching import epoch_batches
 from softnce.data.pairs import Pair
-from softnce.diagnostics.requested import ComparedTexts, RequestedEstimators, estimators
+from softnce.diagnostics.requested import RequestedEstimators, compared_pairs, estimators
 from softnce.shapes import Relevance, Shares, Weights
 from softnce.weights.duplicates import DuplicatesEstimator, duplicate_weights
 from softnce.weights.weighting import (
@@ -114,7 +114,7 @@ def views(
     rows = epoch_batches(len(pairs), batch_size=batch_size, seed=seed, epoch=1)[:_BATCHES]
     drawn = [[pairs[row] for row in batch] for batch in rows.tolist()]
     everyone = [pair for batch in drawn for pair in batch]
-    texts = ComparedTexts([pair.query for pair in everyone], [pair.code for pair in everyone])
+    texts = compared_pairs(everyone)
     return [_view(one, drawn, coefficients, most) for one in estimators(requested, texts)]
 
 

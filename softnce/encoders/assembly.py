@@ -8,7 +8,6 @@ from sentence_transformers.sentence_transformer.modules import (
     Dense,
     Normalize,
     Pooling,
-    Transformer,
 )
 from tokenizers import AddedToken
 
@@ -37,7 +36,7 @@ def assembled(
     if options.pooling == "auto":
         modules = [module for module in loaded if not isinstance(module, Normalize)]
     else:
-        modules = [loaded[0], *_pooling(loaded[0], options.pooling, model)]
+        modules = [loaded[0], *_pooling(loaded, options.pooling, model)]
     prompts = _prompts(loaded, model, options)
     if any(prompts.values()) and not all(getattr(one, "include_prompt", True) for one in modules):
         raise ConfigError(
@@ -130,10 +129,13 @@ def _prefix(loaded: SentenceTransformer, model: str, tokens: tuple[str, ...]) ->
     return "".join(tokens)
 
 
-def _pooling(transformer: Transformer, pooling: str, model: str) -> list[torch.nn.Module]:
+def _pooling(loaded: SentenceTransformer, pooling: str, model: str) -> list[torch.nn.Module]:
+    transformer = loaded[0]
     size = transformer.get_embedding_dimension()
     if pooling != "pooler":
         return [Pooling(size, pooling_mode=_MODES.get(pooling, pooling))]
+    if trained := _trained_head(loaded):
+        return trained
     pooler: Any = getattr(transformer.auto_model, "pooler", None)
     if getattr(pooler, "dense", None) is None:
         raise ConfigError(
@@ -148,3 +150,11 @@ def _pooling(transformer: Transformer, pooling: str, model: str) -> list[torch.n
         init_bias=pooler.dense.bias.detach().clone(),
     )
     return [Pooling(size, pooling_mode="cls"), head]
+
+
+def _trained_head(loaded: SentenceTransformer) -> list[torch.nn.Module]:
+    """Return the head that a model was exported with, if it has one: training goes on with it."""
+    head = [module for module in loaded if not isinstance(module, Normalize)][1:]
+    kinds = [type(module) for module in head]
+    is_pooler = kinds == [Pooling, Dense] and head[0].pooling_mode == "cls"
+    return head if is_pooler else []

@@ -70,7 +70,7 @@ def _moved(array: NDArray[np.int64], device: torch.device) -> Tensor:
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     if device.type == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor
+    return tensor.to(device)
 
 
 def flow_mask(batch: FlowBatch) -> Tensor:

@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, final
 
 import numpy as np
@@ -26,8 +25,9 @@ from softnce.encoders.chunks import pooled_chunks, worthwhile
 from softnce.encoders.encoder import Encoder, Side
 from softnce.encoders.flow_attention import FlowBatch, code_places, flow_batch, flow_states
 from softnce.encoders.flow_layout import LONGEST, Marks, flow_layout, flow_row, places_of
+from softnce.encoders.loading import file_beside
 from softnce.encoders.options import SIDE_FILE, PretrainedOptions
-from softnce.encoders.text_tokens import reading_digest, special_ids, text_tokens
+from softnce.encoders.text_tokens import prompt_of, reading_digest, special_ids, text_tokens
 from softnce.errors import ConfigError, SetupError
 from softnce.ragged import Ragged, ragged
 
@@ -178,29 +178,34 @@ def flow_encoder(
         ConfigError: it is no RoBERTa with the usual marks, or its positions do not suffice.
     """
     _check_model(loaded, model)
+    limit = _require_places(loaded, model, options)
     total = options.max_length + options.dataflow_nodes
-    limit = min(loaded.max_seq_length or LONGEST, LONGEST - 1)
-    if total > limit:
-        raise ConfigError(
-            f"encoder.max_length + encoder.dataflow_nodes: {total} places, and {model} has {limit}",
-            "lower one of them",
-        )
     has_head = any(isinstance(module, Dense) for module in loaded)
     pooling = "pooler" if options.pooling == "auto" and not has_head else options.pooling
     whole = assembled(loaded, model, replace(options, pooling=pooling, max_length=total))
+    if prompt_of(whole, "code"):
+        raise ConfigError(
+            f"encoder.dataflow: {model} would stand a prompt before each code, and a code with its "
+            "data flow has none",
+            "leave encoder.prefix_tokens out, and set encoder.code_prompt to ''",
+        )
     if options.query_max_length is None and whole[0].query_length is None:
         whole[0].query_length = min(options.max_length, limit)
     return FlowEncoder(whole, options)
 
 
-def stored_flow(loaded: SentenceTransformer, folder: Path) -> FlowEncoder | None:
+def stored_flow(loaded: SentenceTransformer, model: str) -> FlowEncoder | None:
     """Let an exported model read code as it did in training; None: it reads code as text.
 
+    Args:
+        loaded: the model.
+        model: its folder or hub id.
+
     Raises:
-        SetupError: what the folder says of it is damaged.
+        SetupError: what is said of it there is damaged.
     """
-    path = folder / SIDE_FILE
-    if not path.is_file():
+    path = file_beside(model, SIDE_FILE)
+    if path is None:
         return None
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -209,13 +214,26 @@ def stored_flow(loaded: SentenceTransformer, folder: Path) -> FlowEncoder | None
             max_length=int(stored["max_length"]),
             dataflow_nodes=int(stored["dataflow_nodes"]),
         )
-        _check_model(loaded, str(folder))
+        _check_model(loaded, model)
+        _require_places(loaded, model, options)
     except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise SetupError(
             f"{path}: damaged, or of another model",
             "export the model anew, or remove the file: code is then read as text",
         ) from error
     return FlowEncoder(loaded, options)
+
+
+def _require_places(loaded: SentenceTransformer, model: str, options: PretrainedOptions) -> int:
+    """Return how many places a row may take, or refuse options that ask for more."""
+    total = options.max_length + options.dataflow_nodes
+    limit = min(loaded.max_seq_length or LONGEST, LONGEST - 1)
+    if min(options.max_length, options.dataflow_nodes) < 1 or total > limit:
+        raise ConfigError(
+            f"encoder.max_length + encoder.dataflow_nodes: {total} places, and {model} has {limit}",
+            "lower one of them",
+        )
+    return limit
 
 
 def _check_model(loaded: SentenceTransformer, model: str) -> None:

@@ -5,20 +5,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules.input_module import InputModule
 from sentence_transformers.sentence_transformer.modules import Transformer
+from sentence_transformers.util import load_file_path
 
+from softnce.encoders.checks.parts import cap_length, require_padding, require_tokenizer
+from softnce.encoders.checks.weights import missing_weights, require_finite_weights, require_weights
 from softnce.encoders.options import DEFAULTS, PretrainedOptions
 from softnce.errors import ConfigError, SetupError
 
 _LOADING_ERRORS = (
-    *(OSError, ValueError, KeyError, ImportError, RuntimeError),
+    *(OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError),
     *(SafetensorError, UnpicklingError, EOFError),
 )
-_SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # stands for a space in the vocabularies of SentencePiece
 _TENSORS_ALONE = (
     "name a model with .safetensors, or set encoder.allow_bin, which reads tensors alone"
 )
@@ -48,7 +50,7 @@ def load_model(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTra
     _check_place(folder, model, options)
     place = str(folder) if folder.is_dir() else model
     try:
-        with _as_published():
+        with _as_published(), missing_weights() as missing:
             loaded = SentenceTransformer(
                 place,
                 device="cpu",
@@ -58,8 +60,32 @@ def load_model(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTra
             )
     except _LOADING_ERRORS as error:
         raise _explained(error, model, options) from error
-    _require_finite_weights(loaded, model)
+    require_weights(missing, model, options)
+    require_finite_weights(loaded, model)
+    if not isinstance(loaded[0], InputModule):
+        raise SetupError(f"{model}: its first part, a {type(loaded[0]).__name__}, reads no texts")
+    if isinstance(loaded[0], Transformer) and loaded[0].tokenizer is not None:
+        cap_length(loaded, model)
+        require_padding(loaded, model)
     return loaded
+
+
+def file_beside(model: str, name: str, revision: str | None = None) -> Path | None:
+    """Find a file that lies beside a model.
+
+    Args:
+        model: folder or hub id.
+        name: of the file.
+        revision: of a model of the hub.
+
+    Returns:
+        Where it is, fetched from the hub if need be; None: there is none.
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder / name if (folder / name).is_file() else None
+    found = load_file_path(model, name, revision=revision)
+    return None if found is None else Path(found)
 
 
 def load_transformer(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTransformer:
@@ -78,18 +104,6 @@ def load_transformer(model: str, options: PretrainedOptions = DEFAULTS) -> Sente
         )
     require_tokenizer(loaded, model)
     return loaded.float()  # AdamW's steps would round to nothing in half precision
-
-
-def require_tokenizer(loaded: SentenceTransformer, model: str) -> None:
-    """Refuse the empty tokenizer that transformers makes up where a folder has none."""
-    tokenizer = loaded.tokenizer
-    special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab(), _SPACE}
-    if not tokenizer.get_vocab().keys() - special:
-        raise SetupError(
-            f"{model}: has no tokenizer but its special tokens, so that every text reads alike",
-            "put the tokenizer's files there: tokenizer.json, or its vocabulary",
-            setting="encoder.model",
-        )
 
 
 def _check_place(folder: Path, model: str, options: PretrainedOptions) -> None:
@@ -134,6 +148,12 @@ def _explained(error: Exception, model: str, options: PretrainedOptions) -> Setu
             "name a model with .safetensors",
             setting="encoder.model",
         )
+    if "ignore_mismatched_sizes" in str(error):
+        return SetupError(
+            f"{model}: its weights have other sizes than its config.json says",
+            "take both from one source",
+            setting="encoder.model",
+        )
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     is_of_hub = not Path(model).expanduser().is_dir()
     if is_of_hub and not options.allow_bin and "use_safetensors" in reason:
@@ -144,14 +164,3 @@ def _explained(error: Exception, model: str, options: PretrainedOptions) -> Setu
         f"{model}: neither a folder with a model nor a model that the hub gave: {reason}",
         setting="encoder.model",
     )
-
-
-def _require_finite_weights(loaded: SentenceTransformer, model: str) -> None:
-    weights: Any = loaded.named_parameters()
-    broken = [name for name, one in weights if not one.isfinite().all()]
-    if broken:
-        raise SetupError(
-            f"{model}: {len(broken)} of its weights hold NaN or infinity, first {broken[0]}",
-            "take another copy: the model has diverged, or its file is damaged",
-            setting="encoder.model",
-        )

@@ -11,9 +11,10 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import Tensor
 
 from softnce.encoders.assembly import assembled, checkpoint_layers, compile_layers
+from softnce.encoders.checks.parts import require_vectors
 from softnce.encoders.chunks import pooled_chunks, worthwhile
 from softnce.encoders.encoder import Encoder, Side
-from softnce.encoders.graphcodebert import FlowEncoder, flow_encoder
+from softnce.encoders.graphcodebert import FlowEncoder, flow_encoder, stored_flow
 from softnce.encoders.graphs import Graphs
 from softnce.encoders.loading import load_transformer
 from softnce.encoders.options import DEFAULTS, Packing, PretrainedOptions
@@ -151,4 +152,22 @@ def transformer_encoder(
     loaded = load_transformer(model, options)
     if options.dataflow != "off":
         return flow_encoder(loaded, model, options)
-    return TransformerEncoder(assembled(loaded, model, options), packing=options.packing)
+    whole = assembled(loaded, model, options)
+    require_vectors(whole, model)
+    return TransformerEncoder(whole, packing=options.packing)
+
+
+def stored_encoder(model: str) -> TransformerEncoder | FlowEncoder:
+    """Load an encoder that is only asked for vectors: it reads texts as its folder says.
+
+    Args:
+        model: folder or hub id; one that softnce exported reads codes with its data flow, if it was
+            trained so.
+
+    Raises:
+        SetupError: as above.
+        ConfigError: it is another kind of model.
+    """
+    loaded = load_transformer(model)
+    flow = stored_flow(loaded, model)
+    return flow or TransformerEncoder(assembled(loaded, model, DEFAULTS))

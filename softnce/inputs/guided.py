@@ -38,10 +38,10 @@ def with_pools(
         return prepared
     if section.negatives_from == BM25:
         return _with(config, prepared, BM25, lambda: bm25_guide(pairs.train), tell)
-    from softnce.encoders.transformer import transformer_encoder  # seconds to import
+    from softnce.encoders.transformer import stored_encoder  # seconds to import
 
     try:
-        encoder = transformer_encoder(section.negatives_from)
+        encoder = stored_encoder(section.negatives_from)
     except (SetupError, ConfigError) as error:
         raise error.at("data.negatives_from") from error
     digest = encoder.weights_digest()

@@ -136,9 +136,9 @@ def model_guide(pairs: Sequence[Pair], model: str) -> Score:
     Raises:
         SetupError: it cannot be loaded.
     """
-    from softnce.encoders.transformer import transformer_encoder  # seconds to import
+    from softnce.encoders.transformer import stored_encoder  # seconds to import
 
-    return encoder_guide(pairs, transformer_encoder(model))
+    return encoder_guide(pairs, stored_encoder(model))
 
 
 def encoder_guide(pairs: Sequence[Pair], encoder: Encoder) -> Score:

@@ -180,7 +180,7 @@ class Prepared:
 
 
 def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Encoder:
-    """Build an encoder from its section; the seed draws a static encoder's first weights."""
+    """Build an encoder from its section; the seed draws the weights that it does not load."""
     if section.kind == "static":
         return static_encoder(
             open_tokenizer(tokenizer),
@@ -192,7 +192,9 @@ def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Enc
 
     names = [one.name for one in fields(PretrainedOptions)]
     options = PretrainedOptions(**{name: getattr(section, name) for name in names})
-    return transformer_encoder(str(section.model), options)
+    with torch.random.fork_rng(devices=[]):  # of weights that the model's file may lack
+        torch.manual_seed(seed)
+        return transformer_encoder(str(section.model), options)
 
 
 def open_tokenizer(tokenizer: Path) -> Tokenizer:

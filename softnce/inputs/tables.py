@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from softnce.data.clones.groups import VERSION
 from softnce.data.dedup import THRESHOLD, code_tokens
 from softnce.data.pairs import PairSet
-from softnce.dataflow.extraction import follows
+from softnce.dataflow.extraction import follows, read_as_text
 from softnce.dataflow.languages.table import LANGUAGES
 from softnce.encoders.encoder import Encoder
 from softnce.errors import DataError
@@ -72,11 +71,10 @@ def languages_digest(pairs: PairSet) -> str:
 
 
 def _check_languages(languages: Sequence[str], tell: Callable[[str], None]) -> None:
-    others = Counter(one or "unknown" for one in languages if not follows(one))
-    if not others:
+    told = read_as_text(languages)
+    if not told:
         return
-    told = ", ".join(f"{count:,} in {name}" for name, count in others.most_common(3))
-    if sum(others.values()) == len(languages):
+    if not any(map(follows, languages)):
         raise DataError(
             f"encoder.dataflow: no function is in a language whose data flow can be followed: "
             f"{told}",

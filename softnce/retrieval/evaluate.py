@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from softnce.data.judged.judged_set import EvaluationSet, SetOptions
+from softnce.dataflow.extraction import read_as_text
 from softnce.retrieval.comparison import comparison, notes_on_bm25, notes_on_models
 from softnce.retrieval.evaluation import Evaluation
 from softnce.retrieval.open_model import Progress
-from softnce.retrieval.rankers import BM25, BM25Ranker, Ranker, cut_rankers
+from softnce.retrieval.rankers import BM25, BM25Ranker, ModelRanker, Ranker, cut_rankers
 from softnce.retrieval.ranking_table import ranking_table
 from softnce.retrieval.summary import results_of
 
@@ -39,6 +40,7 @@ def evaluated(
     model = rankers[0].name
     notes = notes_on_bm25(means, model)
     compared = None
+    notes += _notes_on_data_flow(rankers, judged)
     if len(rankers) > 1:
         compared = comparison(judged, table, means, names=(model, rankers[1].name))
         notes += notes_on_models(compared)
@@ -53,3 +55,16 @@ def evaluated(
         table=table,
         cut={size: one.name for size, one in zip(sizes, cut, strict=True)},
     )
+
+
+def _notes_on_data_flow(rankers: Sequence[Ranker], judged: EvaluationSet) -> list[str]:
+    """Say which codes a model that knows data flow has read as text."""
+    languages = [one.language for part in judged.codebases for one in part.codes.values()]
+    told = read_as_text(languages)
+    names = [one.name for one in rankers if isinstance(one, ModelRanker) and one.reads_data_flow]
+    return [
+        f"{name} reads code with its data flow, and read these as text: {told} "
+        "(--set data.language=NAME for rows that do not say)."
+        for name in names
+        if told
+    ]

@@ -5,15 +5,15 @@ import json
 import logging
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from softnce.encoders.checks.parts import FORWARD_ERRORS, require_tokenizer
 from softnce.encoders.graphcodebert import FlowEncoder, stored_flow
-from softnce.encoders.loading import UnsafeWeightsError, load_model, require_tokenizer
+from softnce.encoders.loading import UnsafeWeightsError, load_model
 from softnce.encoders.options import PretrainedOptions
 from softnce.errors import SetupError, SoftnceError
 
@@ -38,6 +38,11 @@ class OpenModel:
         self, name: str, model: "SentenceTransformer", flow: FlowEncoder | None = None
     ) -> None:
         self.name, self._model, self._flow = name, model, flow
+
+    @property
+    def reads_data_flow(self) -> bool:
+        """Tell whether codes are read with their data flow."""
+        return self._flow is not None
 
     def queries(self, texts: Sequence[str], progress: Progress) -> Float[Tensor, "n d"]:
         """Encode queries, each distinct text once.
@@ -124,7 +129,7 @@ class OpenModel:
                 found = encode(
                     part, batch_size=_BATCH, convert_to_tensor=True, show_progress_bar=False
                 )
-            except (RuntimeError, ValueError, IndexError, KeyError) as error:
+            except FORWARD_ERRORS as error:
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise SetupError(f"{self.name}: cannot encode the {what}: {reason}") from error
             parts.append(found.detach().float().cpu())
@@ -156,7 +161,7 @@ def open_model(model: str, name: str | None = None) -> OpenModel:
     if torch.cuda.is_available():
         loaded.to("cuda")
     shown = name or "/".join(model.rstrip("/").split("/")[-2:])
-    return OpenModel(shown, loaded, stored_flow(loaded, Path(model).expanduser()))
+    return OpenModel(shown, loaded, stored_flow(loaded, model))
 
 
 def quietly_loaded(model: str, *, allow_bin: bool = False) -> "SentenceTransformer":

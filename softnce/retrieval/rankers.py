@@ -72,6 +72,11 @@ class ModelRanker(Ranker):
         self.name, self._model = model.name, model
         self._known: tuple[Codebase, QueryVectors, CodeVectors] | None = None
 
+    @property
+    def reads_data_flow(self) -> bool:
+        """Tell whether the model reads codes with their data flow."""
+        return self._model.reads_data_flow
+
     def scorer(self, codebase: Codebase, progress: Progress) -> Scorer:
         """Encode each distinct text once."""
         return self.scorer_of(*self.vectors(codebase, progress))

@@ -124,8 +124,10 @@ def _add_texts(source: ModelSource, building: Path, card: str) -> None:
     config = Path(source.place).expanduser() / _CONFIG
     if source.is_ours and config.is_file():
         shutil.copyfile(config, building / _CONFIG)
-    flow = config.with_name(SIDE_FILE)
-    if flow.is_file():
+    from softnce.encoders.loading import file_beside  # seconds to import
+
+    flow = file_beside(source.place, SIDE_FILE)
+    if flow is not None:
         shutil.copyfile(flow, building / SIDE_FILE)
     files = [str(one.relative_to(building)) for one in building.rglob("*") if one.is_file()]
     content = {"softnce": version("softnce"), "files": sorted([*files, MARKER])}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from softnce.data.batching import epoch_batches
 from softnce.data.pairs import Pair
 from softnce.diagnostics.human_agreement import JudgedPair, scored_tasks
-from softnce.diagnostics.requested import ComparedTexts, RequestedEstimators, estimators
+from softnce.diagnostics.requested import RequestedEstimators, compared_pairs, estimators
 from softnce.weights.weighting import Estimator, negative_shares, standardised
 
 Truth = Literal["clones", "people", "answers"]
@@ -95,7 +95,7 @@ def on_clones(
     rows, places = np.unique(drawn, return_inverse=True)
     places = places.reshape(drawn.shape)
     chosen = [pairs[row] for row in rows.tolist()]
-    texts = ComparedTexts([pair.query for pair in chosen], [pair.code for pair in chosen])
+    texts = compared_pairs(chosen)
     sides = [np.asarray(side)[drawn] for side in groups]
     marked = [side[:, :, None] == side[:, None, :] for side in sides]
     is_false = (marked[0] | marked[1])[:, ~np.eye(batch_size, dtype=bool)].ravel()

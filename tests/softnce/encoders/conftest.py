@@ -1,18 +1,41 @@
 """Encoders made once for all tests."""
 
-import pytest
+from dataclasses import fields, replace
+from importlib.resources import files
 
+import pytest
+import yaml
+
+from softnce.config.file import validated
 from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.transformer import transformer_encoder
 from tests.softnce.encoders.made_encoders import LENGTH, TEXTS, made_static
-from tests.softnce.encoders.small_models import CODES, MODE, small_decoder, small_roberta
+from tests.softnce.encoders.small_models import CODES, small_decoder, small_roberta
 
 SHORT = {"query_max_length": LENGTH, "max_length": 2 * LENGTH}
+
+
+def of_preset(name, **changes):
+    """Return how a preset of the paper's models reads texts."""
+    text = (files("tune_spaces.space") / "presets" / f"{name}.yaml").read_text()
+    section = validated(yaml.safe_load(text)).encoder
+    names = [one.name for one in fields(PretrainedOptions)]
+    options = PretrainedOptions(**{name: getattr(section, name) for name in names})
+    return replace(options, **changes)
+
+
+# The presets that are not here have the encoder of one that is: see test_paper_models.
 SMALL = {
     "cls": PretrainedOptions(pooling="cls", max_length=LENGTH),
     "last": PretrainedOptions(pooling="last", max_length=LENGTH, code_prompt="x = "),
-    "unixcoder": PretrainedOptions(pooling="mean", prefix_tokens=(MODE, "</s>"), **SHORT),
-    "graphcodebert": PretrainedOptions(dataflow="fixed", dataflow_nodes=20, **SHORT),
+    "last, padded right": PretrainedOptions(
+        pooling="last", max_length=LENGTH, query_prompt="find ", code_prompt="x = "
+    ),
+    "codebert": of_preset("codebert-paper", max_length=LENGTH),
+    "unixcoder": of_preset("unixcoder-upstream", **SHORT),
+    "unixcoder, dot": of_preset("unixcoder-paper", **SHORT),
+    "graphcodebert": of_preset("graphcodebert-paper", dataflow="fixed", dataflow_nodes=20, **SHORT),
+    "graphcodebert, official": of_preset("graphcodebert-paper", dataflow_nodes=20, **SHORT),
 }
 
 
@@ -32,12 +55,12 @@ def decoder_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def small(roberta_folder, decoder_folder):
+def small(roberta_folder, decoder_folder, tmp_path_factory):
     """One encoder of each kind, on small random weights."""
+    right = small_decoder(tmp_path_factory.mktemp("decoder"), padding_side="right")
+    places = {"last": decoder_folder, "last, padded right": right}
     return {
-        name: transformer_encoder(
-            str(decoder_folder if name == "last" else roberta_folder), options
-        )
+        name: transformer_encoder(str(places.get(name, roberta_folder)), options)
         for name, options in SMALL.items()
     }
 

@@ -10,6 +10,7 @@ from softnce.encoders.options import SIDE_FILE, PretrainedOptions
 from softnce.encoders.transformer import transformer_encoder
 from softnce.export import export
 from softnce.ragged import joined
+from tests.softnce.encoders.conftest import SMALL
 from tests.softnce.encoders.made_encoders import LENGTH
 from tests.softnce.encoders.small_models import CODES, MODE
 
@@ -28,13 +29,12 @@ def test_a_codes_vector_depends_neither_on_its_batch_nor_on_padding(encoder):
     assert together.isfinite().all()
 
 
-def test_half_precision_depends_on_the_batch_by_no_more_than_it_rounds(small):
-    for name in ("cls", "unixcoder", "graphcodebert"):
-        encoder = small[name]
-        with torch.autocast("cpu", torch.bfloat16):
-            together = encoder.encode_all(tokens_of(encoder))
-            alone = [encoder.encode_all(tokens_of(encoder, [one])) for one in EDGES]
-        torch.testing.assert_close(together, torch.cat(alone), atol=5e-3, rtol=0)
+def test_half_precision_depends_on_the_batch_by_no_more_than_it_rounds(encoder):
+    with torch.autocast("cpu", torch.bfloat16):
+        together = encoder.encode_all(tokens_of(encoder))
+        alone = [encoder.encode_all(tokens_of(encoder, [one])) for one in EDGES]
+    slack = 5e-3 * max(1.0, float(together.norm(dim=1).max()))  # of vectors of length 1
+    torch.testing.assert_close(together, torch.cat(alone), atol=slack, rtol=0)
 
 
 def test_a_batch_of_queries_and_codes_gives_the_vectors_of_each(encoder):
@@ -60,8 +60,7 @@ def test_gradient_caching_reads_codes_as_a_plain_pass_does(encoder):
 
 
 def test_weights_come_back_from_a_checkpoints_state(small):
-    for name in ("cls", "unixcoder", "graphcodebert"):
-        encoder = small[name]
+    for encoder in small.values():
         state = {key: one.clone() for key, one in encoder.model.state_dict().items()}
         wanted = encoder.encode_all(tokens_of(encoder))
         with torch.no_grad():
@@ -73,7 +72,7 @@ def test_weights_come_back_from_a_checkpoints_state(small):
         torch.testing.assert_close(encoder.encode_all(tokens_of(encoder)), wanted)
 
 
-@pytest.mark.parametrize("name", ["cls", "last", "unixcoder", "graphcodebert"])
+@pytest.mark.parametrize("name", SMALL)
 def test_an_exported_model_reads_codes_as_ours_without_languages(small, name, tmp_path):
     encoder = small[name]
     folder = export(encoder, tmp_path / "model", {})

@@ -104,6 +104,19 @@ def test_the_pooler_is_trained_and_exported(plain_folder, tmp_path):
     torch.testing.assert_close(stored[0]["linear.weight"], heads[0].detach())
 
 
+def test_training_goes_on_with_the_head_that_was_trained_before(plain_folder, tmp_path):
+    pooled = PretrainedOptions(pooling="pooler", similarity="dot")
+    encoder = transformer_encoder(str(plain_folder), pooled)
+    with torch.no_grad():
+        for name, one in encoder.model.named_parameters():
+            if name.endswith(("linear.weight", "linear.bias")):
+                one.mul_(0.5)
+    folder = export(encoder, tmp_path / "model", {})
+    again = transformer_encoder(str(folder), pooled)
+    tokens = encoder.tokenize(TEXTS)
+    torch.testing.assert_close(again.encode_all(tokens), encoder.encode_all(tokens))
+
+
 def test_a_model_without_a_pooler_is_refused_with_a_way_out(tmp_path):
     AutoModel.from_config(
         DistilBertConfig(dim=8, hidden_dim=8, n_heads=2, n_layers=1)

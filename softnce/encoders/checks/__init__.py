@@ -1,0 +1,1 @@
+"""What is asked of a pretrained model once it is loaded."""
