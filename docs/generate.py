@@ -24,6 +24,7 @@ _PART = re.compile(
     r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end of what is generated -->)", re.DOTALL
 )
 Schema = Mapping[str, Any]
+_PLURALS = {"string": "texts", "integer": "whole numbers", "object": "mappings"}
 
 
 def losses() -> Iterator[str]:
@@ -56,7 +57,8 @@ def _section(known: Schema, path: str, own: Schema) -> Iterator[str]:
     if is_apart:
         yield from ("All of it is the same for all trials of a study, and cannot be searched.", "")
     inner = {}
-    for name, field in section["properties"].items():
+    fields = sorted(section["properties"].items(), key=lambda one: one[0] != "name")
+    for name, field in fields:
         if "$ref" in field:
             inner[name] = field
             continue
@@ -77,7 +79,8 @@ def _setting(path: str, field: Schema, *, is_apart: bool) -> Iterator[str]:
 
 
 def _default(field: Schema) -> str:
-    value = field.get("default")
+    empty = {} if field.get("type") == "object" else None  # a mapping's is made anew each time
+    value = field.get("default", empty)
     if value is None:
         return "`null`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
@@ -93,7 +96,7 @@ def _values(field: Schema) -> str:
     if kind in ("number", "integer"):
         return " ".join(["a whole number" if kind == "integer" else "a number", *_bounds(field)])
     if kind == "array":
-        return "a list of texts"
+        return f"a list of {_PLURALS[field['items']['type']]}"
     if kind == "object":
         return "a mapping"
     return {"string": "a text", "boolean": "`true` or `false`", "null": "`null`"}[kind]
@@ -106,12 +109,14 @@ def _bounds(field: Schema) -> Iterator[str]:
         "maximum": "to",
         "exclusiveMaximum": "below",
     }
-    found = [f"{word} {field[name]:,}" for name, word in words.items() if name in field]
-    yield from found
+    for name, word in words.items():
+        if name in field:
+            bound = field[name]
+            yield f"{word} {int(bound) if bound == int(bound) else bound:,}"
 
 
 def _readers(path: str) -> str:
-    """Name the losses, or the estimator, that a setting of the method makes a difference to."""
+    """Name the losses, or the estimators, that a setting of the method makes a difference to."""
     if path.startswith(("loss/", "weights/")) and path.count("/") == 1:
         names = [
             one.name
@@ -123,12 +128,12 @@ def _readers(path: str) -> str:
         if path == "weights/estimator":
             names = [one.name for one in LOSSES.values() if one.has_estimator]
         return _listed(names)
-    sections = {one.section: one.name for one in ESTIMATORS.values() if one.section}
-    return ", ".join(
-        f"the estimator `{name}`"
-        for section, name in sections.items()
-        if path.startswith(f"weights/{section}/")
-    )
+    own = [one for one in ESTIMATORS.values() if path.startswith(f"weights/{one.section}/")]
+    if not own:
+        return ""
+    is_mixed = any(one.share is not None and one.weights is None for one in own)
+    names = [one.name for one in ESTIMATORS.values() if one in own or (is_mixed and one.combines)]
+    return f"the estimator{'s' if names[1:] else ''} {_listed(names)}"
 
 
 def _listed(names: list[str]) -> str:

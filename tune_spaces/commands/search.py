@@ -1,6 +1,7 @@
 """The verbs about searching; each is a few lines that call down."""
 
 import re
+import shlex
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from softnce.config.config import Config
     from tune_spaces.search.conclusion import SearchResult
 
+_QUERY = "read a file line by line"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -71,7 +73,7 @@ def search(  # noqa: PLR0913  (what a user may set)
         source = source_name(path, resolved.data.path)
         study = _searched(resolved, source, out, quiet=quiet, wait=wait, warm_from=warm_from)
     if not quiet:
-        _next_commands(study, has_own_pairs=resolved.data.path is not None)
+        _next_commands(study, resolved.data.path)
     raise typer.Exit(study.exit_code)
 
 
@@ -185,14 +187,25 @@ def seconds(text: str) -> float:
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 
-def _next_commands(study: "SearchResult", *, has_own_pairs: bool) -> None:
-    where = _shown(study.folder.root)
+def _next_commands(study: "SearchResult", pairs: str | None) -> None:
+    """Say what can be done with a study.
+
+    Args:
+        study: that has ended.
+        pairs: folder or file of its pairs; None: it mined them itself.
+    """
+    from tune_spaces.sources.mined_code import code_mined_for
+
+    shown = _shown(study.folder.root)
+    where = shlex.quote(shown)
     say("\nNext:")
     lines = {f"softnce ui {where}": "browse the trials in MLflow"}
     if study.champion is not None:
-        lines[f'softnce query {where} FOLDER "what it does"'] = "search your own code with it"
-        lines[f'SentenceTransformer("{where}/champion")'] = "the champion, in Python"
-    if not has_own_pairs:
+        code = code_mined_for(Path(pairs) if pairs else study.folder.mined)
+        asked = "FOLDER" if code is None else shlex.quote(_shown(code))
+        lines[f'softnce query {where} {asked} "{_QUERY}"'] = "search code with it"
+        lines[f'SentenceTransformer("{shown}/champion")'] = "the champion, in Python"
+    if pairs is None:
         lines["softnce search --set data.path=FOLDER_OR_FILE"] = "the same on your own pairs"
     width = max(map(len, lines))
     for command, meaning in lines.items():

@@ -157,8 +157,12 @@ def mine(  # noqa: PLR0913 - the front door of mining: each word is one a user t
         unit = _unit(kept)
         parts = _parts(kept, unit, seed)
         report = _report(catch, parts, unit, time.monotonic() - started)
-        write_set(out, parts, {**asdict(report), "seed": seed})
+        write_set(out, parts, {**asdict(report), "seed": seed, "paths": _absolute(paths)})
     return report
+
+
+def _absolute(paths: Sequence[Path]) -> list[str]:
+    return [os.fsencode(path.absolute()).decode(errors="replace") for path in paths]
 
 
 def _say_nothing(_phase: str, _done: int, _total: int) -> None:

@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from softnce.config.file import validated, with_overrides
+from tune_spaces.preparation.baselines import UNTRAINED
 from tune_spaces.report.tables.results_table import results_table
 from tune_spaces.study.verdicts.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
@@ -59,6 +60,26 @@ def test_every_searched_setting_has_a_column_and_the_baselines_a_row():
     assert rows["t0001"][6:9] == ["0.001", "0.05", "okapi"]
     assert ["-", "0.0100", "-", "encoder", "before", "training"] in lines
     assert ["-", "0.3000", "-", "BM25"] in lines
+
+
+@pytest.mark.parametrize(
+    ("width", "named"),
+    [(60, "untrained"), (80, "untrained"), (120, "encoder before training"), (None, "encoder ")],
+)
+def test_a_baseline_takes_one_line_and_a_short_name_where_there_is_little_room(width, named):
+    console = Console(file=io.StringIO(), width=width or 200)
+    table = [
+        ResultRow("t0000", PLAIN, 0.4, TrialState.COMPLETE, "infonce", "first", "baseline"),
+        ResultRow("t0001", SOFT, 0.5, TrialState.INTERRUPTED, "search", "tpe", ""),
+    ]
+    baselines = {UNTRAINED: {"mrr": 0.01}, "BM25": {"mrr": 0.3}}
+    found = results_table(table, table[0], "mrr", baselines=baselines, width=width)
+    console.print(found.table)
+    lines = shown(console).splitlines()
+    assert len(lines) == 1 + 2 + 2
+    assert max(map(len, lines)) <= console.width
+    assert f" {named}" in lines[3]
+    assert lines[4].split() == ["-", "0.3000", "-", "BM25"]
 
 
 def test_runs_are_named_by_their_loss():

@@ -1,9 +1,15 @@
 import io
+import json
+import shlex
+import shutil
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from softnce.config.file import validated
+from softnce.data.mining.mine import mine
+from softnce.data.mining.sources import environment_packages
 from softnce.errors import ConfigError, DataError
 from tests.faults import softnce
 from tune_spaces.commands.search import _next_commands, seconds
@@ -49,21 +55,60 @@ def test_a_path_is_no_markup_in_the_console_of_a_caller_either(tmp_path):
     assert f"reading {tmp_path}/pairs[/b].jsonl" in page.getvalue()
 
 
-@pytest.mark.parametrize("has_own_pairs", [True, False])
-def test_what_to_do_next_offers_own_pairs_only_to_who_has_given_none(
-    tmp_path, capsys, has_own_pairs
-):
+@pytest.mark.parametrize("pairs", ["pairs.csv", None])
+def test_what_to_do_next_offers_own_pairs_only_to_who_has_given_none(tmp_path, capsys, pairs):
     study = SearchResult(StudyFolder(tmp_path, "mine"), [], None, "No trial has completed.", 0)
-    _next_commands(study, has_own_pairs=has_own_pairs)
+    _next_commands(study, pairs)
     said = capsys.readouterr().out
     assert f"softnce ui {tmp_path}" in said
-    assert ("data.path" in said) is not has_own_pairs
+    assert ("data.path" in said) is (pairs is None)
     assert "submit" not in said
 
 
-def test_a_champion_may_search_code_next(tmp_path, capsys):
-    study = StudyFolder(tmp_path, "mine")
-    config = validated({"data": {"path": "pairs"}})
-    best = ResultRow("t0000", config, 0.5, TrialState.COMPLETE, "infonce", "first", "")
-    _next_commands(SearchResult(study, [best], best, "Better.", 0), has_own_pairs=False)
-    assert f'softnce query {tmp_path} FOLDER "what it does"' in capsys.readouterr().out
+@pytest.fixture
+def asked(tmp_path, capsys):
+    """What is offered to ask the champion of a study, as words of a shell."""
+    study = StudyFolder(tmp_path / "my study", "mine")
+    best = ResultRow(
+        "t0000", validated({"data": {"path": "x"}}), 0.5, TrialState.COMPLETE, "infonce", "", ""
+    )
+
+    def words(pairs, code=None):
+        if code is not None:
+            mine([*code], Path(pairs or study.mined), workers=1)
+        _next_commands(SearchResult(study, [best], best, "Better.", 0), pairs)
+        (line,) = [one for one in capsys.readouterr().out.splitlines() if "softnce query" in one]
+        command, study_named, where, text, *_ = shlex.split(line)[1:]
+        assert (command, study_named) == ("query", str(study.root))
+        assert text == "read a file line by line"
+        return where
+
+    return words
+
+
+def test_a_champion_may_be_asked_about_the_code_of_its_pairs_next(tmp_path, asked):
+    code = tmp_path / "some code"
+    code.mkdir()
+    for name in ("read", "sort"):
+        said = f'"""The {name} of all the numbers in a table of names."""'
+        body = f"{said}\n    kept = list({name}_)\n    {name}_.clear()\n    return kept"
+        (code / f"{name}.py").write_text(f"def {name}({name}_):\n    {body}\n")
+    pairs = str(tmp_path / "pairs")
+    assert asked(pairs, [code]) == asked(pairs) == str(code)
+    assert asked(None, [code]) == str(code)
+    shutil.rmtree(code)
+    assert asked(pairs) == "FOLDER"
+
+
+@pytest.mark.parametrize("told", ["{}", "[1]", '{"paths": [3]}', '{"paths": "x"}', "{"])
+def test_code_that_is_not_known_is_a_word_to_fill_in(tmp_path, asked, told):
+    (tmp_path / "mining.json").write_text(told)
+    assert asked(str(tmp_path)) == asked(str(tmp_path / "none.csv")) == "FOLDER"
+
+
+def test_of_the_installed_packages_a_small_one_is_asked(tmp_path, asked):
+    named = [str(one) for one in environment_packages()]
+    (tmp_path / "mining.json").write_text(json.dumps({"paths": named}))
+    where = Path(asked(str(tmp_path))).absolute()
+    assert where.parent in environment_packages()
+    assert 10 < len(list(where.rglob("*.py"))) < 200

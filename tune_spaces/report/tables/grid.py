@@ -1,7 +1,7 @@
 """A table as plain text cells, and as Markdown and LaTeX: whatever the cells hold, they show it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from softnce.secret import masked
@@ -45,15 +45,8 @@ class Grid:
 def markdown(grid: Grid) -> str:
     """Return a table as GitHub's Markdown."""
     rules = ["---:" if at in grid.numeric else "---" for at in range(len(grid.headers))]
-    lines = [_line(map(markdown_text, grid.headers)), _line(rules)]
-    for number, row in enumerate(grid.rows):
-        cells = [
-            markdown_text(cell.text) + (f"<sup>{cell.beats}</sup>" if cell.beats else "")
-            for cell in row
-        ]
-        if number == grid.best:
-            cells = [f"**{cell}**" if cell else "" for cell in cells]
-        lines.append(_line(cells))
+    marked = _marked(grid, markdown_text, above="<sup>{}</sup>", best="**{}**")
+    lines = [_line(map(markdown_text, grid.headers)), _line(rules), *map(_line, marked)]
     return "\n".join([markdown_text(grid.caption), "", *lines]) + "\n"
 
 
@@ -69,15 +62,18 @@ def latex(grid: Grid) -> str:
         _latex_line(map(latex_text, grid.headers)),
         r"\midrule",
     ]
+    marked = _marked(grid, latex_text, above=r"\textsuperscript{{{}}}", best=r"\textbf{{{}}}")
+    rows = map(_latex_line, marked)
+    return "\n".join([*lines, *rows, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
+
+
+def _marked(
+    grid: Grid, text: Callable[[str], str], *, above: str, best: str
+) -> Iterator[list[str]]:
+    """Yield the cells of each row, with what stands above them and the best row set apart."""
     for number, row in enumerate(grid.rows):
-        cells = [
-            latex_text(cell.text) + (rf"\textsuperscript{{{cell.beats}}}" if cell.beats else "")
-            for cell in row
-        ]
-        if number == grid.best:
-            cells = [rf"\textbf{{{cell}}}" if cell else "" for cell in cells]
-        lines.append(_latex_line(cells))
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
+        cells = [text(one.text) + (above.format(one.beats) if one.beats else "") for one in row]
+        yield [best.format(one) if one else "" for one in cells] if number == grid.best else cells
 
 
 def markdown_text(text: str) -> str:

@@ -8,11 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tune_spaces.live.display import COLOURS
-from tune_spaces.preparation.baselines import Metrics
+from tune_spaces.preparation.baselines import UNTRAINED, Metrics
 from tune_spaces.report.tables.leaderboard import NAMES, best_first, cells, setting_columns
 from tune_spaces.study.verdicts.verdict import ResultRow
 
-_LEAST_NOTE = 8  # columns that the note keeps, at least
+_LEAST_NOTE = 9  # columns that the note keeps, at least
+_SHORT = {UNTRAINED: "untrained"}  # names of baselines where there is no room for the whole
 _MOST_ROWS = 100
 
 
@@ -54,19 +55,25 @@ def results_table(
     shown_rows = [row for row in table if row.key in kept]
     columns = setting_columns(searched)
     known = {row.key: cells(row, list(columns)) for row in shown_rows}
-    paths = _fitting(columns, list(known.values()), [row.state for row in shown_rows], width)
+    states = [row.state for row in shown_rows]
+    paths, room = _fitting(columns, list(known.values()), states, width)
     places = [0, *(at for at, path in enumerate(columns, 1) if path in paths), -2, -1]
     found = _empty_table(paths, columns, metric)
     for row in shown_rows:
         style = "bold" if best is not None and row.key == best.key else ""
         state = Text(row.state, COLOURS.get(row.state, ""))
-        note = Text("champion" if style else row.note, no_wrap=True, overflow="ellipsis")
+        note = _note("champion" if style else row.note)
         found.add_row(*(known[row.key][at] for at in places), state, note, style=style)
     for name, metrics in (baselines or {}).items():
         score = f"{metrics[metric]:.4f}" if metric in metrics else "-"
-        found.add_row("-", *[""] * len(paths), "", score, "-", name, style="dim")
+        shown = name if room is None or cell_len(name) <= room else _SHORT.get(name, name)
+        found.add_row("-", *[""] * len(paths), "", score, "-", _note(shown), style="dim")
     left_out = [path for path in columns if path not in paths]
     return ShownTable(found, left_out, len(table) - len(shown_rows))
+
+
+def _note(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def _empty_table(paths: Sequence[str], columns: Mapping[str, str], metric: str) -> Table:
@@ -87,10 +94,13 @@ def _fitting(
     rows: Sequence[Sequence[str]],
     states: Sequence[str],
     width: int | None,
-) -> list[str]:
-    """Return the settings that there is room for: those that tell trials apart come first."""
+) -> tuple[list[str], int | None]:
+    """Return the settings that there is room for, and the columns that are left for the note.
+
+    Settings that tell trials apart come first.
+    """
     if width is None:
-        return list(columns)
+        return list(columns), None
     values = {path: [row[at] for row in rows] for at, path in enumerate(columns, start=1)}
     widths = {path: _width(columns[path].split("/"), values[path]) for path in columns}
     room = (
@@ -111,7 +121,7 @@ def _fitting(
         if widths[path] <= room:
             room -= widths[path]
             chosen.add(path)
-    return [path for path in columns if path in chosen]
+    return [path for path in columns if path in chosen], room + _LEAST_NOTE
 
 
 def _rank(path: str, values: Sequence[str]) -> tuple[bool, bool]:
