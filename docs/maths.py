@@ -8,6 +8,7 @@ from latex2mathml.converter import convert
 _FORMULA = re.compile(
     r'<(span|div) class="arithmatex">(?:\\\(|\\\[)(.*?)(?:\\\)|\\\])</\1>', re.DOTALL
 )
+_FUNCTION = "<mi>log</mi>"  # browsers set it close to what it is taken of
 
 
 def on_page_content(content: str, **_: object) -> str:
@@ -17,4 +18,5 @@ def on_page_content(content: str, **_: object) -> str:
 
 def _drawn(found: re.Match[str]) -> str:
     display = "block" if found[1] == "div" else "inline"
-    return convert(html.unescape(found[2]).strip(), display=display)
+    drawn = convert(html.unescape(found[2]).strip(), display=display)
+    return drawn.replace(_FUNCTION, f'{_FUNCTION}<mspace width="0.17em"/>')

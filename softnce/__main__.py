@@ -11,6 +11,7 @@ from cluster.cli import doctor, submit, ui
 from softnce.cli import data_app
 from softnce.errors import EXIT_KILLED, ConfigError, RunError, SetupError, SoftnceError
 from softnce.secret import masked
+from softnce.terminal.output import show_any_text
 from tune_spaces.commands.audit import audit
 from tune_spaces.commands.confirm import confirm
 from tune_spaces.commands.evaluate import evaluate
@@ -63,6 +64,7 @@ def root(
 
 def main() -> None:
     """Run the command line; exit with the code of what happened."""
+    show_any_text()
     arguments = [one for one in sys.argv[1:] if one != "--debug"] or ["--help"]
     sys.exit(_code(arguments, debug="--debug" in sys.argv[1:]))
 

@@ -4,6 +4,7 @@ r"""Text that is safe to show: names, paths and data cannot command the terminal
 '\\x1b[2Jgone\\r'
 """
 
+import io
 import re
 import sys
 
@@ -19,6 +20,12 @@ _COMMANDS = re.compile(  # what moves the cursor, colours, or turns the directio
 def plain(text: str) -> str:
     """Return a text with everything that commands a terminal written out; lines and tabs stay."""
     return _COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def show_any_text() -> None:
+    """Let standard output show a question mark for what its encoding does not have."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def say(text: str, *, end: str = "\n") -> None:

@@ -60,7 +60,8 @@ def _champion(folder: Path) -> ModelSource:
     study = StudyFolder(folder.resolve(), "")
     if not (study.champion / "modules.json").is_file():
         raise ConfigError(
-            f"{folder}: this study has no champion, because none of its trials has completed",
+            f"{folder}: this study has no champion yet: none of its trials has completed, or its "
+            "search was cut off",
             "let softnce search go on, or name a model's folder",
         )
     key = study.champion_key.strip()

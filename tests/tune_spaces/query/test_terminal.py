@@ -5,6 +5,8 @@ import pty
 import subprocess
 import sys
 
+import pytest
+
 from tests.faults import SOFTNCE
 
 WORK = """
@@ -60,3 +62,19 @@ def test_long_work_shows_a_bar_on_a_terminal_and_nothing_elsewhere():
         [sys.executable, "-c", WORK], input="\n", capture_output=True, text=True, check=False
     )
     assert (piped.returncode, piped.stdout, piped.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_a_terminal_has_no_sign_for_is_shown_as_a_question_mark(tmp_path, encoding):
+    code = tmp_path / "code.py"
+    text = "def f(names):\n    # naïve … 名前\n    return sorted(names)\n"
+    code.write_text(text, encoding="utf-8")
+    ended = subprocess.run(
+        [*SOFTNCE, "query", "bm25", str(code), "sorted names", "--cache", str(tmp_path / "cache")],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    wanted = {"ascii": "# na?ve ? ??", "latin-1": "# naïve ? ??"}[encoding]
+    assert wanted in ended.stdout.decode(encoding)
