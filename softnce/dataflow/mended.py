@@ -145,29 +145,6 @@ def branch(*, alternatives: Iterable[str] = ()) -> Rule:
     return rule
 
 
-def cases(*, kinds: Iterable[str], last: str) -> Rule:
-    """Let each case start from what holds before them all, then unite what they leave.
-
-    Args:
-        kinds: types of the cases.
-        last: type of the case that is taken where no other is.
-    """
-    known = frozenset(kinds)
-
-    def rule(_: Walk, node: Syntax, states: States) -> Steps:
-        left = []
-        for child in node.children:
-            if child.type in known or child.type == last:
-                ended = yield child, dict(states)
-                left.append(ended)
-            else:
-                states = yield child, states
-        is_complete = any(child.type == last for child in node.children)
-        return united([*left, *([] if is_complete else [states])])
-
-    return rule
-
-
 def fields(left: str, right: str) -> Callable[[Syntax], Ends]:
     """Find the two ends of a loop over a collection in its fields."""
     return lambda node: (node.child(left), node.child(right))

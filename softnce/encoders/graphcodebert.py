@@ -29,9 +29,10 @@ from softnce.encoders.loading import file_beside
 from softnce.encoders.options import SIDE_FILE, PretrainedOptions
 from softnce.encoders.text_tokens import prompt_of, reading_digest, special_ids, text_tokens
 from softnce.errors import ConfigError, SetupError
-from softnce.ragged import Ragged, ragged
+from softnce.ragged import Ragged, joined, ragged
 
 _MODES: dict[str, Mode] = {"official": "official", "fixed": "fixed"}
+_AT_ONCE = 50_000  # functions; their flows take half a gigabyte
 _FAMILY = ("roberta", "xlm-roberta", "camembert")
 
 
@@ -69,14 +70,14 @@ class FlowEncoder(Encoder):
         followed = [row for row, language in enumerate(own) if follows(language)]
         plain = [row for row, language in enumerate(own) if not follows(language)]
         read = text_tokens(self._whole, [texts[row] for row in plain], side)
-        rows: list[Sequence[int]] = [()] * len(texts)
-        for place, row in enumerate(plain):
-            rows[row] = read.row(place).tolist()
-        codes = [Code(texts[row], own[row].strip().lower()) for row in followed]
         mode = _MODES[self._options.dataflow]
-        for row, made in zip(followed, self._rows(code_flows(codes, mode)), strict=True):
-            rows[row] = made
-        return ragged(rows)
+        for start in range(0, len(followed), _AT_ONCE):
+            some = followed[start : start + _AT_ONCE]
+            codes = [Code(texts[row], own[row].strip().lower()) for row in some]
+            read = joined(read, ragged(self._rows(code_flows(codes, mode))))
+        if not plain:
+            return read
+        return read.take(np.argsort(np.array([*plain, *followed]), kind="stable"))
 
     def _rows(self, flows: Sequence[CodeFlow]) -> list[list[int]]:
         """Lay functions out; every different token is cut into its pieces once, all together."""

@@ -1,6 +1,6 @@
 """Go."""
 
-from softnce.dataflow import mended, official
+from softnce.dataflow import choices, mended, official
 from softnce.dataflow.comments import c_like_uncommented
 from softnce.dataflow.syntax import Shape
 from softnce.dataflow.walk import Rules
@@ -30,6 +30,9 @@ FIXED = Rules(
         "inc_statement": mended.increment,
         "dec_statement": mended.increment,
         "if_statement": mended.branch(),
+        "expression_switch_statement": choices.cases("expression_case", "default_case"),
+        "type_switch_statement": choices.cases("type_case", "default_case"),
+        "select_statement": choices.cases("communication_case", "default_case", is_exhaustive=True),
         "for_statement": mended.loop(
             ends=mended.fields("left", "right"), heads=("for_clause", "range_clause")
         ),

@@ -1,6 +1,6 @@
 """Java."""
 
-from softnce.dataflow import mended, official
+from softnce.dataflow import choices, mended, official
 from softnce.dataflow.comments import c_like_uncommented
 from softnce.dataflow.syntax import Shape
 from softnce.dataflow.walk import Rules
@@ -33,5 +33,14 @@ FIXED = Rules(
         "enhanced_for_statement": mended.loop(ends=mended.fields("name", "value")),
         "while_statement": mended.loop(),
         "do_statement": mended.loop(runs_once=True),
+        "switch_expression": choices.cases(
+            "switch_block_statement_group",
+            "switch_rule",
+            heads=("switch_block",),
+            falls_through=("switch_block_statement_group",),
+        ),
+        "try_statement": choices.attempt,
+        "try_with_resources_statement": choices.attempt,
+        "resource": mended.assignment("name", "value", "comesFrom"),
     },
 )

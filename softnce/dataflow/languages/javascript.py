@@ -1,6 +1,6 @@
 """JavaScript."""
 
-from softnce.dataflow import mended, official
+from softnce.dataflow import choices, mended, official
 from softnce.dataflow.comments import c_like_uncommented
 from softnce.dataflow.syntax import Shape
 from softnce.dataflow.walk import Rules
@@ -34,6 +34,13 @@ FIXED = Rules(
         "for_in_statement": mended.loop(ends=mended.fields("left", "right")),
         "while_statement": mended.loop(),
         "do_statement": mended.loop(runs_once=True),
+        "switch_statement": choices.cases(
+            "switch_case",
+            "switch_default",
+            heads=("switch_body",),
+            falls_through=("switch_case", "switch_default"),
+        ),
+        "try_statement": choices.attempt,
     },
     seeds=frozenset({"identifier", "shorthand_property_identifier_pattern"}),
 )

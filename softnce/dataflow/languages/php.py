@@ -1,6 +1,6 @@
 """PHP."""
 
-from softnce.dataflow import mended, official
+from softnce.dataflow import choices, mended, official
 from softnce.dataflow.comments import c_like_uncommented, php_wrapped
 from softnce.dataflow.flow import States
 from softnce.dataflow.syntax import Shape, Syntax
@@ -64,6 +64,13 @@ FIXED = Rules(
         "foreach_statement": mended.loop(ends=_each),
         "while_statement": mended.loop(),
         "do_statement": mended.loop(runs_once=True),
+        "switch_statement": choices.cases(
+            "case_statement",
+            "default_statement",
+            heads=("switch_block",),
+            falls_through=("case_statement", "default_statement"),
+        ),
+        "try_statement": choices.attempt,
     },
     seeds=frozenset({"name"}),
     names_below="variable_name",

@@ -1,6 +1,6 @@
 """Python."""
 
-from softnce.dataflow import mended, official
+from softnce.dataflow import choices, mended, official
 from softnce.dataflow.comments import python_uncommented
 from softnce.dataflow.syntax import Shape
 from softnce.dataflow.walk import Rules
@@ -41,6 +41,8 @@ FIXED = Rules(
         "if_statement": mended.branch(),
         "for_statement": mended.loop(ends=mended.fields("left", "right")),
         "while_statement": mended.loop(),
+        "match_statement": choices.cases("case_clause", heads=("block",)),
+        "try_statement": choices.attempt,
     },
     first="for_in_clause",
 )

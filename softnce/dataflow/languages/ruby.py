@@ -1,6 +1,6 @@
 """Ruby."""
 
-from softnce.dataflow import mended, official
+from softnce.dataflow import choices, mended, official
 from softnce.dataflow.syntax import Shape, Syntax
 from softnce.dataflow.walk import Rules
 
@@ -40,7 +40,10 @@ FIXED = Rules(
         "if": mended.branch(),
         "elsif": mended.branch(),
         "unless": mended.branch(),
-        "case": mended.cases(kinds=("when",), last="else"),
+        "case": choices.cases("when", "else"),
+        "case_match": choices.cases("in_clause", "else"),
+        "begin": choices.attempt,
+        "body_statement": choices.attempt,
         "for": mended.loop(ends=_each),
         "while": mended.loop(),
         "until": mended.loop(),

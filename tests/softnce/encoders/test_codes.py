@@ -105,6 +105,18 @@ def test_only_codes_have_data_flow_and_only_in_a_known_language(small):
     assert [bool((found.row(row) < 0).any()) for row in range(3)] == [True, False, False]
 
 
+def test_many_codes_are_followed_in_parts_and_keep_their_order(small, monkeypatch):
+    encoder = small["graphcodebert"]
+    texts, languages = CODES * 3, ["python", "", "cobol", "python"] * 3
+    wanted = [
+        encoder.tokenize([text], side="code", languages=[language]).row(0).tolist()
+        for text, language in zip(texts, languages, strict=True)
+    ]
+    monkeypatch.setattr("softnce.encoders.graphcodebert._AT_ONCE", 2)
+    found = encoder.tokenize(texts, side="code", languages=languages)
+    assert [found.row(row).tolist() for row in range(len(found))] == wanted
+
+
 def test_data_flow_changes_a_vector(small):
     encoder = small["graphcodebert"]
     flow, text = (tokens_of(encoder, CODES[:1], languages) for languages in (["python"], []))
