@@ -16,6 +16,7 @@ from softnce.config.sections.frozen_models import SimCSESection
 from softnce.config.sections.training import EncoderSection
 from softnce.data.pairs import PairSet, SplitQueries
 from softnce.encoders.encoder import Encoder
+from softnce.encoders.options import SIDE_FILE
 from softnce.encoders.static import train_tokenizer
 from softnce.errors import ConfigError, DataError, SetupError
 from softnce.inputs.guided import with_pools
@@ -68,6 +69,7 @@ def prepare(
     tokenizer = _tokenizer(config, pairs, cache, tell)
     encoder = build_encoder(config.encoder, cache / f"{tokenizer}.json", seed=0)
     _check_sizes(encoder, config)
+    _tell_of_unread_flow(config.encoder, tell)
     weights = {"encoder": encoder.weights_digest()} if config.encoder.model else {}
     simcse = ""
     if "simcse-tokens" in wanted:
@@ -109,6 +111,17 @@ def _check_sizes(encoder: Encoder, config: Config) -> None:
             f"loss.matryoshka: {largest} is not below the {encoder.dimensions} dimensions of the "
             "encoder's vectors",
             "give smaller sizes; the whole vectors count anyway",
+        )
+
+
+def _tell_of_unread_flow(section: EncoderSection, tell: Tell) -> None:
+    """Say it where a model that was trained with data flow is to read code as text."""
+    if section.model is None or section.dataflow != "off":
+        return
+    if (Path(section.model).expanduser() / SIDE_FILE).is_file():
+        tell(
+            f"{section.model}: was trained with data flow, and encoder.dataflow is off: code is "
+            "read as text"
         )
 
 

@@ -84,6 +84,7 @@ def _facts(
         "loss": described(config),
         "settings": _settings(config),
         **_encoder(config),
+        **_sizes(config),
         **_data_flow(context.folder.champion),
         "data": f"{prepared.train} training pairs, digest {prepared.data}",
         "verdict": sentence,
@@ -118,6 +119,18 @@ def _settings(config: Config) -> str:
         f"temperature {config.loss.temperature:g}, learning rate {optim.learning_rate:g}, "
         f"batch size {optim.batch_size}, at most {optim.epochs} epochs, seed {optim.seed}"
     )
+
+
+def _sizes(config: Config) -> dict[str, str]:
+    """Tell the sizes that vectors can be cut to, where the loss was taken of them."""
+    sizes = sorted(config.loss.matryoshka, reverse=True)
+    if not sizes:
+        return {}
+    told = ", ".join(map(str, sizes))
+    return {
+        "shorter vectors": f"the first {told} numbers of a vector were trained to do alone: "
+        f"SentenceTransformer(folder, truncate_dim={sizes[0]})"
+    }
 
 
 def _data_flow(champion: Path) -> dict[str, str]:

@@ -49,6 +49,7 @@ def test_a_preset_trains_and_leaves_its_run_in_mlflow(preset, folder, ruby, tmp_
         "optim.epochs": 2,
         "optim.max_steps": 3,
         "optim.batch_size": 8,
+        "loss.matryoshka": "[16]" if preset == "unixcoder-upstream" else "[]",
         "resources.executor": "train" if preset == "unixcoder-paper" else "inline",
     }
     words = [word for name, value in changes.items() for word in ("--set", f"{name}={value}")]
@@ -72,3 +73,5 @@ def test_a_preset_trains_and_leaves_its_run_in_mlflow(preset, folder, ruby, tmp_
     assert (champion / SIDE_FILE).is_file() == has_flow
     facts = card_facts((champion / "README.md").read_text())
     assert ("MRR" in facts.get("data flow", "")) == has_flow
+    is_cut = preset == "unixcoder-upstream"
+    assert ("truncate_dim=16" in facts.get("shorter vectors", "")) == is_cut

@@ -1,5 +1,6 @@
 """A small GraphCodeBERT through the inputs, the loop, its checkpoints and the teacher."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
+from softnce.encoders.options import SIDE_FILE
 from softnce.errors import DataError
 from softnce.inputs.frozen_models import teacher_config, vectors_key
 from softnce.inputs.frozen_vectors import cache_vectors
@@ -93,6 +95,16 @@ def test_some_functions_without_a_known_language_are_told(config, languages, tmp
     mixed = ("typescript",) * 3 + languages.candidate_languages[3:]
     prepare(config, replace(languages, candidate_languages=mixed), tmp_path, tell=heard.append)
     assert "functions that are read as text, without data flow: 3 in typescript" in heard
+
+
+def test_a_model_that_knows_data_flow_and_is_to_read_text_is_told(config, languages, tmp_path):
+    folder = shutil.copytree(config.encoder.model, tmp_path / "model")
+    (folder / SIDE_FILE).write_text("{}")
+    changes = {"encoder/model": str(folder), "encoder/dataflow": "off"}
+    heard = []
+    as_text = with_overrides(config, changes | {"encoder/dataflow_nodes": 64})
+    prepare(as_text, languages, tmp_path / "cache", tell=heard.append)
+    assert f"{folder}: was trained with data flow, and encoder.dataflow is off" in heard[0]
 
 
 def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_not_stopped(config, flows, tmp_path):
