@@ -1,5 +1,6 @@
 """A small GraphCodeBERT through the inputs, the loop, its checkpoints and the teacher."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -114,9 +115,20 @@ def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_not_stopped(config, flow
     run.close()
     rest = trained(config, flows, tmp_path / "cut")
     assert rest[-1] == whole[-1]
-    cached = with_overrides(config, {"optim/max_tokens_per_pass": 256})
-    last = trained(cached, flows, tmp_path / "cached")[-1]
-    assert last["loss"] == pytest.approx(whole[-1]["loss"], abs=0.1)  # other dropout
+
+
+def test_gradient_caching_trains_the_same_encoder(config, flows, tmp_path):
+    folder = shutil.copytree(config.encoder.model, tmp_path / "model")
+    stored = json.loads((folder / "config.json").read_text())
+    without = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(stored | without))
+    plain = with_overrides(config, {"encoder/model": str(folder), "optim/epochs": 1})
+    cached = with_overrides(plain, {"optim/max_tokens_per_pass": 256})
+    found = [
+        trained(one, flows, tmp_path / name)[-1]["loss"]
+        for name, one in (("plain", plain), ("cached", cached))
+    ]
+    assert found[0] == pytest.approx(found[1], abs=1e-3)
 
 
 def test_a_teacher_reads_data_flow_too(config, flows, tmp_path):
