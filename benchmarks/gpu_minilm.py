@@ -66,7 +66,7 @@ def trained(config: Config, prepared: Prepared, folder: Path) -> Encoder:
     encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
     stored = newest_checkpoint(folder)
     assert stored is not None
-    encoder.model.load_state_dict(stored.model)
+    encoder.load_weights(stored.model)
     encoder.model.to(DEVICE)
     return encoder
 

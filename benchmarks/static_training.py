@@ -59,7 +59,7 @@ class Bench:
             report = list(epochs(config, self.prepared, Path(folder)))[-1]
             weights = load_weights(Path(folder) / epoch_name(report["best_epoch"]))
         encoder = self.prepared.encoder(config.encoder, seed=seed)
-        encoder.model.load_state_dict(weights)
+        encoder.load_weights(weights)
         return Trained(report["objective"], reciprocal_ranks(encoder, self.prepared, "test"))
 
     def train_all(self, tasks: list[tuple[Settings, int]]) -> list[Trained]:

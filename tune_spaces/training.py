@@ -219,6 +219,9 @@ def _teller(run: _HeldRun) -> Callable[[Mapping[str, Any]], None]:
     metric = run.config.search.metric
 
     def tell(report: Mapping[str, Any]) -> None:
+        if report["epoch"] == 1 and "trained_parameters" in report:
+            number = report["trained_parameters"]
+            run.context.console.print(f"  {number:,.0f} parameters are trained, those of adapters")
         for one in (*report.get("before", ()), report):
             metrics = {name: one[name] for name in EPOCH_METRICS if name in one}
             run.tracker.report(KEY, one["epoch"], metrics)
@@ -280,5 +283,5 @@ def _tested(run: _HeldRun) -> dict[str, float]:
     best = complete_checkpoint(run.context.folder.trial(KEY))
     encoder = run.prepared.encoder(run.config.encoder, seed=run.config.optim.seed)
     if best is not None:
-        encoder.model.load_state_dict(load_weights(best))
+        encoder.load_weights(load_weights(best))
     return evaluate(encoder, run.prepared, split="test")

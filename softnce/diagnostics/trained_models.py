@@ -72,7 +72,7 @@ def _trained(model: str, study: TrainedStudy) -> TrainedModel | None:
     prepared = replace(prepared, vectors={model: vectors_key(model, study.config, prepared)})
     if not is_cached(model, prepared):
         return None
-    encoder.model.load_state_dict(prepared.frozen_weights(model))
+    encoder.load_weights(prepared.frozen_weights(model))
     return TrainedModel(model, encoder, frozen.score(study.config))
 
 

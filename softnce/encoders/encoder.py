@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from softnce.encoders.adapters import is_of_adapter, without_adapters
 from softnce.ragged import Ragged
 
 if TYPE_CHECKING:
@@ -76,10 +77,41 @@ class Encoder(ABC):
         """Return texts of files, by name, that tell softnce more of an exported model."""
         return {}
 
+    @property
+    def trained(self) -> list[nn.Parameter]:
+        """The parameters that training changes: all, or those of adapters."""
+        return [one for one in self.model.parameters() if one.requires_grad]
+
+    @property
+    def size(self) -> int:
+        """The number of parameters of the exported model, whose weights hold its adapters."""
+        parameters = self.model.named_parameters()
+        return sum(one.numel() for name, one in parameters if not is_of_adapter(name))
+
+    def trained_weights(self) -> dict[str, Tensor]:
+        """Return by name what training changes: all weights, or those of adapters."""
+        frozen = self._frozen()
+        return {name: one for name, one in self.model.state_dict().items() if name not in frozen}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Put what ``trained_weights`` returned back; what is frozen stays as it is.
+
+        Raises:
+            RuntimeError: they are those of another encoder.
+        """
+        found = self.model.load_state_dict(weights, strict=False)
+        missing = set(found.missing_keys) - self._frozen()
+        if missing or found.unexpected_keys:
+            raise RuntimeError(f"weights of another encoder: {sorted(missing)[:3]} are missing")
+
+    def _frozen(self) -> set[str]:
+        named = self.model.named_parameters(remove_duplicate=False)
+        return {name for name, one in named if not one.requires_grad}
+
     def weights_digest(self) -> str:
-        """Return a name of the weights as they are now."""
+        """Return a name of the weights as they are now, those of adapters left out."""
         digest = sha256()
-        for name, tensor in self.model.state_dict().items():
+        for name, tensor in without_adapters(self.model.state_dict()).items():
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
         return digest.hexdigest()

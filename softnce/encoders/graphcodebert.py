@@ -20,11 +20,12 @@ from softnce.dataflow.extraction import follows
 from softnce.dataflow.flow import CodeFlow
 from softnce.dataflow.languages.table import Mode
 from softnce.dataflow.tables import Code, code_flows, rules_digest
+from softnce.encoders.adapters import merged
 from softnce.encoders.assembly import assembled, checkpoint_layers, compile_layers
 from softnce.encoders.chunks import pooled_chunks, worthwhile
 from softnce.encoders.encoder import Encoder, Side
-from softnce.encoders.flow_attention import FlowBatch, code_places, flow_batch, flow_states
-from softnce.encoders.flow_layout import LONGEST, Marks, flow_layout, flow_row, places_of
+from softnce.encoders.flow.attention import FlowBatch, code_places, flow_batch, flow_states
+from softnce.encoders.flow.layout import LONGEST, Marks, flow_layout, flow_row, places_of
 from softnce.encoders.loading import file_beside
 from softnce.encoders.options import SIDE_FILE, PretrainedOptions
 from softnce.encoders.text_tokens import prompt_of, reading_digest, special_ids, text_tokens
@@ -132,7 +133,7 @@ class FlowEncoder(Encoder):
 
     def sentence_transformer(self) -> SentenceTransformer:
         """Return the model that was trained, which by itself reads code as text."""
-        return self._whole
+        return merged(self._whole)
 
     def side_files(self) -> Mapping[str, str]:
         """Return how code was read, so that softnce reads it so again."""

@@ -24,6 +24,7 @@ _LOADING_ERRORS = (
 _TENSORS_ALONE = (
     "name a model with .safetensors, or set encoder.allow_bin, which reads tensors alone"
 )
+_ADAPTERS = "adapter_config.json"  # peft's; it may name another model, which would be fetched
 _NO_CONVERSION = "DISABLE_SAFETENSORS_CONVERSION"  # else another revision than asked for is loaded
 
 
@@ -114,6 +115,12 @@ def _check_place(folder: Path, model: str, options: PretrainedOptions) -> None:
         raise SetupError(
             f"{model}: a folder, which has no revision {options.revision}",
             "leave encoder.revision out, or name a model of the hub",
+            setting="encoder.model",
+        )
+    if (folder / _ADAPTERS).is_file():
+        raise SetupError(
+            f"{model}: holds adapters ({_ADAPTERS}), which are no whole model",
+            "merge them into their model with peft's merge_and_unload, and save that",
             setting="encoder.model",
         )
     weights = [*folder.rglob("pytorch_model*.bin")]

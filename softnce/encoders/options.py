@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from softnce.encoders.adapters import Adapters
+
 Packing = Literal["auto", "always", "never"]
 PoolingName = Literal["auto", "mean", "cls", "last", "pooler"]
 DataFlow = Literal["off", "official", "fixed"]
@@ -27,6 +29,7 @@ class PretrainedOptions:
         dataflow_nodes: places that are kept for data flow, behind ``max_length``.
         revision: commit, tag or branch of a model of the hub; None: its main branch.
         allow_bin: whether weights may come from a ``.bin`` file, of which only tensors are read.
+        adapters: what alone is trained; None: all weights.
     """
 
     pooling: PoolingName = "auto"
@@ -41,6 +44,7 @@ class PretrainedOptions:
     dataflow_nodes: int = 64
     revision: str | None = None
     allow_bin: bool = False
+    adapters: Adapters | None = None
 
 
 DEFAULTS = PretrainedOptions()

@@ -10,6 +10,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import Tensor
 
+from softnce.encoders.adapters import add_adapters, freeze_others, merged
 from softnce.encoders.assembly import assembled, checkpoint_layers, compile_layers
 from softnce.encoders.checks.parts import require_vectors
 from softnce.encoders.chunks import pooled_chunks, worthwhile
@@ -116,8 +117,8 @@ class TransformerEncoder(Encoder):
         }
 
     def sentence_transformer(self) -> SentenceTransformer:
-        """Return the model that was trained."""
-        return self._whole
+        """Return the model that was trained, adapters merged into its weights."""
+        return merged(self._whole)
 
     def compile_layers(self) -> None:
         """Compile the layers: they are alike, so that one compilation serves them all."""
@@ -142,14 +143,26 @@ def transformer_encoder(
 
     Args:
         model: folder or hub id, in sentence-transformers' or Hugging Face's layout.
-        options: how it is loaded, and how it reads texts.
+        options: how it is loaded, how it reads texts, and what of it is trained.
 
     Raises:
         SetupError: the folder does not hold a model with its tokenizer, its weights are no
             numbers, or the hub cannot be reached.
-        ConfigError: the model has no pooler to use, lacks a prefix token, or cannot read data flow.
+        ConfigError: the model has no pooler to use, lacks a prefix token, cannot read data flow, or
+            has no modules for its adapters.
     """
     loaded = load_transformer(model, options)
+    if options.adapters is not None:
+        add_adapters(loaded[0].auto_model, model, options.adapters)
+    encoder = _encoder(loaded, model, options)
+    if options.adapters is not None:
+        freeze_others(encoder.model)
+    return encoder
+
+
+def _encoder(
+    loaded: SentenceTransformer, model: str, options: PretrainedOptions
+) -> TransformerEncoder | FlowEncoder:
     if options.dataflow != "off":
         return flow_encoder(loaded, model, options)
     whole = assembled(loaded, model, options)

@@ -16,6 +16,7 @@ EPOCH_METRICS: tuple[str, ...] = (
     "trusted",
     "seconds",
     "step_seconds",
+    "trained_parameters",
 )
 TEST_METRIC = "test_mrr"  # of the best epoch, where the test split is scored
 COST_METRICS: tuple[str, ...] = ("parameters", "encode_ms")  # at the end, and where limited

@@ -37,7 +37,7 @@ def cache_vectors(model: str, config: Config, prepared: Prepared, folder: Path) 
         raise RunError(f"{folder}: the {model} left no intact checkpoint")
     encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
     weights = load_weights(checkpoint)
-    encoder.model.load_state_dict(weights)
+    encoder.load_weights(weights)
     encoder.model.to(device_of(config))
     vectors = {
         name: encoder.encode_all(prepared.table(f"train_{name}")).numpy()

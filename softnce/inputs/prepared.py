@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from softnce.config.sections.training import EncoderSection
+from softnce.config.sections.training import EncoderSection, LoraSection
+from softnce.encoders.adapters import Adapters
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.static import static_encoder
@@ -190,11 +191,19 @@ def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Enc
         )
     from softnce.encoders.transformer import transformer_encoder  # seconds to import
 
-    names = [one.name for one in fields(PretrainedOptions)]
-    options = PretrainedOptions(**{name: getattr(section, name) for name in names})
+    names = [one.name for one in fields(PretrainedOptions) if one.name != "adapters"]
+    options = PretrainedOptions(
+        **{name: getattr(section, name) for name in names}, adapters=_adapters(section.lora, seed)
+    )
     with torch.random.fork_rng(devices=[]):  # of weights that the model's file may lack
         torch.manual_seed(seed)
         return transformer_encoder(str(section.model), options)
+
+
+def _adapters(lora: LoraSection, seed: int) -> Adapters | None:
+    if lora.rank is None:
+        return None
+    return Adapters(lora.rank, lora.factor, lora.dropout, lora.targets, seed)
 
 
 def open_tokenizer(tokenizer: Path) -> Tokenizer:

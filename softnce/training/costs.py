@@ -8,6 +8,7 @@ import psutil
 import torch
 
 from softnce.config.sections.study import SearchSection
+from softnce.encoders.adapters import at_rest, has_adapters
 from softnce.encoders.encoder import Encoder
 from softnce.inputs.prepared import Prepared
 
@@ -21,7 +22,8 @@ def costs(
     """Return what an encoder costs, by the names of ``COST_METRICS``.
 
     ``parameters`` is the number of the encoder's parameters; ``encode_ms`` the median time of
-    encoding one validation query alone, in milliseconds, on this machine as it is now.
+    encoding one validation query alone, in milliseconds, on this machine as it is now. Adapters
+    cost nothing, for an exported model has them in its weights.
 
     Args:
         encoder: on any device.
@@ -31,10 +33,18 @@ def costs(
     """
     found: dict[str, float] = {}
     if is_last or search.max_parameters is not None:
-        found["parameters"] = float(sum(one.numel() for one in encoder.model.parameters()))
+        found["parameters"] = float(encoder.size)
     if is_last or search.max_encode_ms is not None:
-        found["encode_ms"] = _encode_ms(encoder, prepared)
+        with at_rest(encoder.model):
+            found["encode_ms"] = _encode_ms(encoder, prepared)
     return found
+
+
+def trained_parameters(encoder: Encoder) -> dict[str, float]:
+    """Return ``trained_parameters``, the number of those in adapters; nothing where all train."""
+    if not has_adapters(encoder.model):
+        return {}
+    return {"trained_parameters": float(sum(one.numel() for one in encoder.trained))}
 
 
 def _encode_ms(encoder: Encoder, prepared: Prepared) -> float:

@@ -31,7 +31,7 @@ from softnce.evaluation.metric_names import COST_METRICS, EPOCH_METRICS, RETRIEV
 from softnce.inputs.prepared import Prepared
 from softnce.ragged import ragged
 from softnce.step_progress import StepProgress, StepsDone
-from softnce.training.costs import Usage, costs
+from softnce.training.costs import Usage, costs, trained_parameters
 from softnce.training.epoch_means import EpochMeans
 from softnce.training.gather import Workers
 from softnce.training.loader import Loader
@@ -96,10 +96,11 @@ def epochs(
     ``relief`` (above 0: the most relevant negatives are relieved, below 0: hardened), ``trusted``
     (share of the pairs that count; absent where all do), ``seconds``, ``step_seconds`` (of a
     training step, in the fastest epoch so far), ``usage`` (steps a second and what the machine was
-    used for, by MLflow's names) and ``finished``. Without validation queries the objective is minus
-    the loss, and the last epoch is the best. The first report after a resume also holds ``before``,
-    the reports of the epochs that were done already, some of which may not have reached anyone. A
-    run that was complete already reports its last epoch again.
+    used for, by MLflow's names), ``trained_parameters`` (their number, where they are those of
+    adapters) and ``finished``. Without validation queries the objective is minus the loss, and the
+    last epoch is the best. The first report after a resume also holds ``before``, the reports of
+    the epochs that were done already, some of which may not have reached anyone. A run that was
+    complete already reports its last epoch again.
 
     Args:
         config: resolved.
@@ -138,7 +139,7 @@ def _epochs(run: Run, should_stop: Callable[[], bool]) -> Iterator[Report]:
         report["step_seconds"] = _least_step(run, report, time.perf_counter() - began)
         report["usage"] = usage.told(report["steps"])
         report.update(_evaluation(run))
-        report.update(_costs(run))
+        report |= _costs(run) | trained_parameters(run.encoder)
         report["seconds"] = time.perf_counter() - began
         report |= standing(run.config, report, run.history, has_queries=bool(run.prepared.valid))
         run.history.append(report)
@@ -181,10 +182,12 @@ def _started(
     run = Run(config, prepared, folder, workers, encoder, optimizer)
     stored = newest_checkpoint(folder)
     if stored is not None:
-        encoder.model.load_state_dict(stored.model)
+        encoder.load_weights(stored.model)
         restore_optimizer(optimizer, stored.optimizer)
         restore_random(stored.random)
         run.history = list(stored.progress["history"])
+    trained = sum(one.numel() for one in encoder.trained)
+    log.info("training %s parameters, the encoder has %s", f"{trained:,}", f"{encoder.size:,}")
     log.info("%s at epoch %d", "resumed" if run.history else "started", run.epoch + 1)
     return run
 
@@ -197,7 +200,7 @@ def _log_epoch(report: Report) -> None:
 
 def _start_at_the_teacher(encoder: Encoder, prepared: Prepared) -> None:
     try:
-        encoder.model.load_state_dict(prepared.frozen_weights("teacher"))
+        encoder.load_weights(prepared.frozen_weights("teacher"))
     except RuntimeError as error:
         raise DataError(
             "optim.init_from_teacher: the teacher's weights are those of another encoder",
@@ -210,7 +213,7 @@ def _snapshot(run: Run) -> Checkpoint:
     progress = {"epoch": run.epoch, "best_epoch": last["best_epoch"], "history": run.history}
     return Checkpoint(
         progress=progress,
-        model=run.encoder.model.state_dict(),
+        model=run.encoder.trained_weights(),
         optimizer=optimizer_tensors(run.optimizer),
         random=random_states(),
     )
@@ -256,7 +259,7 @@ def _objective(run: Run) -> Objective:
 
 
 def _descend(run: Run) -> None:
-    parameters = list(run.encoder.model.parameters())
+    parameters = run.encoder.trained
     run.workers.average_gradients(parameters)
     torch.nn.utils.clip_grad_norm_(parameters, run.config.optim.max_grad_norm)
     run.optimizer.step()

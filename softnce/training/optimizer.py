@@ -10,7 +10,7 @@ from softnce.config.sections.training import OptimSection
 
 
 def adamw(model: nn.Module, optim: OptimSection) -> torch.optim.AdamW:
-    """Build AdamW over a model's parameters, wherever they lie.
+    """Build AdamW over the parameters of a model that train, wherever they lie.
 
     Weight decay spares biases and the scales of norms, as transformers' own trainer does: they
     have one axis. Matrices and embeddings decay.
@@ -19,7 +19,7 @@ def adamw(model: nn.Module, optim: OptimSection) -> torch.optim.AdamW:
         model: what is trained.
         optim: section ``optim``.
     """
-    parameters = list(model.parameters())
+    parameters = [one for one in model.parameters() if one.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": [one for one in parameters if one.ndim >= 2]},
         {"params": [one for one in parameters if one.ndim < 2], "weight_decay": 0.0},

@@ -45,7 +45,7 @@ def leave_query_scores(
     if checkpoint is None:
         raise RunError(f"{folder}: the checkpoint of the best epoch is missing or damaged")
     encoder = prepared.encoder(config.encoder, seed=config.optim.seed)
-    encoder.model.load_state_dict(load_weights(checkpoint))
+    encoder.load_weights(load_weights(checkpoint))
     encoder.model.to(device)
     means = {}
     for split in splits:

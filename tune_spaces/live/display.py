@@ -159,10 +159,9 @@ def leaders(best: Leader | None, infonce: Leader | None) -> str:
 
 def headline(config: Config, name: str, former: Former | None = None) -> str:
     """Say in one line what a search is about to do; of one that goes on, what it has."""
-    model = config.encoder.model or config.encoder.kind
     plan = (
         f"study {name}: {config.search.trials} trials of up to {config.optim.epochs} epochs, "
-        f"encoder {model}"
+        f"encoder {config.encoder.told}"
     )
     if former is None or not former.done:
         return plan

@@ -55,7 +55,7 @@ def _write(context: StudyContext, prepared: Prepared, best: ResultRow, sentence:
         trial = context.folder.trial(best.key)
         raise RunError(f"{trial}: the champion's checkpoint is missing or damaged")
     encoder = prepared.encoder(best.config.encoder, seed=best.config.optim.seed)
-    encoder.model.load_state_dict(load_weights(checkpoint))
+    encoder.load_weights(load_weights(checkpoint))
     card = _facts(context, prepared, best, sentence)
     files = {"config.yaml": to_yaml(best.config), **_as_text(encoder, prepared)}
     export(encoder, context.folder.champion, card, files)
@@ -153,4 +153,6 @@ def _encoder(config: Config) -> dict[str, str]:
     if section.kind == "static":
         shape = f"{section.dimensions} dimensions, {section.vocabulary} token vectors"
         return {"encoder": f"static, trained from scratch: {shape}; {length}"}
-    return {"base model": str(section.model), "encoder": f"{section.pooling} pooling; {length}"}
+    told = f"{section.pooling} pooling; {length}"
+    lora = {} if section.lora.rank is None else {"adapters": section.lora.told}
+    return {"base model": str(section.model), "encoder": told, **lora}

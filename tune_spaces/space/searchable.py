@@ -18,7 +18,10 @@ _FIXED = (  # what is prepared once for all trials, or would make them unfit to 
     "optim/init_from_teacher", *(path for spec in ESTIMATORS.values() for path in spec.trained_by),
 )  # fmt: skip
 
-_SHAPES = ("encoder/dimensions", "encoder/pooling")  # what a teacher's weights must fit
+_SHAPES = (  # what a teacher's weights must fit
+    "encoder/dimensions", "encoder/pooling",
+    "encoder/lora/rank", "encoder/lora/alpha", "encoder/lora/targets",
+)  # fmt: skip
 
 
 def is_fixed(path: str) -> bool:

@@ -204,6 +204,9 @@ def trial_params(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
         "seed": config.optim.seed,
         "encoder": config.encoder.model or config.encoder.kind,
     }
+    if config.encoder.lora.rank is not None:
+        lora = config.encoder.lora.model_dump()
+        params |= {f"encoder/lora/{name}": value for name, value in lora.items()}
     params |= {
         f"loss/{one.name}": getattr(config.loss, one.name) for one in config.loss.spec.settings
     }

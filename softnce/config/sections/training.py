@@ -1,11 +1,74 @@
 """Encoder and optimizer: what is trained, and how."""
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from softnce.config.sections.section import Section, Share
 from softnce.errors import InvalidSettingError
+
+
+class LoraSection(Section):
+    """Low-rank adapters (LoRA) beside linear modules of a transformer, which alone are trained.
+
+    The exported model has them in its weights.
+    """
+
+    rank: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="Rank of the adapters; null: there are none, and all weights are trained.",
+    )
+    alpha: float | None = Field(
+        None,
+        gt=0,
+        le=10_000,
+        description="Factor of the product of an adapter's two matrices, before it is divided by "
+        "the rank; null: twice the rank.",
+    )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of the adapters' inputs that is dropped in training."
+    )
+    targets: str = Field(
+        "all",
+        description="Linear modules of the layers that have an adapter: all, or the ends of their "
+        "names joined by +, as query+value.",
+    )
+
+    @property
+    def factor(self) -> float:
+        """Return alpha, or what stands for it."""
+        return float(2 * (self.rank or 0)) if self.alpha is None else self.alpha
+
+    @property
+    def told(self) -> str:
+        """Describe the adapters of a trained model."""
+        return (
+            f"LoRA of rank {self.rank}, alpha {self.factor:g}, dropout {self.dropout:g}, beside "
+            f"{self.targets} linear modules; they alone were trained, and are in the weights now"
+        )
+
+    @model_validator(mode="after")
+    def _targets_are_names(self) -> "LoraSection":
+        if not re.fullmatch(r"[\w.]+(\+[\w.]+)*", self.targets):
+            raise InvalidSettingError(
+                f"encoder.lora.targets: {self.targets!r} is no list of names",
+                "join names of modules by +, as query+value, or give all",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _settings_are_those_of_adapters(self) -> "LoraSection":
+        fields = type(self).model_fields
+        found = [name for name in fields if getattr(self, name) != fields[name].default]
+        if self.rank is None and found:
+            raise InvalidSettingError(
+                f"encoder.lora.{found[0]} without encoder.lora.rank changes nothing",
+                "set encoder.lora.rank, for example to 16, or leave it out",
+            )
+        return self
 
 
 class EncoderSection(Section):
@@ -80,6 +143,7 @@ class EncoderSection(Section):
         description="Whether a transformer's rows are laid end to end instead of padded; auto: on "
         "a GPU, if the model gives the same vectors then.",
     )
+    lora: LoraSection = LoraSection()
     dimensions: int = Field(128, ge=8, le=4096, description="Vector size of the static encoder.")
     vocabulary: int = Field(
         8000,
@@ -89,10 +153,16 @@ class EncoderSection(Section):
         "training split.",
     )
 
+    @property
+    def told(self) -> str:
+        """Name the model or the kind, and the adapters that are trained."""
+        name = self.model or self.kind
+        return name if self.lora.rank is None else f"{name} with LoRA of rank {self.lora.rank}"
+
     @model_validator(mode="after")
     def _only_a_transformer_has_its_settings(self) -> "EncoderSection":
         own = {"revision", "allow_bin", "query_max_length", "prefix_tokens", "query_prompt"}
-        own |= {"code_prompt", "dataflow", "dataflow_nodes"}
+        own |= {"code_prompt", "dataflow", "dataflow_nodes", "lora"}
         fields = type(self).model_fields
         found = [name for name in sorted(own) if getattr(self, name) != fields[name].default]
         if self.kind == "static" and found:

@@ -39,7 +39,10 @@ def missing_weights() -> Iterator[list[str]]:
 
 
 def require_weights(missing: Sequence[str], model: str, options: PretrainedOptions) -> None:
-    """Refuse a file that lacks weights; tell of a pooler that starts at random numbers."""
+    """Refuse a file that lacks weights; tell of a pooler that starts at random numbers.
+
+    With adapters it would stay there.
+    """
     others = [name for name in missing if "pooler" not in name]
     if others:
         raise SetupError(
@@ -50,6 +53,13 @@ def require_weights(missing: Sequence[str], model: str, options: PretrainedOptio
         )
     reads_flow = options.pooling == "auto" and options.dataflow != "off"
     if missing and (options.pooling == "pooler" or reads_flow):
+        if options.adapters is not None:
+            raise SetupError(
+                f"{model}: its file holds no weights of its pooler, and encoder.lora would not "
+                "train those that are drawn at random",
+                "set encoder.pooling to cls or mean, or leave encoder.lora out",
+                setting="encoder.model",
+            )
         log.warning("%s: its file holds no weights of its pooler, which starts at random", model)
 
 

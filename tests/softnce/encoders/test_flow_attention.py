@@ -6,7 +6,7 @@ from transformers import RobertaConfig, RobertaModel
 
 from softnce.dataflow.extraction import extract
 from softnce.dataflow.flow import CodeFlow, Flow
-from softnce.encoders.flow_attention import (
+from softnce.encoders.flow.attention import (
     flow_batch,
     flow_mask,
     flow_states,
@@ -14,7 +14,7 @@ from softnce.encoders.flow_attention import (
     without_blind_rows,
     word_vectors,
 )
-from softnce.encoders.flow_layout import (
+from softnce.encoders.flow.layout import (
     FlowLayout,
     flow_layout,
     flow_row,

@@ -101,10 +101,11 @@ def test_draws_that_no_configuration_allows_are_refused_with_an_example(space, s
     assert message in found
 
 
-@pytest.mark.parametrize("path", ["encoder/dimensions", "encoder/pooling"])
+@pytest.mark.parametrize("path", ["encoder/dimensions", "encoder/pooling", "encoder/lora/rank"])
 def test_a_shape_that_the_teachers_weights_cannot_have_is_not_searched(path):
-    space = {path: {"choice": [16, 32] if path.endswith("dimensions") else ["mean", "cls"]}}
-    assert made(space) is not None
-    said = refused(space, optim={"init_from_teacher": True})
+    space = {path: {"choice": ["mean", "cls"] if path.endswith("pooling") else [16, 32]}}
+    encoder = {"kind": "transformer", "model": "some/model"}
+    assert made(space, encoder=encoder) is not None
+    said = refused(space, encoder=encoder, optim={"init_from_teacher": True})
     assert "weights of one teacher, which fit one shape" in said
     assert "\n" not in said

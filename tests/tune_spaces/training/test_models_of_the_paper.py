@@ -12,18 +12,9 @@ from softnce.data.pairs import read_pairs
 from softnce.encoders.options import SIDE_FILE
 from softnce.export import card_facts
 from tests.softnce.encoders.small_models import small_roberta
-from tune_spaces.ray_session import session
 
 PRESETS = ["codebert-paper", "graphcodebert-paper", "unixcoder-paper"]
 PRESETS += ["codebert-upstream", "graphcodebert-upstream", "unixcoder-upstream"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ray_of_all():
-    """One local cluster for the whole module, which each run joins."""
-    session.quiet_environment()
-    with session.connected(None):
-        yield
 
 
 @pytest.fixture(scope="module")

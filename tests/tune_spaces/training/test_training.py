@@ -15,7 +15,6 @@ import softnce
 from softnce.__main__ import main
 from softnce.errors import ConfigError, DataError
 from softnce.export import card_facts
-from tune_spaces.ray_session import session
 
 BASE = {
     "encoder": {"vocabulary": 600, "dimensions": 16},
@@ -23,14 +22,6 @@ BASE = {
     "optim": {"epochs": 2, "batch_size": 32, "learning_rate": 0.01},
     "resources": {"cpus_per_worker": 1},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ray_of_all():
-    """One local cluster for the whole module, which each run joins."""
-    session.quiet_environment()
-    with session.connected(None):
-        yield
 
 
 @pytest.fixture(scope="module")

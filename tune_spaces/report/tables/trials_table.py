@@ -12,7 +12,7 @@ from tune_spaces.tracking.event_log import Event
 from tune_spaces.tune.callbacks import run_name
 
 TableRecord = dict[str, Any]
-_UNTOLD = ("objective", "seconds", "step_seconds")
+_UNTOLD = ("objective", "seconds", "step_seconds", "trained_parameters")
 _MEASURED = tuple(name for name in EPOCH_METRICS if name not in _UNTOLD)
 _SECTIONS = ("encoder/", "loss/", "weights/", "optim/")  # what a trial can change
 

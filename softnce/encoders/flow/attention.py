@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from softnce.encoders.flow_layout import ROBERTA, Marks, flow_rows
+from softnce.encoders.flow.layout import ROBERTA, Marks, flow_rows
 from softnce.ragged import Ragged
 
 
