@@ -8,13 +8,12 @@ import torch
 from mlflow import MlflowClient
 from safetensors import safe_open
 from sentence_transformers import SentenceTransformer
-from transformers import BertConfig
 
 import softnce
 from softnce.__main__ import main
 from softnce.export import card_facts
 from tests.docs.pages import ROOT, blocks
-from tests.softnce.encoders.test_packing import SHAPE, saved
+from tests.softnce.encoders.small_models import small_roberta
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.long]
 
@@ -28,9 +27,14 @@ def run(*words):
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    still = BertConfig(**SHAPE, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    return saved(still, tmp_path_factory.mktemp("model"))
+def model(made_pairs, tmp_path_factory):
+    """Small random weights without dropout, which two workers would draw otherwise than one."""
+    texts = made_pairs.read_text().splitlines()[:200]
+    folder = small_roberta(tmp_path_factory.mktemp("model"), texts=texts)
+    path = folder / "config.json"
+    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    path.write_text(json.dumps(json.loads(path.read_text()) | still))
+    return str(folder)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +70,7 @@ def test_a_rank_is_searched_confirmed_and_left_in_a_plain_model(study):
     names = [name for path in weights for name in safe_open(path, "pt").keys()]  # noqa: SIM118
     assert names
     assert not [one for one in names if "lora" in one or "base_layer" in one]
-    assert SentenceTransformer(str(champion), device="cpu").encode(["read"]).shape == (1, 16)
+    assert SentenceTransformer(str(champion), device="cpu").encode(["read"]).shape == (1, 32)
     assert facts["adapters"].startswith("LoRA of rank ")
     assert "they alone were trained" in facts["adapters"]
     assert json.loads((study / "confirm" / "ledger.json").read_text())
@@ -91,7 +95,7 @@ def test_two_workers_train_the_adapters_of_one(made_pairs, model, tmp_path):
         "data": {"path": str(made_pairs)},
         "encoder": {"kind": "transformer", "model": model, "max_length": 32, "lora": {"rank": 4}},
         "loss": {"name": "infonce"},
-        "optim": {"epochs": 2, "batch_size": 32, "max_steps": 4, "learning_rate": 0.01},
+        "optim": {"epochs": 2, "batch_size": 32, "max_steps": 4, "learning_rate": 0.003},
     }
     ends = []
     for workers in (1, 2):
@@ -100,6 +104,9 @@ def test_two_workers_train_the_adapters_of_one(made_pairs, model, tmp_path):
         run = softnce.train({**config, "resources": resources}, out=out, quiet=True)
         epochs = json.loads((out / "metrics.json").read_text())["epochs"]
         model = SentenceTransformer(str(run.model), device="cpu")
-        ends.append(([one["loss"] for one in epochs], torch.from_numpy(model.encode(["a b c"]))))
+        ends.append(
+            ([one["loss"] for one in epochs], torch.from_numpy(model.encode(["read every file"])))
+        )
     assert ends[0][0] == pytest.approx(ends[1][0], rel=1e-4)
+    assert ends[0][0][1] < ends[0][0][0]
     torch.testing.assert_close(ends[0][1], ends[1][1], atol=1e-4, rtol=0)
