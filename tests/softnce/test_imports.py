@@ -8,7 +8,16 @@ import pytest
 
 import softnce
 
-HEAVY = ["torch", "transformers", "sentence_transformers", "ray", "mlflow", "optuna", "numpy"]
+HEAVY = [
+    "torch",
+    "peft",
+    "transformers",
+    "sentence_transformers",
+    "ray",
+    "mlflow",
+    "optuna",
+    "numpy",
+]
 HEAVY += ["scipy", "pandas", "pyarrow", "pydantic", "yaml", "rich", "typer", "tree_sitter"]
 OF_SEARCHING = {"ray", "mlflow", "optuna", "tune_spaces", "cluster"}
 LOADED = "import json, sys; print(json.dumps(sorted(sys.modules)))"
