@@ -1,7 +1,7 @@
 """Where the shared inputs of a study lie, and how a trial opens them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from softnce.config.sections.training import EncoderSection, LoraSection
+from softnce.config.sections.training import EncoderSection
 from softnce.encoders.adapters import Adapters
 from softnce.encoders.encoder import Encoder
 from softnce.encoders.options import PretrainedOptions
@@ -191,19 +191,20 @@ def build_encoder(section: EncoderSection, tokenizer: Path, *, seed: int) -> Enc
         )
     from softnce.encoders.transformer import transformer_encoder  # seconds to import
 
-    names = [one.name for one in fields(PretrainedOptions) if one.name != "adapters"]
-    options = PretrainedOptions(
-        **{name: getattr(section, name) for name in names}, adapters=_adapters(section.lora, seed)
-    )
+    options = pretrained_options(section, seed=seed)
     with torch.random.fork_rng(devices=[]):  # of weights that the model's file may lack
         torch.manual_seed(seed)
         return transformer_encoder(str(section.model), options)
 
 
-def _adapters(lora: LoraSection, seed: int) -> Adapters | None:
+def pretrained_options(section: EncoderSection, *, seed: int) -> PretrainedOptions:
+    """Return how a section has its pretrained model read texts; the seed draws adapters."""
+    lora, names = section.lora, {one.name for one in fields(PretrainedOptions)} - {"adapters"}
+    options = PretrainedOptions(**{name: getattr(section, name) for name in names})
     if lora.rank is None:
-        return None
-    return Adapters(lora.rank, lora.factor, lora.dropout, lora.targets, seed)
+        return options
+    adapters = Adapters(lora.rank, lora.factor, lora.dropout, lora.targets, seed)
+    return replace(options, adapters=adapters)
 
 
 def open_tokenizer(tokenizer: Path) -> Tokenizer:

@@ -1,6 +1,6 @@
 """Encoders made once for all tests."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -9,6 +9,7 @@ import yaml
 from softnce.config.file import validated
 from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.transformer import transformer_encoder
+from softnce.inputs.prepared import pretrained_options
 from tests.softnce.encoders.made_encoders import LENGTH, TEXTS, made_static
 from tests.softnce.encoders.small_models import CODES, small_decoder, small_roberta
 
@@ -19,9 +20,7 @@ def of_preset(name, **changes):
     """Return how a preset of the paper's models reads texts."""
     text = (files("tune_spaces.space") / "presets" / f"{name}.yaml").read_text()
     section = validated(yaml.safe_load(text)).encoder
-    names = [one.name for one in fields(PretrainedOptions)]
-    options = PretrainedOptions(**{name: getattr(section, name) for name in names})
-    return replace(options, **changes)
+    return replace(pretrained_options(section, seed=0), **changes)
 
 
 # The presets that are not here have the encoder of one that is: see test_paper_models.

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
 from softnce.config.file import validated
@@ -16,20 +17,22 @@ from softnce.training.gather import Workers
 from softnce.training.optimizer import adamw
 from softnce.training.step import Batch, Objective, Texts, differentiated
 from tests.softnce.encoders.conftest import SMALL
-from tests.softnce.encoders.small_models import CODES
+from tests.softnce.encoders.small_models import CODES, small_roberta
 
 EIGHT = Adapters(rank=8, alpha=16.0, dropout=0.0, targets="all", seed=1)
+KINDS = ("cls", "last", "unixcoder", "graphcodebert")
 QUERIES = ["add", "loop", "parse a header", "unicode"]
 
 
 @pytest.fixture
 def folders(roberta_folder, decoder_folder):
-    return {name: str(decoder_folder if name == "last" else roberta_folder) for name in SMALL}
+    return {name: str(decoder_folder if name == "last" else roberta_folder) for name in KINDS}
 
 
 def made(folders, name, adapters=EIGHT, **options):
     chosen = {one: getattr(SMALL[name], one) for one in PretrainedOptions.__slots__} | options
-    return transformer_encoder(folders[name], PretrainedOptions(**chosen), adapters)
+    chosen["adapters"] = adapters
+    return transformer_encoder(folders[name], PretrainedOptions(**chosen))
 
 
 def moved(encoder):
@@ -62,7 +65,7 @@ def frozen(encoder):
     }
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", KINDS)
 def test_before_training_they_change_nothing(folders, name):
     plain, adapted = made(folders, name, None), made(folders, name)
     for one in (plain, adapted):
@@ -75,7 +78,7 @@ def test_before_training_they_change_nothing(folders, name):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", KINDS)
 def test_they_alone_are_trained_and_then_exported_in_the_weights(
     folders, name, precision, tmp_path
 ):
@@ -108,7 +111,7 @@ def test_they_alone_are_trained_and_then_exported_in_the_weights(
     assert not torch.allclose(plain.encode_all(plain.tokenize(CODES, side="code")), ours, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", KINDS)
 def test_their_weights_alone_make_a_checkpoint(folders, name):
     encoder = moved(made(folders, name))
     stored = {key: one.clone() for key, one in encoder.trained_weights().items()}
@@ -152,7 +155,7 @@ def gradient_of(folders, name, *, packing="never", bound=None, **ways):
 @pytest.mark.parametrize(
     ("name", "way"),
     [
-        *((name, way) for name in SMALL for way in ("cached", "checkpointed")),
+        *((name, way) for name in KINDS for way in ("cached", "checkpointed")),
         *((name, way) for name in ("cls", "unixcoder") for way in ("packed", "packed and cached")),
         *(pytest.param(name, "compiled", marks=pytest.mark.long) for name in SMALL),
     ],
@@ -180,6 +183,16 @@ def test_a_module_that_no_layer_has_is_refused_with_those_there_are(folders):
     assert "\n" not in str(caught.value)
     assert "have no linear module qeury; name some of attention.self.query, " in str(caught.value)
     assert "attention.output.dense, intermediate.dense, output.dense" in str(caught.value)
+
+
+def test_a_pooler_that_would_stay_at_random_numbers_is_refused(tmp_path):
+    folder = small_roberta(tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    rest = {name: one for name, one in weights.items() if "pooler" not in name}
+    save_file(rest, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(SetupError, match=r"no weights of its pooler, and encoder\.lora would not"):
+        transformer_encoder(str(folder), PretrainedOptions(pooling="pooler", adapters=EIGHT))
+    transformer_encoder(str(folder), PretrainedOptions(pooling="mean", adapters=EIGHT))
 
 
 def test_adapters_of_elsewhere_are_no_model(tmp_path):
