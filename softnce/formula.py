@@ -111,6 +111,6 @@ class Setting:
     kind: type
     default: float | int | bool | str
     description: str
-    least: float | None = None
-    most: float | None = None
+    least: float | int | None = None
+    most: float | int | None = None
     choices: tuple[str, ...] = ()

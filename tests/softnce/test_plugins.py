@@ -1,11 +1,16 @@
 """Rows of other packages: found by their entry points, or refused with a sentence."""
 
+import math
+import tomllib
+
 import pytest
+import torch
 
 from softnce import plugins
 from softnce.errors import SetupError
 from softnce.losses.spec import LossSpec
 from softnce.losses.table import LOSSES
+from tests.docs.pages import ROOT, blocks
 
 ROWS = """
 from softnce.formula import Formula
@@ -20,8 +25,8 @@ NONE = "no row"
 def found(tmp_path, monkeypatch):
     """Install a package with one entry point, and read the table of losses."""
 
-    def table(name, value):
-        (tmp_path / "made_rows.py").write_text(ROWS)
+    def table(name, value, module="made_rows", text=ROWS):
+        (tmp_path / f"{module}.py").write_text(text)
         info = tmp_path / "made_rows-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: made-rows\nVersion: 1.0\n")
@@ -32,6 +37,21 @@ def found(tmp_path, monkeypatch):
 
     yield table
     plugins._entry_points.cache_clear()
+
+
+def test_the_loss_of_the_page_on_contributing_is_one(found):
+    page = ROOT / "docs" / "contributing.md"
+    (module,) = blocks(page, "python")
+    (project,) = blocks(page, "toml")
+    points = tomllib.loads(project.text)["project"]["entry-points"]["softnce.losses"]
+    ((name, value),) = points.items()
+    row = found(name, value, "my_losses", module.text)[name]
+    logits = torch.tensor([[2.0, 1.0], [0.0, 3.0]])
+    settings = {"loss/width": row.settings[0].default}
+    answers = torch.tensor([0, 1])
+    loss = row.formula.called(logits, torch.zeros(2, 2), answers, settings=settings.__getitem__)
+    inside = [0.25, -0.75, -2.75, 0.25]  # logit - own + 0.5 * (1 - 0.5)
+    assert loss.item() == pytest.approx(sum(math.log1p(math.exp(one)) for one in inside) / 4)
 
 
 def test_a_row_of_another_package_comes_after_our_own(found):

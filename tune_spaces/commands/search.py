@@ -199,17 +199,17 @@ def _next_commands(study: "SearchResult", pairs: str | None) -> None:
     shown = _shown(study.folder.root)
     where = shlex.quote(shown)
     say("\nNext:")
-    lines = {f"softnce ui {where}": "browse the trials in MLflow"}
+    lines = {"browse the trials in MLflow": f"softnce ui {where}"}
     if study.champion is not None:
         code = code_mined_for(Path(pairs) if pairs else study.folder.mined)
         asked = "FOLDER" if code is None else shlex.quote(_shown(code))
-        lines[f'softnce query {where} {asked} "{_QUERY}"'] = "search code with it"
-        lines[f'SentenceTransformer("{shown}/champion")'] = "the champion, in Python"
+        lines["search code with it"] = f'softnce query {where} {asked} "{_QUERY}"'
+        lines["the champion, in Python"] = f'SentenceTransformer("{shown}/champion")'
     if pairs is None:
-        lines["softnce search --set data.path=FOLDER_OR_FILE"] = "the same on your own pairs"
-    width = max(map(len, lines))
-    for command, meaning in lines.items():
-        say(f"  {command:<{width}}  {meaning}")
+        lines["the same on your own pairs"] = "softnce search --set data.path=FOLDER_OR_FILE"
+    width = max(map(len, lines)) + 1
+    for meaning, command in lines.items():
+        say(f"  {meaning + ':':<{width}}  {command}")
 
 
 def _shown(root: Path) -> str:

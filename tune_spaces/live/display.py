@@ -116,7 +116,8 @@ class Display(Watcher):
         score = f"{value:.4f}" if value is not None and value == value else "-"
         is_crowned = state == TrialState.COMPLETE and not reason and self._leads(key, name, value)
         shown = name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
-        line = Text(f"{shown:<{_NAME}} {score:>6}  {epochs} epochs  {duration(seconds):>6}  ")
+        counted = f"{epochs} epoch{' ' if epochs == 1 else 's'}"
+        line = Text(f"{shown:<{_NAME}} {score:>6}  {counted}  {duration(seconds):>6}  ")
         line.append(state, COLOURS.get(state, ""))
         line.append("  best so far" if is_crowned else "", "bold")
         self._console.print(line, soft_wrap=True)

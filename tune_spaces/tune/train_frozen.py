@@ -11,6 +11,7 @@ from softnce.evaluation.metric_names import EPOCH_METRICS
 from softnce.inputs.frozen_models import FROZEN_MODELS, is_cached, vectors_key
 from softnce.inputs.prepared import Prepared
 from softnce.terminal.running import RunningPicture
+from softnce.weights.table import ESTIMATORS
 from tune_spaces.space.space import SearchSpace
 from tune_spaces.study.context import StudyContext
 from tune_spaces.tracking.tracker import Tracker
@@ -48,7 +49,7 @@ def with_model(
     if is_cached(model, prepared) or is_stopped():
         return prepared
     config = FROZEN_MODELS[model].configured(context.config)
-    said = f"training the {model} with InfoNCE, once for all trials"
+    said = f"training {ESTIMATORS[model].label} with InfoNCE, once for all trials"
     context.console.print(said)
     log.info(said)
     tracker.begin(model, model, trial_params(config, {}), {"softnce.role": "frozen model"})

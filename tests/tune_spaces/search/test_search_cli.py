@@ -78,7 +78,7 @@ def asked(tmp_path, capsys):
             mine([*code], Path(pairs or study.mined), workers=1)
         _next_commands(SearchResult(study, [best], best, "Better.", 0), pairs)
         (line,) = [one for one in capsys.readouterr().out.splitlines() if "softnce query" in one]
-        command, study_named, where, text, *_ = shlex.split(line)[1:]
+        command, study_named, where, text = shlex.split(line.partition("softnce ")[2])
         assert (command, study_named) == ("query", str(study.root))
         assert text == "read a file line by line"
         return where
