@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
@@ -50,6 +52,7 @@ def load_model(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTra
         raise SetupError(f"{model}: there is no such folder", "check the path", "encoder.model")
     _check_place(folder, model, options)
     place = str(folder) if folder.is_dir() else model
+    is_cut_off = not folder.is_dir() and _is_cut_off(model, options)
     try:
         with _as_published(), missing_weights() as missing:
             loaded = SentenceTransformer(
@@ -57,10 +60,11 @@ def load_model(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTra
                 device="cpu",
                 trust_remote_code=False,
                 revision=options.revision,
+                local_files_only=is_cut_off,
                 model_kwargs={} if options.allow_bin else {"use_safetensors": True},
             )
     except _LOADING_ERRORS as error:
-        raise _explained(error, model, options) from error
+        raise _explained(error, model, options, is_cut_off=is_cut_off) from error
     require_weights(missing, model, options)
     require_finite_weights(loaded, model)
     if not isinstance(loaded[0], InputModule):
@@ -85,7 +89,8 @@ def file_beside(model: str, name: str, revision: str | None = None) -> Path | No
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder / name if (folder / name).is_file() else None
-    found = load_file_path(model, name, revision=revision)
+    is_cut_off = _is_cut_off(model, PretrainedOptions(revision=revision))
+    found = load_file_path(model, name, revision=revision, local_files_only=is_cut_off)
     return None if found is None else Path(found)
 
 
@@ -133,6 +138,22 @@ def _check_place(folder: Path, model: str, options: PretrainedOptions) -> None:
         )
 
 
+def _is_cut_off(model: str, options: PretrainedOptions) -> bool:
+    """Tell whether the hub is out of reach, by one request; its client would make dozens."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    transport: Any = import_module("huggingface_hub.utils").httpx  # of its own choice
+
+    try:
+        HfApi().model_info(model, revision=options.revision, timeout=10)
+    except (HfHubHTTPError, HFValidationError):
+        return False  # it has answered, or loading says what is wrong with the name
+    except (transport.TransportError, OfflineModeIsEnabled):
+        return True
+    return False
+
+
 @contextmanager
 def _as_published() -> Iterator[None]:
     """Keep transformers from fetching weights that somebody else converted."""
@@ -147,7 +168,9 @@ def _as_published() -> Iterator[None]:
             os.environ[_NO_CONVERSION] = before
 
 
-def _explained(error: Exception, model: str, options: PretrainedOptions) -> SetupError:
+def _explained(
+    error: Exception, model: str, options: PretrainedOptions, *, is_cut_off: bool
+) -> SetupError:
     """Say in one line why a model could not be loaded."""
     if isinstance(error, UnpicklingError) or "weights_only" in str(error):
         return SetupError(
@@ -167,7 +190,11 @@ def _explained(error: Exception, model: str, options: PretrainedOptions) -> Setu
         return UnsafeWeightsError(
             f"{model}: the hub has no .safetensors of it", _TENSORS_ALONE, setting="encoder.model"
         )
-    return SetupError(
-        f"{model}: neither a folder with a model nor a model that the hub gave: {reason}",
-        setting="encoder.model",
-    )
+    said = f"{model}: neither a folder with a model nor a model that the hub gave"
+    if is_cut_off and isinstance(error, OSError):
+        return SetupError(
+            f"{said}: it is out of reach, and its cache here has no such model",
+            "name a folder that holds the model, or connect to the hub",
+            setting="encoder.model",
+        )
+    return SetupError(f"{said}: {reason}", setting="encoder.model")

@@ -130,6 +130,21 @@ def unconfirmed(candidate: str, selected_gain: float | None, command: str, cost:
     return Verdict(Word.UNCONFIRMED, sentence, "")
 
 
+def spent(candidate: str, selected_gain: float | None) -> Verdict:
+    """Say that a champion was selected among trials that were all scored on the test split.
+
+    Args:
+        candidate: how the sentence names the champion.
+        selected_gain: in validation, by which it was selected; None where unknown.
+    """
+    gain = "" if selected_gain is None else f", {_signed(selected_gain)} {MRR} in validation,"
+    sentence = (
+        f"{Word.UNCONFIRMED}: the lead of {candidate}{gain} is that of the best of many trials, "
+        "and all of them were scored on the test split, so that none of it is left to confirm one."
+    )
+    return Verdict(Word.UNCONFIRMED, sentence, "")
+
+
 def _word(gain: PairedGain, smallest_gain: float) -> Word:
     if gain.low > 0:
         return Word.BETTER

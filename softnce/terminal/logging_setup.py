@@ -13,7 +13,10 @@ from rich.logging import RichHandler
 from softnce.secret import masked
 
 TRIAL_LOG = "trial.log"
-_NOISY = ("ray", "mlflow", "alembic", "optuna", "transformers", "sentence_transformers")
+_NOISY = (
+    *("ray", "mlflow", "alembic", "optuna"),
+    *("transformers", "sentence_transformers", "huggingface_hub"),
+)
 
 
 class _MaskingFormatter(logging.Formatter):

@@ -39,6 +39,7 @@ class Told:
         sizes: of its data, where they are known.
         baselines: metrics of what the trials are compared with.
         command: that began the search.
+        added: to stand above all else, in markdown.
     """
 
     name: str
@@ -50,12 +51,14 @@ class Told:
     sizes: Sizes | None = None
     baselines: Mapping[str, Metrics] = field(default_factory=dict)
     command: str = ""
+    added: str = ""
 
 
 def description(told: Told) -> str:
     """Return the description of a study in markdown, which MLflow keeps whole."""
     for rows in range(_ROWS, 0, -1):
         parts = [
+            told.added,
             f"### {plain(told.sentence)}",
             _leaderboard(told, rows),
             _confirmed(told),
@@ -161,12 +164,17 @@ def _to_go_on(told: Told) -> str:
         if has_champion
         else ""
     )
+    check = (
+        ""
+        if told.config.search.score_test  # no split is left that has not been looked at
+        else f"Is it real? `softnce confirm {_fenced(told.root.name)}`. "
+    )
     return (
         f"#### Reproduce\n\n{began}"
         "- `config.yaml` under Artifacts is the whole configuration: `softnce search config.yaml` "
         "searches it again; `environment.json` and `requirements.txt` tell what it ran with.\n"
         f"{model}"
-        f"- Is it real? `softnce confirm {_fenced(told.root.name)}`. "
+        f"- {check}"
         f"All of it in one page: `softnce report {_fenced(told.root.name)} --open`."
     )
 

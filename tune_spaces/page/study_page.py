@@ -20,6 +20,7 @@ from tune_spaces.study.verdicts.verdict import ResultRow
 
 log = logging.getLogger(__name__)
 _ENVIRONMENT, _REQUIREMENTS, _CONFIG = "environment.json", "requirements.txt", "config.yaml"
+_RESULTS = "results"  # the folder of artifacts of what a caller adds
 _GAINS = {"mean": "confirmed_gain", "low": "confirmed_gain_low", "high": "confirmed_gain_high"}
 
 
@@ -71,6 +72,9 @@ def tell_end(
         queries = None
     if queries is not None:
         study.tracker.files({queries: "tables"})
+    added = None if context.added is None else context.added(context.folder)
+    if added is not None:
+        study.tracker.files(dict.fromkeys(added.files, _RESULTS))
     return description(
         Told(
             name=context.folder.name,
@@ -82,6 +86,7 @@ def tell_end(
             sizes=stored_sizes(root),
             baselines=stored_baselines(root),
             command=_stored_command(root),
+            added="" if added is None else added.text,
         )
     )
 

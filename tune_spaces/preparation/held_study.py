@@ -68,6 +68,7 @@ def prepared_inputs(context: StudyContext, pairs: "PairSet") -> "Prepared":
         candidates=prepared.candidates,
         sampled_valid=sample.queries,
         sampled_candidates=sample.candidates,
+        train=prepared.train,
     )
     store_sizes(context.folder.root, sizes)
     store_baselines(context.folder.root, config, prepared, pairs, tell=context.console.print)

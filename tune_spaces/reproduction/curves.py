@@ -13,7 +13,7 @@ import numpy as np
 from softnce.config.config import Config
 from softnce.data.batching import epoch_batches
 from softnce.whole_files import write_bytes, write_text
-from tune_spaces.reproduction.outcome import PaperComparison
+from tune_spaces.reproduction.outcome import Line, PaperComparison
 from tune_spaces.reproduction.paper import BASELINE_ROW
 from tune_spaces.space.space import known_space
 from tune_spaces.study.folder import StudyFolder
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from softnce.inputs.prepared import Prepared
 
 _BATCHES = 32
+_HEIGHTS = {"weight": "mean weight", "mrr": "test MRR (mean, and deviation over seeds)"}
 Curve = Sequence[float]
 
 
@@ -41,7 +42,7 @@ def weight_curves(
     import torch
 
     from softnce.inputs.estimators import build_estimator
-    from softnce.weights.weighting import negative_weights
+    from softnce.weights.weighting import negative_weights, renormalised
 
     prepared = _prepared(config, folder)
     size = config.optim.batch_size
@@ -63,6 +64,7 @@ def weight_curves(
                 temperature=one.weights.temperature,
                 floor=one.weights.floor,
             )
+            weights = renormalised(weights) if one.weights.renormalise else weights
             own = torch.eye(size, dtype=torch.bool)
             order = scores.masked_fill(own, -torch.inf).argsort(dim=1, descending=True)
             total += weights.gather(1, order)[:, :-1].double().mean(dim=0).numpy()
@@ -83,19 +85,27 @@ def _prepared(config: Config, folder: StudyFolder) -> "Prepared":
 
 
 def alpha_curve(comparison: PaperComparison) -> dict[str, dict[str, Curve]]:
-    """Return MRR over alpha, and InfoNCE's as a level line: x and y by name."""
-    means = {line.key: line.mean for line in comparison.lines if line.mean is not None}
-    points = [
-        (float(key.removeprefix("alpha-")), mean)
-        for key, mean in means.items()
-        if key.startswith("alpha-")
-    ]
-    alphas, ours = [x for x, _ in points], [y for _, y in points]
-    found: dict[str, dict[str, Curve]] = {"Soft-InfoNCE": {"x": alphas, "y": ours}}
-    if BASELINE_ROW in means and alphas:
-        level = means[BASELINE_ROW]
-        found["InfoNCE"] = {"x": [min(alphas), max(alphas)], "y": [level, level]}
+    """Return MRR over alpha, and InfoNCE's as a level line; none before any point.
+
+    Returns:
+        By name: x, y, and deviation over seeds where there are two or more.
+    """
+    lines = [line for line in comparison.lines if line.mean is not None]
+    points = [line for line in lines if line.key.startswith("alpha-")]
+    if not points:
+        return {}
+    alphas = [float(line.key.removeprefix("alpha-")) for line in points]
+    found = {"Soft-InfoNCE": _means(alphas, points)}
+    for line in lines:
+        if line.key == BASELINE_ROW:
+            found["InfoNCE"] = _means([min(alphas), max(alphas)], [line, line])
     return found
+
+
+def _means(places: Curve, lines: Sequence[Line]) -> dict[str, Curve]:
+    means = {"x": places, "y": [line.mean for line in lines if line.mean is not None]}
+    spreads = [line.spread for line in lines if line.spread is not None]
+    return means | ({"deviation": spreads} if len(spreads) == len(lines) else {})
 
 
 def write_figure(
@@ -105,12 +115,13 @@ def write_figure(
 
     Args:
         comparison: of the figure.
-        curves: x and y by name.
+        curves: x, y and, where it is known, deviation by name.
         words: sentences that belong to it.
     """
     protocol, root = comparison.request.protocol, comparison.study
-    image = _picture(curves, protocol.curve, "weight" if len(curves) > 2 else "test MRR")
-    title = escape(f"{protocol.title} ({comparison.request.model}, {comparison.request.language})")
+    named = f"{protocol.title} ({comparison.request.model}, {comparison.request.language})"
+    image = _picture(curves, named, (protocol.curve, _HEIGHTS[protocol.unit]))
+    title = escape(named)
     drawn = base64.b64encode(image).decode()
     said = "".join(f"<p>{escape(one)}</p>" for one in words)
     page = (
@@ -123,7 +134,9 @@ def write_figure(
     return [picture, html]
 
 
-def _picture(curves: Mapping[str, Mapping[str, Curve]], across: str, up: str) -> bytes:
+def _picture(
+    curves: Mapping[str, Mapping[str, Curve]], title: str, axes_named: tuple[str, str]
+) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -132,8 +145,12 @@ def _picture(curves: Mapping[str, Mapping[str, Curve]], across: str, up: str) ->
     axes = figure.subplots()
     for name, curve in curves.items():
         axes.plot(curve["x"], curve["y"], marker=".", label=name)
-    axes.set_xlabel(across)
-    axes.set_ylabel(up)
+        if "deviation" in curve:
+            means, reach = np.array(curve["y"]), np.array(curve["deviation"])
+            axes.fill_between(curve["x"], means - reach, means + reach, alpha=0.15)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(axes_named[0])
+    axes.set_ylabel(axes_named[1])
     axes.legend()
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=110)

@@ -8,18 +8,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
 
+from softnce.config.config import Config
 from softnce.config.file import value_at
-from softnce.data.public.known_sets import FILTERED
 from softnce.evidence.paired import PairedGain, paired_gain
 from tune_spaces.reproduction.paper import BASELINE_ROW, averages, printed
-from tune_spaces.reproduction.protocol import PAPER_SEEDS, PaperRow
-from tune_spaces.reproduction.setup import COSINE_T, ReproductionRequest, point
+from tune_spaces.reproduction.protocol import PaperRow
+from tune_spaces.reproduction.reservations import differences, reservations
+from tune_spaces.reproduction.setup import ReproductionRequest, point
 from tune_spaces.space.space import known_space
 from tune_spaces.study.folder import StudyFolder
-from tune_spaces.study.sizes import Sizes, stored_sizes
+from tune_spaces.study.sizes import stored_sizes
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdicts.verdict import ResultRow
+from tune_spaces.study.verdicts.verdict import ResultRow, rows
 from tune_spaces.trial_state import TrialState
 
 
@@ -32,7 +34,9 @@ class Line:
         name: as it is shown.
         paper: what the paper printed; None where it printed nothing.
         paper_average: of all six languages, where the table is of averages.
-        values: ours, one for each seed that is complete: MRR of the test split, or seconds.
+        values: ours, one for each seed that is complete: MRR of the test split, or seconds; none
+            where the table is of weights.
+        complete: how many of its trials are.
         gain: of the line over InfoNCE, by the same seeds and queries; None where there is none.
         failed: why a trial of it failed; empty where none did.
         paper_plain: what the paper printed of InfoNCE.
@@ -43,6 +47,7 @@ class Line:
     paper: float | None
     paper_average: float | None
     values: tuple[float, ...]
+    complete: int
     gain: PairedGain | None = None
     failed: str = ""
     paper_plain: float | None = None
@@ -79,6 +84,7 @@ class PaperComparison:
         study: its folder.
         lines: in the order of the table.
         reservations: why ours and the paper's cannot be compared like for like.
+        differences: what a line does otherwise than the paper, at any scale.
         seeds: that were asked for.
         curves: of Figure 2: the mean weight by the rank of the negative, by the name of the line.
     """
@@ -87,53 +93,61 @@ class PaperComparison:
     study: Path
     lines: Sequence[Line]
     reservations: Sequence[str]
+    differences: Sequence[str]
     seeds: Sequence[int]
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
-def compared(
-    request: ReproductionRequest, folder: StudyFolder, table: Sequence[ResultRow]
-) -> PaperComparison:
+def compared(request: ReproductionRequest, config: Config, folder: StudyFolder) -> PaperComparison:
     """Set what a study has found beside the paper's numbers.
 
     Args:
         request: what was asked for.
+        config: of the study.
         folder: of the study.
-        table: its rows.
     """
+    protocol, space = request.protocol, known_space(config)
+    stored = TrialStore(folder.stored_study(), space).trials()
+    table = rows(stored, space)
     paper = printed(request.table, request.model, request.language)
     mean_of_six = averages(request.model) if request.table == "table2" else {}
-    seconds = _step_seconds(folder, table) if request.protocol.unit == "seconds" else None
-    plain = _ranks(folder, _trials(request, table, request.protocol.rows[0]))
+    found = {row.key: _trials(request, config, table, row) for row in protocol.rows}
+    ranks = {key: _ranks(folder, trials) for key, trials in found.items()}
+    seconds = _step_seconds(stored) if protocol.unit == "seconds" else {}
     lines = []
-    for row in request.protocol.rows:
-        trials = _trials(request, table, row)
-        ranks = _ranks(folder, trials)
-        values = {seed: float(one.mean()) for seed, one in ranks.items()}
-        if seconds is not None:
-            values = {s: seconds[one.key] for s, one in trials.items() if one.key in seconds}
+    for row in protocol.rows:
+        trials, own = found[row.key], ranks[row.key]
+        values = {seed: float(one.mean()) for seed, one in own.items()}
+        values |= {s: seconds[one.key] for s, one in trials.items() if one.key in seconds}
         line = Line(
             key=row.key,
             name=row.name,
             paper=paper.get(row.key),
             paper_average=mean_of_six.get(row.key),
             values=tuple(values.values()),
-            gain=None if row.key == BASELINE_ROW or seconds is not None else _gain(ranks, plain),
+            complete=sum(one.state == TrialState.COMPLETE for one in trials.values()),
+            gain=None if row.key == BASELINE_ROW else _gain(own, ranks[BASELINE_ROW]),
             failed=next((t.note for t in trials.values() if t.state == TrialState.FAILED), ""),
             paper_plain=paper.get(BASELINE_ROW),
         )
         lines.append(line)
-    known = _reservations(request, stored_sizes(folder.root))
-    return PaperComparison(request, folder.root, lines, known, request.trained_seeds)
+    return PaperComparison(
+        request=request,
+        study=folder.root,
+        lines=lines,
+        reservations=reservations(request, config, stored_sizes(folder.root)),
+        differences=differences(request),
+        seeds=request.trained_seeds,
+    )
 
 
 def _trials(
-    request: ReproductionRequest, table: Sequence[ResultRow], row: PaperRow
+    request: ReproductionRequest, config: Config, table: Sequence[ResultRow], row: PaperRow
 ) -> dict[int, ResultRow]:
     """Return the trials of a line by their seeds."""
     found = {}
     for seed in request.trained_seeds:
-        wanted = point(request, row, seed)
+        wanted = point(config, row, seed)
         for one in table:
             if all(value_at(one.config, path) == value for path, value in wanted.items()):
                 found[seed] = one
@@ -159,40 +173,11 @@ def _gain(
     return paired_gain(np.stack([ranks[seed] - plain[seed] for seed in shared]))
 
 
-def _step_seconds(folder: StudyFolder, table: Sequence[ResultRow]) -> dict[str, float]:
-    """Return the seconds of a training step by the key of the trial."""
-    config = table[0].config if table else None
-    if config is None:
-        return {}
-    store = TrialStore(folder.stored_study(), known_space(config))
-    known: dict[str, Any] = {
-        one.user_attrs["key"]: one.user_attrs.get("step_seconds") for one in store.trials()
-    }
-    return {key: float(value) for key, value in known.items() if value is not None}
-
-
-def _reservations(request: ReproductionRequest, sizes: Sizes | None) -> list[str]:
-    protocol, found = request.protocol, []
-    if request.scale == "small":
-        found.append(
-            f"a small {_named(request.encoder)} stands for {request.model}, and cosines over 0.05 "
-            f"for dot products; the trained model's t is {COSINE_T:g}"
-        )
-    if sizes is not None:
-        counts = FILTERED[request.language]
-        if (sizes.test, sizes.candidates) != (counts["test"], counts["codebase"]):
-            found.append(
-                f"{sizes.test:,} test queries among {sizes.candidates:,} functions, not "
-                f"{counts['test']:,} among {counts['codebase']:,}"
-            )
-    if protocol.language and request.language != protocol.language:
-        found.append(f"the paper has it for {protocol.language}, this is {request.language}")
-    if request.trained_seeds[: protocol.seeds] != PAPER_SEEDS[: protocol.seeds]:
-        found.append(f"{len(request.trained_seeds)} of the paper's {protocol.seeds} seeds")
-    if request.settings:
-        found.append(f"settings of one's own: {', '.join(request.settings)}")
+def _step_seconds(trials: Sequence[FrozenTrial]) -> dict[str, float]:
+    """Return the seconds of a training step by the key of the trial, of the complete ones."""
+    found: dict[str, float] = {}
+    for one in trials:
+        known: dict[str, Any] = one.user_attrs
+        if one.state == TrialState.COMPLETE.in_optuna and known.get("step_seconds") is not None:
+            found[known["key"]] = float(known["step_seconds"])
     return found
-
-
-def _named(encoder: str) -> str:
-    return "static encoder" if encoder == "static" else f"encoder ({Path(encoder).name})"

@@ -2,25 +2,21 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
-from softnce.errors import EXIT_OK
 from softnce.whole_files import write_json
 from tune_spaces.reproduction.curves import alpha_curve, weight_curves, write_figure
 from tune_spaces.reproduction.outcome import PaperComparison, compared
 from tune_spaces.reproduction.setup import ReproductionRequest, point, study_config
-from tune_spaces.reproduction.show import as_facts, curve_rows, sentences, shown
-from tune_spaces.search.search import search
-
-if TYPE_CHECKING:
-    from tune_spaces.search.conclusion import SearchResult
+from tune_spaces.reproduction.show import as_facts, as_markdown, sentences, shown, shown_curves
+from tune_spaces.search.search import search_in
+from tune_spaces.study.context import PageAddition
+from tune_spaces.study.folder import StudyFolder, study_folder
 
 FACTS = "reproduction.json"
-_SHOWN_RANKS = (1, 2, 3, 5, 10, 20, 31, 63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,35 +52,48 @@ def reproduce(
         SetupError: a model, MLflow, Ray or a resource is out of reach.
     """
     config = study_config(request)
-    study = search(config, source=request.name, out=out, console=progress)
-    comparison = compared(request, study.folder, study.table)
+    written: list[tuple[PaperComparison, tuple[Path, ...]]] = []
+
+    def added(folder: StudyFolder) -> PageAddition:
+        written.append(_written(request, config, folder))
+        comparison, files = written[-1]
+        return PageAddition(as_markdown(comparison), files)
+
+    folder = study_folder(config, request.name, out)
+    study = search_in(folder, config, console=progress, added=added)
+    if not written:  # nothing was left to do
+        written.append(_written(request, config, folder))
+    comparison, files = written[-1]
     console.print()
-    console.print(shown(comparison))
-    files: list[Path] = []
-    if request.protocol.curve and study.exit_code == EXIT_OK:
-        comparison, files = _figure(comparison, config, study, console)
+    if request.protocol.unit != "weight":
+        console.print(shown(comparison))
+    if comparison.curves:
+        console.print(shown_curves(comparison))
     for one in sentences(comparison):
         console.print(one, highlight=False, soft_wrap=True)
-    facts = study.folder.root / FACTS
+    return Reproduced(comparison, files, study.exit_code)
+
+
+def _written(
+    request: ReproductionRequest, config: Config, folder: StudyFolder
+) -> tuple[PaperComparison, tuple[Path, ...]]:
+    """Set what there is beside the paper's, and write it into the study's folder."""
+    comparison = compared(request, config, folder)
+    figures: list[Path] = []
+    if request.protocol.unit == "weight" and any(line.complete for line in comparison.lines):
+        seed = request.trained_seeds[0]
+        configs = {
+            row.name: with_overrides(config, point(config, row, seed))
+            for row in request.protocol.rows
+        }
+        comparison = replace(comparison, curves=weight_curves(config, folder, configs))
+        curves = {
+            name: {"x": list(range(1, len(curve) + 1)), "y": curve}
+            for name, curve in comparison.curves.items()
+        }
+        figures = write_figure(comparison, curves, sentences(comparison))
+    elif request.protocol.curve and (curves := alpha_curve(comparison)):
+        figures = write_figure(comparison, curves, sentences(comparison))
+    facts = folder.root / FACTS
     write_json(facts, as_facts(comparison))
-    return Reproduced(comparison, (facts, *files), study.exit_code)
-
-
-def _figure(
-    comparison: PaperComparison, config: Config, study: "SearchResult", console: Console
-) -> tuple[PaperComparison, list[Path]]:
-    request = comparison.request
-    if request.table == "fig3":
-        return comparison, write_figure(comparison, alpha_curve(comparison), sentences(comparison))
-    seed = request.trained_seeds[0]
-    configs = {
-        row.name: with_overrides(config, point(request, row, seed)) for row in request.protocol.rows
-    }
-    curves = weight_curves(config, study.folder, configs)
-    console.print()
-    console.print(curve_rows(curves, _SHOWN_RANKS))
-    drawn = {
-        name: {"x": list(range(1, len(curve) + 1)), "y": curve} for name, curve in curves.items()
-    }
-    found = replace(comparison, curves=curves)
-    return found, write_figure(found, drawn, sentences(found))
+    return comparison, (facts, *figures)

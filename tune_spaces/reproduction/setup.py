@@ -1,7 +1,7 @@
 """From a table of the paper to the configuration of a study whose trials are its lines."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -24,6 +24,16 @@ _TEXTS: dict[ModelName, dict[str, str]] = {  # what each of the paper's encoders
     "unixcoder": _TOKENS,
 }
 _ALL = 1_000_000_000  # validation queries and candidates: no sample of them
+_TIMED = (  # the first epoch warms up; what a step takes does not depend on what is learned
+    *("optim.epochs=3", "optim.max_steps=200"),
+    *("weights.teacher.epochs=1", "weights.simcse.epochs=1", "weights.simcse.max_steps=200"),
+)
+_OF_THE_SEARCH = (
+    *("search/space", "search/points", "search/trials", "search/score_test", "search/asha"),
+    *("search/confirm", "search/metric"),
+    *("search/max_validation_queries", "search/max_validation_candidates"),
+)
+_BY_OPTION = {"data/path": "--data", "data/language": "--language", "optim/seed": "--seeds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,57 +77,98 @@ class ReproductionRequest:
         return f"{self.table}-{self.model}-{self.language}{scale}"
 
 
-def point(request: ReproductionRequest, row: PaperRow, seed: int) -> dict[str, Any]:
+def point(config: Config, row: PaperRow, seed: int) -> dict[str, Any]:
     """Return what a line is trained with, by path.
 
-    The paper's t = 5 is made for the dot products of a teacher whose vectors are long; over its
-    cosines, which small scale has, all weights would be near 1.
+    The paper's t = 5 is made for the dot products of a teacher whose vectors are long; over
+    cosines all weights would be near 1.
+
+    Args:
+        config: of the study, or of any of its trials.
+        row: the line.
+        seed: that it is trained with.
     """
     is_taught = row.settings.get("weights/estimator") == "teacher"
-    own = {"weights/temperature": COSINE_T} if request.scale == "small" and is_taught else {}
-    return {**row.settings, **own, "optim/seed": seed}
+    is_cosine = is_taught and config.encoder.similarity == "cosine"
+    return {
+        **row.settings,
+        **({"weights/temperature": COSINE_T} if is_cosine else {}),
+        "optim/seed": seed,
+    }
 
 
 def study_config(request: ReproductionRequest) -> Config:
     """Return the configuration of the study that trains a table's lines.
 
     Raises:
-        ConfigError: the paper has no such table of the model, or a setting is wrong.
+        ConfigError: the paper has no such table of the model, or a setting is wrong or decided by
+            the table.
         DataError: the pairs are not there.
     """
     _require_printed(request)
-    data = _data(request)
-    place = f"data.path={json.dumps(str(data))}"
-    settings = [place, f"data.language={request.language}", *request.settings]
+    _require_free(request)
+    place = f"data.path={json.dumps(str(_data(request)))}"
+    timed = _TIMED if request.protocol.unit == "seconds" else ()
+    settings = [place, f"data.language={request.language}", *timed, *request.settings]
     if request.scale == "full":
         texts = f"data.columns={json.dumps(_TEXTS[request.model])}"
         config = load_config(config_path(f"{request.model}-paper"), [texts, *settings])
     else:
         with as_file(files("tune_spaces.reproduction") / "small.yaml") as path:
             config = load_config(path, [*_encoder(request.encoder), *settings])
-    return with_overrides(config, _search(request))
+    if request.protocol.unit == "weight":
+        config = with_overrides(config, _untrained(config))
+    return with_overrides(config, _search(request, config))
 
 
-def _search(request: ReproductionRequest) -> dict[str, Any]:
+def _untrained(config: Config) -> dict[str, Any]:
+    """Train the frozen models alone to their end: no line's learning changes its weights."""
+    own = config.weights.teacher.epochs or config.optim.epochs
+    return {"weights/teacher/epochs": own, "optim/epochs": 1}
+
+
+def _search(request: ReproductionRequest, config: Config) -> dict[str, Any]:
     """Return the settings of a search that tries the lines of a table and nothing else."""
-    lines = [
-        point(request, row, seed) for seed in request.trained_seeds for row in request.protocol.rows
-    ]
+    rows, is_scored = request.protocol.rows, request.protocol.unit == "mrr"
+    lines = [point(config, row, seed) for seed in request.trained_seeds for row in rows]
     changes: dict[str, Any] = {
         "search/space": {},
         "search/points": lines,
         "search/trials": len(lines),
-        "search/score_test": True,
+        "search/score_test": is_scored,
         "search/asha/enabled": False,
         "search/confirm": "never",
         "search/metric": "mrr",
-        "search/max_validation_queries": _ALL,
-        "search/max_validation_candidates": _ALL,
+        "search/max_validation_queries": _ALL if is_scored else None,
+        "search/max_validation_candidates": _ALL if is_scored else None,
         "weights/teacher/score": "dot",
     }
     if request.protocol.unit == "seconds":
         changes["resources/max_concurrent"] = 1  # or the trials would slow each other down
     return changes
+
+
+def _require_free(request: ReproductionRequest) -> None:
+    """Refuse settings that the table decides: they would be passed over in silence."""
+    decided = _decided(request.protocol)
+    for setting in request.settings:
+        path = setting.partition("=")[0].strip().replace(".", "/")
+        nested = [one for one in decided if f"{one}/".startswith(f"{path}/")]
+        if nested or any(path.startswith(f"{one}/") for one in decided):
+            option = next((_BY_OPTION[one] for one in nested if one in _BY_OPTION), None)
+            raise ConfigError(
+                f"--set {setting}: {request.table} decides it",
+                f"give {option} instead" if option else "leave it out",
+            )
+
+
+def _decided(protocol: Protocol) -> Mapping[str, None]:
+    """List the paths of the settings that a table and its lines decide."""
+    found = [*_BY_OPTION, *_OF_THE_SEARCH, "weights/teacher/score"]
+    found += [path for row in protocol.rows for path in row.settings]
+    if protocol.unit == "seconds":
+        found.append("resources/max_concurrent")
+    return dict.fromkeys(found)
 
 
 def _encoder(named: str) -> list[str]:

@@ -7,11 +7,16 @@ from typing import Any
 from rich.table import Table
 
 from softnce.evidence.paired import PairedGain
+from tune_spaces.page.markdown import plain
+from tune_spaces.page.markdown import table as markdown_table
 from tune_spaces.reproduction.outcome import Line, PaperComparison
 from tune_spaces.reproduction.paper import BASELINE_ROW
 
 _NONE = "-"
 _WIDEST = "our gain (95 %)"  # may take two lines, so that no number is cut
+_SHOWN_RANKS = (1, 2, 3, 5, 10, 20, 31, 63)
+_GAP = "Gap: ours minus the paper's. "
+_GAINS = "Gains: over InfoNCE; each interval, over seeds and queries, stands by itself."
 
 
 def shown(comparison: PaperComparison) -> Table:
@@ -28,21 +33,45 @@ def shown(comparison: PaperComparison) -> Table:
     return table
 
 
+def shown_curves(comparison: PaperComparison) -> Table:
+    """Return a table of a figure's weights, at some of the ranks."""
+    request = comparison.request
+    table = curve_rows(comparison.curves, _SHOWN_RANKS)
+    table.title = f"{request.protocol.title} ({request.model}, {request.language})"
+    return table
+
+
 def sentences(comparison: PaperComparison) -> list[str]:
     """Say what has to be known about a table besides its numbers."""
     request, found = comparison.request, []
+    if request.protocol.unit == "mrr":
+        found.append(_GAINS if request.protocol.curve else _GAP + _GAINS)
     if request.protocol.said:
         found.append(f"{request.protocol.said}.")
     if request.table == "table2":
         found.append("Table 2 has averages over six languages; beside them is its Table 5.")
-    missing = sum(len(comparison.seeds) - len(line.values) for line in comparison.lines)
-    if missing:
-        whole = len(comparison.seeds) * len(comparison.lines)
-        found.append(f"{whole - missing} of {whole} trials are complete.")
+    whole = len(comparison.seeds) * len(comparison.lines)
+    complete = sum(line.complete for line in comparison.lines)
+    if complete < whole:
+        found.append(f"{complete} of {whole} trials are complete.")
     found += [f"{line.name}: {line.failed}" for line in comparison.lines if line.failed]
+    found += [f"{one}." for one in comparison.differences]
     if comparison.reservations:
         found.append(f"Not comparable: {'; '.join(comparison.reservations)}.")
     return [one[0].upper() + one[1:] for one in found]
+
+
+def as_markdown(comparison: PaperComparison) -> str:
+    """Return a comparison for the page of its study."""
+    request = comparison.request
+    title = f"{request.protocol.title} ({request.model}, {request.language}, {request.scale} scale)"
+    parts = [f"### {plain(title)}"]
+    if request.protocol.unit != "weight":
+        columns, cells = _columns(comparison)
+        rows = [[line.name, *cells(line)] for line in comparison.lines]
+        parts.append(markdown_table(["", *columns], rows, numbers=len(columns)))
+    parts += [plain(one) for one in sentences(comparison)]
+    return "\n\n".join(parts)
 
 
 def as_facts(comparison: PaperComparison) -> dict[str, Any]:
@@ -57,6 +86,7 @@ def as_facts(comparison: PaperComparison) -> dict[str, Any]:
         "unit": request.protocol.unit,
         "is_comparable": not comparison.reservations,
         "reservations": list(comparison.reservations),
+        "differences": list(comparison.differences),
         "seeds": list(comparison.seeds),
         "lines": [_facts(line) for line in comparison.lines],
         "curves": {name: list(curve) for name, curve in comparison.curves.items()},
@@ -73,6 +103,7 @@ def _facts(line: Line) -> dict[str, Any]:
         "paper_average": line.paper_average,
         "ours": line.mean,
         "by_seed": list(line.values),
+        "complete": line.complete,
         "deviation": line.spread,
         "gap": line.gap,
         "paper_gain": line.paper_gain,
@@ -105,19 +136,20 @@ def _columns(comparison: PaperComparison) -> tuple[Sequence[str], Any]:
     names = ["paper", "ours", "sd", "gap", "paper's gain", _WIDEST]
     if comparison.request.table == "table2":
         names.insert(0, "paper, six")
+    if protocol.curve:  # a figure, of which nothing is printed
+        names = ["ours", "sd", _WIDEST]
 
     def scored(line: Line) -> list[str]:
-        cells = [
-            _number(line.paper, ".3f"),
-            _number(line.mean, ".4f"),
-            _number(line.spread, ".4f"),
-            _number(line.gap, "+.4f"),
-            _number(line.paper_gain, "+.3f"),
-            _interval(line.gain),
-        ]
-        if comparison.request.table == "table2":
-            cells.insert(0, _number(line.paper_average, ".3f"))
-        return cells
+        cells = {
+            "paper, six": _number(line.paper_average, ".3f"),
+            "paper": _number(line.paper, ".3f"),
+            "ours": _number(line.mean, ".4f"),
+            "sd": _number(line.spread, ".4f"),
+            "gap": _number(line.gap, "+.4f"),
+            "paper's gain": _number(line.paper_gain, "+.3f"),
+            _WIDEST: _interval(line.gain),
+        }
+        return [cells[name] for name in names]
 
     return names, scored
 

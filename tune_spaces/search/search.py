@@ -4,7 +4,7 @@ Called again on the same folder it continues: nothing that has ended is trained 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -40,9 +40,9 @@ from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import both_alpha_and_beta_are_free, known_space, search_space
 from tune_spaces.study.caches import require_cache
 from tune_spaces.study.contents import write_contents
-from tune_spaces.study.context import StudyContext
+from tune_spaces.study.context import PageAddition, StudyContext
 from tune_spaces.study.fingerprint import FINGERPRINT, require_same, withdrawn_unless_prepared
-from tune_spaces.study.folder import require_own, study_folder
+from tune_spaces.study.folder import StudyFolder, require_own, study_folder
 from tune_spaces.study.lock.lease_owner import ClusterNodes
 from tune_spaces.study.lock.study_lock import held
 from tune_spaces.study.optuna_storage import study_id
@@ -90,13 +90,43 @@ def search(
         DataError: the data cannot be read or are too few.
         SetupError: MLflow, Ray or a resource is out of reach.
     """
-    session.quiet_environment()
     folder = study_folder(config, source, out)
+    return search_in(folder, config, console=console, wait=wait, warm_from=warm_from)
+
+
+def search_in(
+    folder: StudyFolder,
+    config: Config,
+    *,
+    console: Console | None = None,
+    wait: bool = False,
+    warm_from: str | None = None,
+    added: Callable[[StudyFolder], PageAddition] | None = None,
+) -> SearchResult:
+    """Run or continue the study of a folder.
+
+    Args:
+        folder: of the study.
+        config: as for ``search``, and so are ``console``, ``wait`` and ``warm_from``.
+        console: where to show progress; the terminal unless given.
+        wait: whether to wait for another search of the study.
+        warm_from: folder or name of a study whose trials guide the sampler.
+        added: returns what the caller adds to the study's page, from what lies in its folder; not
+            called where nothing was left to do.
+
+    Raises:
+        ConfigError: as ``search``, and so are the other errors.
+        DataError: the data cannot be read or are too few.
+        SetupError: MLflow, Ray or a resource is out of reach.
+    """
+    session.quiet_environment()
     is_known = (folder.root / FINGERPRINT).exists()  # its space was proven, and may not change
     space = known_space(config) if is_known else search_space(config)
     with Signals() as signals, explained(config, folder.root):
         shown = like(console or terminal())
-        context = StudyContext(config, folder, space, shown, signals, warm_from, is_patient=wait)
+        context = StudyContext(
+            config, folder, space, shown, signals, warm_from, is_patient=wait, added=added
+        )
         return _study(context)
 
 

@@ -1,7 +1,9 @@
 """What the steps of one search share, and how a study that was searched is opened again."""
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 
@@ -13,6 +15,19 @@ from tune_spaces.space.space import SearchSpace, known_space
 from tune_spaces.study.fingerprint import stored_folder
 from tune_spaces.study.folder import StudyFolder, find_study
 from tune_spaces.study.optuna_storage import require_trials_known
+
+
+@dataclass(frozen=True, slots=True)
+class PageAddition:
+    """What a caller adds to a study's page in MLflow.
+
+    Attributes:
+        text: in markdown; stands above the rest.
+        files: of the study's folder, logged with it.
+    """
+
+    text: str
+    files: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,8 @@ class StudyContext:
         warm_from: folder or name of a study whose trials guide the sampler of a new one.
         is_patient: whether to wait for another search of the study, instead of being refused.
         began: when this process began with it, by the monotonic clock in seconds.
+        added: returns what a caller adds to the page of the study once a search of it has ended;
+            None where nothing.
     """
 
     config: Config
@@ -38,6 +55,7 @@ class StudyContext:
     warm_from: str | None = None
     is_patient: bool = False
     began: float = field(default_factory=time.monotonic)
+    added: Callable[[StudyFolder], PageAddition] | None = None
 
 
 def stored_study_context(study: str | None, console: Console) -> StudyContext:

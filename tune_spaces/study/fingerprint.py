@@ -59,7 +59,8 @@ def require_same_if_known(folder: StudyFolder, config: Config, data_digest: str)
     if (folder.root / FINGERPRINT).exists():
         now = {"name": folder.name, **fingerprint(config, data_digest)}
         stored = stored_fingerprint(folder.root)
-        _require_equal(folder, {k: v for k, v in stored.items() if k != "weights"}, now)
+        known = {k: v for k, v in stored.items() if k != "weights"}
+        _require_equal(folder, *_to_the_shorter_points(known, now))
     elif any(folder.root.glob("trials/*")):
         raise ConfigError(
             f"{folder.root / FINGERPRINT}: gone, though trials of the study lie in "
@@ -92,10 +93,12 @@ def require_same(folder: StudyFolder, config: Config, data_digest: str) -> None:
         ConfigError: the study exists with other data or settings; the difference is named.
     """
     require_same_if_known(folder, config, data_digest)
-    path = folder.root / FINGERPRINT
+    path, now = folder.root / FINGERPRINT, fingerprint(config, data_digest)
     if not path.exists():
         folder.root.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"name": folder.name, **fingerprint(config, data_digest)})
+        write_json(path, {"name": folder.name, **now})
+    elif len(_points(now)) > len(_points(stored := stored_fingerprint(folder.root))):
+        write_json(path, {**stored, "config": now["config"]})
     named = with_overrides(config, {"search/name": folder.name})  # it runs as it lies there
     write_text(folder.root / "config.yaml", to_yaml(named))
 
@@ -124,6 +127,32 @@ def _require_equal(folder: StudyFolder, stored: Mapping[str, Any], now: Mapping[
             f"{folder.root}: this study exists with {'; '.join(differences[:4])}",
             "undo the change, or start another study with --out NEW_FOLDER",
         )
+
+
+def _to_the_shorter_points(
+    stored: Mapping[str, Any], now: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Cut both to the points of the shorter: a study may go on with more points at their end."""
+    both = min(len(_points(stored)), len(_points(now)))
+    return _with_points(stored, both), _with_points(now, both)
+
+
+def _points(known: Mapping[str, Any]) -> list[Any]:
+    try:
+        return list(known["config"]["search"]["points"])
+    except (KeyError, TypeError):
+        return []
+
+
+def _with_points(known: Mapping[str, Any], count: int) -> Mapping[str, Any]:
+    points = _points(known)
+    if not count or not points:  # points of one's own replace those that every search tries
+        return known
+    config = known["config"]
+    return {
+        **known,
+        "config": {**config, "search": {**config["search"], "points": points[:count]}},
+    }
 
 
 def stored_fingerprint(root: Path) -> dict[str, Any]:

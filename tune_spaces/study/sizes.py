@@ -20,6 +20,7 @@ class Sizes:
         candidates: snippets that each query of either is ranked against.
         sampled_valid: validation queries that trials look at; 0: all.
         sampled_candidates: snippets that trials rank them against; 0: all.
+        train: training pairs; 0: not known.
     """
 
     valid: int
@@ -27,6 +28,7 @@ class Sizes:
     candidates: int
     sampled_valid: int = 0
     sampled_candidates: int = 0
+    train: int = 0
 
     @property
     def looked_at(self) -> tuple[int, int]:

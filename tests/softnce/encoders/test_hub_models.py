@@ -54,3 +54,14 @@ def test_an_unknown_revision_or_model_is_refused_in_one_line():
         with pytest.raises(SetupError, match=r"nor a model that the hub gave: ") as caught:
             transformer_encoder(model, PretrainedOptions(revision=revision))
         assert "\n" not in str(caught.value)
+
+
+def test_without_the_hub_a_model_of_the_cache_is_loaded_and_another_one_names_the_way_out(
+    monkeypatch,
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    assert digest(revision=NEW) == digest()
+    with pytest.raises(SetupError, match="it is out of reach, and its cache here has no") as caught:
+        transformer_encoder("small/none", PretrainedOptions())
+    assert "name a folder that holds the model" in str(caught.value)

@@ -56,6 +56,15 @@ def test_who_wants_no_confirmation_is_told_the_command(held_study):
     assert not ending.is_final
 
 
+def test_trials_that_were_scored_on_the_test_split_leave_none_to_confirm_them(held_study):
+    study = held_study(confirm="never", score_test=True)
+    ending = settled_verdict(study)
+    assert ending.sentence.startswith("Unconfirmed: the lead of t0002 (Soft-InfoNCE")
+    assert "all of them were scored on the test split" in ending.sentence
+    assert "softnce confirm" not in ending.sentence
+    assert so_far(study) == ending.sentence
+
+
 @pytest.mark.parametrize("confirm", ["auto", "always", "never"])
 def test_what_can_never_be_confirmed_ends_at_once(held_study, confirm):
     ending = settled_verdict(held_study(test=10, confirm=confirm))

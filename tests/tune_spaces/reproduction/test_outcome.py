@@ -10,20 +10,19 @@ from rich.console import Console
 from tune_spaces.reproduction.curves import alpha_curve, write_figure
 from tune_spaces.reproduction.outcome import compared
 from tune_spaces.reproduction.setup import ReproductionRequest, study_config
-from tune_spaces.reproduction.show import as_facts, curve_rows, sentences, shown
+from tune_spaces.reproduction.show import as_facts, as_markdown, curve_rows, sentences, shown
 from tune_spaces.space.first_points import first_points
 from tune_spaces.space.space import search_space
 from tune_spaces.study.folder import StudyFolder
 from tune_spaces.study.sizes import Sizes, store_sizes
 from tune_spaces.study.trial_store import TrialStore
-from tune_spaces.study.verdicts.verdict import rows
 from tune_spaces.trial_state import TrialState
 
 QUERIES = 40
 
 
 def told_study(request, root, *, fails=()):
-    """Return the folder and rows of a study whose trials have ended, told and not trained.
+    """Return configuration and folder of a study whose trials are told, and not trained.
 
     Every trial answers query q with reciprocal rank .5, and .1 more by each line after InfoNCE.
     """
@@ -37,15 +36,16 @@ def told_study(request, root, *, fails=()):
         path = folder.trial(proposal.key)
         path.mkdir(parents=True)
         noise = np.random.default_rng(number).normal(0, 0.01, QUERIES)
-        np.save(path / "test.npy", 0.5 + 0.1 * (number % lines) + noise)
+        if config.search.score_test:
+            np.save(path / "test.npy", 0.5 + 0.1 * (number % lines) + noise)
         store.report(proposal.key, 1, 0.5)
         store.note(proposal.key, "step_seconds", 0.1 * (1 + number % lines))
         state = TrialState.FAILED if number in fails else TrialState.COMPLETE
         if number in fails:
             store.note(proposal.key, "error", "the loss is not finite")
         store.tell(proposal.key, state, 0.5)
-    store_sizes(root, Sizes(valid=50, test=QUERIES, candidates=90))
-    return folder, rows(store.trials(), space)
+    store_sizes(root, Sizes(valid=50, test=QUERIES, candidates=90, train=1000))
+    return config, folder
 
 
 def small(table, tmp_path, **changes):
@@ -87,17 +87,41 @@ def test_a_line_that_failed_is_named_and_its_other_seeds_count(tmp_path):
 
 
 def test_what_cannot_be_compared_is_said(tmp_path):
-    request = small("fig3", tmp_path, seeds=1, settings=("optim.epochs=2",))
+    settings = ("optim.epochs=2", "resources.workers=1", "optim.max_tokens_per_pass=4096")
+    request = small("fig3", tmp_path, seeds=1, settings=settings)
     found = compared(request, *told_study(request, tmp_path / "study"))
     said = " ".join(found.reservations)
     for words in (
         "small static encoder stands for graphcodebert",
+        "cosines over 0.05 stand for dot products",
+        "1,000 training pairs, not 24,927",
         "40 test queries among 90 functions, not 1,261 among 4,360",
         "the paper has it for python, this is ruby",
         "1 of the paper's 3 seeds",
-        "optim.epochs=2",
+        "settings of one's own: optim.epochs=2",
     ):
         assert words in said
+    for words in ("trained model", "workers", "max_tokens_per_pass"):
+        assert words not in said
+
+
+def test_at_full_scale_with_the_papers_data_only_simcses_queries_differ(tmp_path):
+    request = small("table1", tmp_path, scale="full", settings=("resources.profile=a100",))
+    config, folder = told_study(request, tmp_path / "study")
+    store_sizes(folder.root, Sizes(valid=1400, test=1261, candidates=4360, train=24_927))
+    found = compared(request, config, folder)
+    assert as_facts(found)["is_comparable"]
+    assert not any(one.startswith("Not comparable") for one in sentences(found))
+    assert "SimCSE learns from the queries of ruby alone" in " ".join(sentences(found))
+
+
+def test_the_page_of_a_study_has_the_table(tmp_path):
+    request = small("table1", tmp_path, seeds=2)
+    text = as_markdown(compared(request, *told_study(request, tmp_path / "study", fails=(5,))))
+    assert "### Table 1: Soft-InfoNCE by three estimators (graphcodebert, ruby, small" in text
+    assert "| Soft-InfoNCE, SimCSE | 0.721 | 0." in text
+    assert "Not comparable: " in text
+    assert "7 of 8 trials are complete." in text
 
 
 def test_a_table_of_averages_has_those_of_the_paper_too(tmp_path):
@@ -116,12 +140,24 @@ def test_times_are_told_over_infonce(tmp_path):
     text = printed_text(shown(found))
     assert "+30.7%" in text
     assert "+300.0%" in text
+    assert "RTX A6000" in " ".join(found.reservations)
+
+
+def test_a_figure_of_weights_waits_for_no_scores(tmp_path):
+    request = small("fig2", tmp_path)
+    found = compared(request, *told_study(request, tmp_path / "study", fails=(1,)))
+    assert [line.complete for line in found.lines] == [1, 0, 1, 1]
+    assert [line.values for line in found.lines] == [()] * 4
+    assert "3 of 4 trials are complete." in sentences(found)
+    assert "|" not in as_markdown(found)
 
 
 def test_a_figure_is_a_table_of_its_curve_and_a_picture(tmp_path):
-    request = small("fig3", tmp_path, seeds=1)
+    request = small("fig3", tmp_path, seeds=2)
     found = compared(request, *told_study(request, tmp_path / "study"))
     curves = alpha_curve(found)
+    assert curves["Soft-InfoNCE"]["deviation"] == [line.spread for line in found.lines[1:]]
+    assert "gap" not in printed_text(shown(found))  # the paper prints no numbers of it
     assert curves["Soft-InfoNCE"]["x"] == [0.5, 0.7, 0.9, 1.1, 1.3, 1.5, 1.7, 1.9]
     assert len(set(curves["InfoNCE"]["y"])) == 1
     picture, page = write_figure(found, curves, sentences(found))

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from mlflow import MlflowClient
@@ -27,6 +28,24 @@ def test_pairs_that_are_not_there_are_named_with_the_command_that_prepares_them(
 def test_a_table_that_the_paper_has_for_another_model_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="table3: the paper has it for graphcodebert alone"):
         study_config(ReproductionRequest("table3", "python", "codebert", "small", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("setting", "cure"),
+    [
+        ("search.trials=2", "leave it out"),
+        ("search.asha.enabled=true", "leave it out"),
+        ("weights.alpha=1", "leave it out"),
+        ("weights={alpha: 1}", "leave it out"),
+        ("optim.seed=7", "give --seeds instead"),
+        ("data.path=pairs", "give --data instead"),
+    ],
+)
+def test_a_setting_that_the_table_decides_is_not_passed_over_in_silence(setting, cure, tmp_path):
+    request = ReproductionRequest("table1", "ruby", "codebert", "small", tmp_path)
+    with pytest.raises(ConfigError, match="table1 decides it") as caught:
+        study_config(replace(request, settings=(setting,)))
+    assert cure in str(caught.value)
 
 
 def test_a_folder_with_a_colon_is_no_yaml(tmp_path):
@@ -108,6 +127,19 @@ class TestTableAtSmallScale:
         ours = sorted(value for line in facts["lines"] for value in line["by_seed"])
         logged = sorted(run.data.metrics["test_mrr"] for run in scored)
         assert logged == pytest.approx(ours)
+
+    def test_the_page_of_the_study_in_mlflow_has_the_table_and_its_files(self, reproduced):
+        uri = own_uri(reproduced[0] / "study")
+        client = MlflowClient(uri, registry_uri=uri)
+        (experiment,) = [one for one in client.search_experiments() if one.name != "Default"]
+        assert experiment.name == "softnce/table1-unixcoder-ruby-small"
+        query = "tags.`softnce.verdict` != ''"
+        (parent,) = client.search_runs([experiment.experiment_id], query)
+        page = parent.data.tags["mlflow.note.content"]
+        assert page.startswith("### Table 1: ")
+        assert "softnce confirm" not in page
+        files = [one.path for one in client.list_artifacts(parent.info.run_id, "results")]
+        assert files == ["results/reproduction.json"]
 
     def test_the_study_remembers_that_its_test_split_was_read(self, reproduced):
         ledger = json.loads((reproduced[0] / "study" / "confirm" / "ledger.json").read_text())

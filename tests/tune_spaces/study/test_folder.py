@@ -88,6 +88,21 @@ def test_another_study_under_the_same_name_is_refused_with_the_difference(
     assert message.endswith("undo the change, or start another study with --out NEW_FOLDER")
 
 
+def pointed(*losses):
+    points = [{"loss/name": one} for one in losses]
+    return with_overrides(CONFIG, {"search/points": points, "search/trials": len(points)})
+
+
+def test_a_study_of_own_points_goes_on_with_more_at_their_end_and_with_no_others(tmp_path):
+    folder = StudyFolder(tmp_path / "own", "own")
+    two, three = ("infonce", "bce"), ("infonce", "bce", "kl-infonce")
+    for losses in (two, three, two, three):
+        require_same(folder, pointed(*losses), "digest")
+    for losses in (("bce", "infonce"), (*two, "top-k"), (*three[:2], "top-k", "bce")):
+        with pytest.raises(ConfigError, match=r"search\.points"):
+            require_same(folder, pointed(*losses), "digest")
+
+
 def test_a_refused_study_keeps_its_configuration(folder):
     with pytest.raises(ConfigError):
         require_same(folder, with_overrides(CONFIG, {"optim/epochs": 9}), "abc")

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 
 from softnce.config.config import Config
 from softnce.errors import ConfigError
-from softnce.evidence.verdict import doubt, unconfirmed
+from softnce.evidence.verdict import doubt, spent, unconfirmed
 from softnce.losses.table import BASELINE
 from tune_spaces.space.space import SearchSpace
 from tune_spaces.study.limits import infeasibility, is_feasible
@@ -136,13 +136,28 @@ def unconfirmed_lead(table: Sequence[ResultRow], metric: str, command: str, cost
         command: that would confirm it.
         cost: what that takes, as "about 3 hours".
     """
+    return str(unconfirmed(*_lead(table, metric), command, cost))
+
+
+def scored_lead(table: Sequence[ResultRow], metric: str) -> str:
+    """Say that a champion's lead is that of one trial of many, all scored on the test split.
+
+    Args:
+        table: the study's rows, InfoNCE and another loss among the complete ones.
+        metric: that the study maximises.
+    """
+    return str(spent(*_lead(table, metric)))
+
+
+def _lead(table: Sequence[ResultRow], metric: str) -> tuple[str, float | None]:
+    """Name the champion, and its gain over the best of the other side where that is known."""
     best, plain, other = champion(table), best_infonce(table), best_other(table)
     assert best is not None  # noqa: S101  (cannot_tell has said so)
     rival = other if best is plain else plain
     gain = None
     if metric == "mrr" and rival is not None:
         gain = (best.value or 0.0) - (rival.value or 0.0)
-    return str(unconfirmed(titled(best), gain, command, cost))
+    return titled(best), gain
 
 
 def best_other(table: Sequence[ResultRow]) -> ResultRow | None:
