@@ -122,7 +122,7 @@ def _unexpected(error: Exception) -> str:
 
 
 def _usage(error: TyperException) -> str:
-    words = getattr(error, "format_message", error.__str__)()
+    words = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
     return f"{words.rstrip('.')}; softnce --help lists the commands and their options"
 
 

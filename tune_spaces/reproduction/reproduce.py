@@ -64,7 +64,8 @@ def reproduce(
     if not written:  # nothing was left to do
         written.append(_written(request, config, folder))
     comparison, files = written[-1]
-    console.print()
+    if not progress.quiet:
+        console.print()
     if request.protocol.unit != "weight":
         console.print(shown(comparison))
     if comparison.curves:

@@ -25,8 +25,8 @@ _TEXTS: dict[ModelName, dict[str, str]] = {  # what each of the paper's encoders
 }
 _ALL = 1_000_000_000  # validation queries and candidates: no sample of them
 _TIMED = (  # the first epoch warms up; what a step takes does not depend on what is learned
-    *("optim.epochs=3", "optim.max_steps=200"),
-    *("weights.teacher.epochs=1", "weights.simcse.epochs=1", "weights.simcse.max_steps=200"),
+    *("optim.epochs=3", "optim.max_steps=100"),
+    *("weights.teacher.epochs=1", "weights.simcse.epochs=1", "weights.simcse.max_steps=100"),
 )
 _OF_THE_SEARCH = (
     *("search/space", "search/points", "search/trials", "search/score_test", "search/asha"),
@@ -194,6 +194,8 @@ def _require_printed(request: ReproductionRequest) -> None:
 
 
 def _data(request: ReproductionRequest) -> Path:
+    if request.data is not None and not request.data.exists():
+        raise DataError(f"--data {request.data}: there is no such folder or file", "check the path")
     found = request.data or Path(f"codesearchnet-{request.language}-graphcodebert")
     if not found.exists():
         prepare = f"softnce data prepare codesearchnet --language {request.language}"

@@ -129,10 +129,11 @@ def _columns(comparison: PaperComparison) -> tuple[Sequence[str], Any]:
                 _number(line.paper, ".2f"),
                 _over(line.paper, plain.paper if plain else None),
                 _number(line.mean, ".4f"),
+                _number(line.spread, ".4f"),
                 _over(line.mean, plain.mean if plain else None),
             ]
 
-        return ("paper, s", "over InfoNCE", "ours, s", "over InfoNCE"), timed
+        return ("paper, s", "over InfoNCE", "ours, s", "sd", "over InfoNCE"), timed
     names = ["paper", "ours", "sd", "gap", "paper's gain", _WIDEST]
     if comparison.request.table == "table2":
         names.insert(0, "paper, six")

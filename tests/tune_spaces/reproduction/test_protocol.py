@@ -97,7 +97,7 @@ def test_alpha_and_beta_sum_to_two_along_the_curve(tmp_path):
 def test_a_table_of_times_trains_one_at_a_time_and_no_longer_than_it_must(tmp_path):
     found = study_config(ReproductionRequest("table8", "python", "codebert", data=tmp_path))
     assert found.resources.max_concurrent == 1
-    assert (found.optim.epochs, found.optim.max_steps) == (3, 200)  # the first epoch warms up
+    assert (found.optim.epochs, found.optim.max_steps) == (3, 100)  # the first epoch warms up
     assert (found.weights.teacher.epochs, found.weights.simcse.setting("epochs")) == (1, 1)
     own = study_config(small("table8", tmp_path, settings=("optim.epochs=5",)))
     assert own.optim.epochs == 5

@@ -25,6 +25,12 @@ def test_pairs_that_are_not_there_are_named_with_the_command_that_prepares_them(
     assert "softnce data prepare codesearchnet --language go" in str(e.value)
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    request = ReproductionRequest("table1", "go", "unixcoder", data=tmp_path / "none")
+    with pytest.raises(DataError, match="none: there is no such folder or file; check the path"):
+        study_config(request)
+
+
 def test_a_table_that_the_paper_has_for_another_model_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="table3: the paper has it for graphcodebert alone"):
         study_config(ReproductionRequest("table3", "python", "codebert", "small", tmp_path))
