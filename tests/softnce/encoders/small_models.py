@@ -1,5 +1,7 @@
 """Small pretrained models with random weights, in the hub's own layout, tokenizer trained here."""
 
+import json
+
 import torch
 from tokenizers import ByteLevelBPETokenizer
 from transformers import (
@@ -31,9 +33,10 @@ def small_roberta(folder, *, texts=CODES, size=32, places=340, seed=0):
     """Write a RoBERTa as the hub has it: config, safetensors, tokenizer, no modules.json."""
     bpe = byte_level_bpe(texts)
     bpe.save_model(str(folder))
-    tokenizer = RobertaTokenizerFast(
-        vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"), model_max_length=512
-    )
+    vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    _, *lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    merges = [tuple(line.split(" ")) for line in lines]
+    tokenizer = RobertaTokenizerFast(vocab=vocabulary, merges=merges, model_max_length=512)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(seed)
     config = RobertaConfig(
