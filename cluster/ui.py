@@ -100,8 +100,8 @@ def _tell_once_it_answers(server: str, link: str, *, is_opened: bool) -> None:
         return
     if os.fork() == 0 and _answers(server, server_process):
         say(f"The study: {server}{link}")
-        if is_opened:
-            webbrowser.open(f"{server}{link}")
+        if is_opened and not webbrowser.open(f"{server}{link}"):
+            say("no browser was found here; open the link by hand")
     os._exit(0)
 
 

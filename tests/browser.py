@@ -1,6 +1,7 @@
 """A real headless Chromium for tests, driven over its own protocol."""
 
 import asyncio
+import base64
 import json
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import aiohttp
 from tests.servers import stop
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 
 def found_browser():
@@ -63,10 +64,26 @@ class Browser:
         self._ask("Page.navigate", url="about:blank")  # another fragment alone would load nothing
         self._ask("Page.navigate", url=address)
 
-    def value(self, expression):
-        """What JavaScript says in the page; None while the page changes."""
-        found = self._ask("Runtime.evaluate", expression=expression, returnByValue=True)
+    def value(self, expression, session=None):
+        """What JavaScript says in the page, or in a frame's session; None while it changes."""
+        params = {"expression": expression, "returnByValue": True}
+        found = self._ask("Runtime.evaluate", session, **params)
         return found.get("result", {}).get("result", {}).get("value")
+
+    def framed(self, expression):
+        """What JavaScript says in the page's frame of another origin; None before there is one."""
+        targets = self._ask("Target.getTargets")["result"]["targetInfos"]
+        frames = [one["targetId"] for one in targets if one["type"] == "iframe"]
+        if not frames:
+            return None
+        found = self._ask("Target.attachToTarget", targetId=frames[0], flatten=True)
+        session = found.get("result", {}).get("sessionId")
+        return self.value(expression, session) if session else None
+
+    def shoot(self, path):
+        """Write what is seen now as a png."""
+        found = self._ask("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(found["result"]["data"]))
 
     def text(self):
         """All that can be read on the page."""
@@ -90,8 +107,8 @@ class Browser:
         stop(self._process)
         self._loop.close()
 
-    def _ask(self, method, **params):
-        return self._within_patience(self._asked(method, params))
+    def _ask(self, method, session=None, **params):
+        return self._within_patience(self._asked(method, params, session))
 
     def _within_patience(self, waiting):
         return self._loop.run_until_complete(asyncio.wait_for(waiting, PATIENCE_S))
@@ -106,9 +123,10 @@ class Browser:
         address = pages[0]["webSocketDebuggerUrl"]
         self._socket = await self._client.ws_connect(address, max_msg_size=0)
 
-    async def _asked(self, method, params):
+    async def _asked(self, method, params, session):
         self._number += 1
-        await self._socket.send_json({"id": self._number, "method": method, "params": params})
+        told = {"id": self._number, "method": method, "params": params}
+        await self._socket.send_json(told | ({"sessionId": session} if session else {}))
         async for message in self._socket:
             found = json.loads(message.data)
             if found.get("id") == self._number:

@@ -13,17 +13,21 @@ from tune_spaces.sources.options import StudyArgument
 if TYPE_CHECKING:
     from tune_spaces.report.facts import StudyFacts
     from tune_spaces.study.context import StudyContext
+    from tune_spaces.tracking.tracker import Tracker
 
 _MOST_ROWS = 50  # of a table for a readme or a paper
 
 
-def report(
+def report(  # noqa: PLR0913  (what a user may set)
     study: StudyArgument = None,
     push: Annotated[  # noqa: FBT002
         bool, typer.Option("--push", help="Send MLflow the events that wait.")
     ] = False,
     show: Annotated[  # noqa: FBT002
         bool, typer.Option("--open", help="Open the study's page in the browser.")
+    ] = False,
+    quiet: Annotated[  # noqa: FBT002
+        bool, typer.Option("--quiet", "-q", help="Print the verdict alone.")
     ] = False,
     as_markdown: Annotated[  # noqa: FBT002
         bool, typer.Option("--markdown", help="Print the tables as Markdown instead.")
@@ -41,50 +45,67 @@ def report(
     from tune_spaces.ray_session import session
     from tune_spaces.study.context import stored_study_context
 
-    if as_markdown + as_latex + as_json > 1:
+    asked = {"quiet": quiet, "markdown": as_markdown, "latex": as_latex, "json": as_json}
+    forms = [name for name, is_asked in asked.items() if is_asked]
+    if len(forms) > 1:
         raise ConfigError(
-            "--markdown, --latex and --json: each is a form of its own", "ask for one of them"
+            "--quiet, --markdown, --latex and --json: each is a form of its own",
+            "ask for one of them",
         )
     session.quiet_environment()
-    context = stored_study_context(study, terminal())
+    context = stored_study_context(study, terminal(quiet=bool(forms)))
     logging_setup.log_to(context.folder.log, is_kept=False)
-    if as_markdown or as_latex or as_json:
-        say(_told(context, "markdown" if as_markdown else "latex" if as_latex else "json"), end="")
-        return
-    _page(context, _show(context, pushes=push), opens=show)
+    if push:
+        _push(context)
+    if forms:
+        say(_told(context, forms[0]), end="")
+    facts = None if forms else _show(context)
+    if show or not forms:
+        _page(context, facts, opens=show)
 
 
-def _show(context: "StudyContext", *, pushes: bool) -> "StudyFacts":
+def _push(context: "StudyContext") -> None:
+    from tune_spaces.report.report import push
+
+    sent = push(context, _tracker(context))
+    context.console.print(f"sent {sent} events" if sent else "MLflow has everything")
+
+
+def _show(context: "StudyContext") -> "StudyFacts":
     from tune_spaces.report import report as reports
+
+    return reports.show(context, _tracker(context))
+
+
+def _tracker(context: "StudyContext") -> "Tracker":
     from tune_spaces.study.optuna_storage import study_id
     from tune_spaces.tune.callbacks import tracker_of
 
-    tracker = tracker_of(context, study_id(context.folder.stored_study()))
-    if pushes:
-        sent = reports.push(context, tracker)
-        say(f"sent {sent} events" if sent else "MLflow has everything")
-    return reports.show(context, tracker)
+    return tracker_of(context, study_id(context.folder.stored_study()))
 
 
-def _page(context: "StudyContext", facts: "StudyFacts", *, opens: bool) -> None:
+def _page(context: "StudyContext", facts: "StudyFacts | None", *, opens: bool) -> None:
+    from softnce.terminal.console import errors
     from tune_spaces.report.report import write_report
 
     made = write_report(context, facts)
     if made is None:
         return
-    say(f"\npage: {_shown(made.page)}")
+    context.console.print(f"\npage: {_shown(made.page)}", soft_wrap=True, markup=False)
     if opens:
         import webbrowser
 
         if not webbrowser.open(made.page.as_uri()):
-            say("no browser was found here; open the page by hand")
+            errors(soft_wrap=True).print(f"no browser was found here; open {made.page} by hand")
 
 
 def _told(context: "StudyContext", form: str) -> str:
-    """Return a study as Markdown, as LaTeX, or as one JSON object."""
+    """Return the verdict of a study alone, its tables as Markdown or LaTeX, or one JSON object."""
     from tune_spaces.report.facts import study_facts
 
     facts = study_facts(context)
+    if form == "quiet":
+        return f"{facts.sentence}\n"
     if form == "json":
         from tune_spaces.report.tables.record import study_record
 

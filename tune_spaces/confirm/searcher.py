@@ -64,7 +64,8 @@ class RaceSearcher(TuneSearcher):
             "softnce.trial_confirmed": run.side,
             SEED_GROUP: seed_group(config),
         }
-        name = f"{run_name(run.side, config)}-s{run.seed}"
+        is_named = run.side.endswith(f"-{config.loss.name}")  # t0007-infonce
+        name = f"{run.side if is_named else run_name(run.side, config)}-s{run.seed}"
         self._tracker.begin(run.key, name, trial_params(config, _searched(config)), tags)
         assignment = self._assigned[trial_id] = self._assign(run, config)
         self._picture.begin(run.key, run.key, assignment.folder)

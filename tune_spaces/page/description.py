@@ -8,19 +8,23 @@ from typing import Any
 from softnce.config.config import Config
 from softnce.config.file import value_at
 from softnce.losses.table import BASELINE
-from tune_spaces.page.markdown import plain, table
 from tune_spaces.preparation.baselines import Metrics
 from tune_spaces.space.settings_read import paths_read
 from tune_spaces.study.sizes import Sizes
-from tune_spaces.study.verdicts.verdict import ResultRow, best_infonce, champion
+from tune_spaces.study.verdicts.verdict import ResultRow, best_infonce, best_other, champion
+from tune_spaces.tracking.markdown import plain, table
 from tune_spaces.trial_state import TrialState
 
 _ROWS = 10  # of the leaderboard; the table of runs has all
-_LONGEST = 7_900  # characters that MLflow keeps of a description
+_LONGEST = 7_400  # characters; with the links that are added MLflow keeps 8,000
+_Columns = Mapping[str, tuple[str, str]]
 _SETTINGS = {
     "weights/alpha": ("alpha", ".2f"),
     "weights/beta": ("beta", ".2f"),
     "weights/temperature": ("t", ".3g"),
+}
+_IF_SEARCHED = {
+    "loss/temperature": ("loss t", ".3g"),
     "optim/learning_rate": ("learning rate", ".2g"),
 }
 
@@ -89,10 +93,12 @@ def _leaderboard(told: Told, most: int) -> str:
     best, plain_best = champion(told.rows), best_infonce(told.rows)
     order = ranked(told.rows)
     shown = [row for row in order if row in order[:most] or row is plain_best]
-    metric = told.config.search.metric
-    headers = ["trial", "loss", "estimator", "state", "", *[name for name, _ in _SETTINGS.values()]]
-    rows = [_cells(row, best, plain_best) for row in shown]
-    empty = [""] * len(_SETTINGS)
+    metric, searched = told.config.search.metric, told.config.search.space
+    columns = _SETTINGS | {path: it for path, it in _IF_SEARCHED.items() if path in searched}
+    headers = ["trial", "loss", "estimator", "state", "", *[name for name, _ in columns.values()]]
+    notes = {id(plain_best): "best InfoNCE"} | {id(best): "champion"}
+    rows = [_cells(row, columns, notes) for row in shown]
+    empty = [""] * len(columns)
     rows += [
         ["-", name, "", "not trained here", "", *empty, f"{metrics[metric]:.4f}"]
         for name, metrics in told.baselines.items()
@@ -101,20 +107,19 @@ def _leaderboard(told: Told, most: int) -> str:
     more = len(told.rows) - len(shown)
     below = f"\n\n{more} more trials are in the table of runs." if more else ""
     title = f"#### Leaderboard (validation {metric})\n\n"
-    whole = table([*headers, metric], rows, numbers=len(_SETTINGS) + 1)
+    whole = table([*headers, metric], rows, numbers=len(columns) + 1)
     return f"{title}{whole}{below}"
 
 
-def _cells(row: ResultRow, best: ResultRow | None, plain_best: ResultRow | None) -> list[str]:
+def _cells(row: ResultRow, columns: _Columns, notes: Mapping[int, str]) -> list[str]:
     read = paths_read(row.config) | {"optim/learning_rate"}
     settings = [
         format(value_at(row.config, path), form) if path in read else "-"
-        for path, (_, form) in _SETTINGS.items()
+        for path, (_, form) in columns.items()
     ]
     spec = row.config.loss.spec
     estimator = row.config.weights.estimator if spec.has_estimator else "-"
-    marks = {id(best): "champion", id(plain_best): "best InfoNCE"}
-    note = marks.get(id(row), row.note[:40] if row.state != TrialState.PRUNED else "by ASHA")
+    note = notes.get(id(row), row.note[:40] if row.state != TrialState.PRUNED else "by ASHA")
     is_out = row.value is None or row.state == TrialState.FAILED
     state = "stopped early" if row.state == TrialState.PRUNED else str(row.state)
     score = "-" if is_out else f"{row.value:.4f}"
@@ -164,18 +169,16 @@ def _to_go_on(told: Told) -> str:
         if has_champion
         else ""
     )
-    check = (
-        ""
-        if told.config.search.score_test  # no split is left that has not been looked at
-        else f"Is it real? `softnce confirm {_fenced(told.root.name)}`. "
-    )
+    # once every trial is scored on the test split, none is left that has not been looked at
+    can_be = None not in (best_infonce(told.rows), best_other(told.rows))
+    is_open = can_be and not told.facts.get("configurations") and not told.config.search.score_test
+    asks = f"- Is it real? `softnce confirm {_fenced(told.root.name)}`.\n" if is_open else ""
     return (
         f"#### Reproduce\n\n{began}"
         "- `config.yaml` under Artifacts is the whole configuration: `softnce search config.yaml` "
         "searches it again; `environment.json` and `requirements.txt` tell what it ran with.\n"
         f"{model}"
-        f"- {check}"
-        f"All of it in one page: `softnce report {_fenced(told.root.name)} --open`."
+        f"{asks}- All of it in one page: `softnce report {_fenced(told.root.name)} --open`."
     )
 
 

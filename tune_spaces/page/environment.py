@@ -26,10 +26,12 @@ def environment() -> dict[str, Any]:
 
 
 def source_tags() -> dict[str, str]:
-    """Return the tags by which MLflow shows the command and the commit of a run."""
+    """Return the tags by which MLflow shows the program and the commit of a run."""
     commit = git_commit(Path(__file__).resolve().parents[2]).get("git_commit", "")
+    words = command().split()[:2]  # not more: of a name with a / MLflow shows the end alone
+    program = "Python" if words[0] == "#" else " ".join(words)
     return {
-        "mlflow.source.name": command(),
+        "mlflow.source.name": program,
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": commit,
     }

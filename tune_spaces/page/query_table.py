@@ -1,66 +1,62 @@
-"""Every validation query of a confirmation: how well the candidate and InfoNCE answer it."""
+"""Every query of a confirmation: how well the candidate and InfoNCE answer it."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from softnce.secret import masked
 from softnce.whole_files import write_text
-from tune_spaces.confirm.runs import FreshRun, RunsFolder
+from tune_spaces.report.fresh_runs import ChangedQuery, answered_queries
 
-FILE = "per_query.json"
-_SPLIT = "valid"  # who reads the test split query by query begins to choose by it
+FILES = {"valid": "per_query.json", "test": "per_query_test.json"}
 _LONGEST = 300  # characters of a query
 
 
-def write_query_table(
+def write_query_tables(
     root: Path, facts: Mapping[str, Any], texts: Sequence[str] | None
-) -> Path | None:
-    """Write the table where a confirmation has been judged, in the form of MLflow's tables.
+) -> list[Path]:
+    """Write a table of each split where a confirmation was judged, in the form of MLflow's tables.
+
+    Those of the test split have no texts: who reads them begins to choose by them. Their rows are
+    enough to compare two models query by query.
 
     Args:
         root: the study's folder.
         facts: what its verdict rests on.
-        texts: of the validation queries, where they are at hand.
+        texts: of the validation queries, where they are at hand and may be told.
 
     Returns:
-        The file; None where nothing was confirmed.
-
-    Raises:
-        RunError: a run's scores are damaged.
+        The files; none where nothing was confirmed, or the scores of its runs are gone.
     """
-    if "candidate" not in facts:
-        return None
-    runs = RunsFolder(root / "confirm")
-    ours, theirs = (_means(runs, facts[side]) for side in ("candidate", "opponent"))
-    order = np.argsort(-np.abs(ours - theirs), kind="stable")
-    columns = ["query", f"{facts['candidate']}", f"{facts['opponent']} (InfoNCE)", "change", "row"]
-    data = [
-        [
-            _text(texts, row),
-            round(float(ours[row]), 4),
-            round(float(theirs[row]), 4),
-            round(float(ours[row] - theirs[row]), 4),
-            int(row),
-        ]
-        for row in order
-    ]
-    path = root / FILE
-    write_text(path, json.dumps({"columns": columns, "data": data}, ensure_ascii=False))
-    return path
+    written = []
+    for split, name in FILES.items():
+        queries = answered_queries(root, facts, split)
+        if queries:
+            words = texts if split == "valid" else None
+            content = json.dumps(_table(queries, facts, words), ensure_ascii=False)
+            write_text(root / name, content)
+            written.append(root / name)
+    return written
 
 
-def _means(runs: RunsFolder, side: str) -> NDArray[np.float64]:
-    """Return (queries,) mean reciprocal ranks of a side over the seeds that it has run."""
-    found = sorted(runs.root.glob(f"{side}-s*/{_SPLIT}.npy"))
-    seeds = [int(path.parent.name.rpartition("-s")[2]) for path in found]
-    whole = [seed for seed in seeds if not runs.failure(FreshRun(side, seed))]
-    return np.asarray(runs.scores(side, whole, _SPLIT).mean(axis=0))
+def _table(
+    queries: Sequence[ChangedQuery], facts: Mapping[str, Any], texts: Sequence[str] | None
+) -> dict[str, Any]:
+    columns = ["row", f"{facts['candidate']}", f"{facts['opponent']} (InfoNCE)", "change"]
+    numbers = [[one.row, *_rounded(one.ours, one.theirs, one.gain)] for one in queries]
+    if texts is None:
+        return {"columns": columns, "data": numbers}
+    words = [_text(texts[one.row]) for one in queries]
+    return {
+        "columns": ["query", *columns],
+        "data": [[word, *row] for word, row in zip(words, numbers, strict=True)],
+    }
 
 
-def _text(texts: Sequence[str] | None, row: int) -> str:
-    return "" if texts is None else masked(" ".join(texts[row].split())[:_LONGEST])
+def _rounded(*values: float) -> list[float]:
+    return [round(value, 4) for value in values]
+
+
+def _text(query: str) -> str:
+    return masked(" ".join(query.split())[:_LONGEST])

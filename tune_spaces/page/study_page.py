@@ -1,16 +1,14 @@
 """Tells MLflow of a study as a whole: what it begins with, and what it has come to."""
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from softnce.errors import SoftnceError
 from softnce.whole_files import write_json, write_text
 from tune_spaces.page.description import Told, description
 from tune_spaces.page.environment import environment
-from tune_spaces.page.query_table import write_query_table
+from tune_spaces.page.query_table import write_query_tables
 from tune_spaces.preparation.baselines import stored_baselines
 from tune_spaces.preparation.held_study import HeldStudy
 from tune_spaces.report.page.report_page import MadeReport
@@ -18,7 +16,6 @@ from tune_spaces.study.sizes import stored_sizes
 from tune_spaces.study.verdicts.stored_verdict import StoredVerdict
 from tune_spaces.study.verdicts.verdict import ResultRow
 
-log = logging.getLogger(__name__)
 _ENVIRONMENT, _REQUIREMENTS, _CONFIG = "environment.json", "requirements.txt", "config.yaml"
 _RESULTS = "results"  # the folder of artifacts of what a caller adds
 _GAINS = {"mean": "confirmed_gain", "low": "confirmed_gain_low", "high": "confirmed_gain_high"}
@@ -42,7 +39,8 @@ def tell_beginning(study: HeldStudy) -> None:
     if sizes is not None:
         counts |= {"test": sizes.test, "candidates": sizes.candidates}
     place = str(config.data.path or study.context.folder.mined)
-    study.tracker.data(Path(place).name, prepared.data, place, counts)
+    name = Path(place).name if config.data.path else f"mined by {study.context.folder.name}"
+    study.tracker.data(name, prepared.data, place, counts)
 
 
 def tell_end(
@@ -64,14 +62,11 @@ def tell_end(
     _tell_gain(study, facts)
     if report is not None:
         study.tracker.files({report.page: "", **dict.fromkeys(report.pictures, "figures")})
-    texts = None if study.pairs is None else study.pairs.valid.texts
-    try:
-        queries = write_query_table(root, facts, texts)
-    except SoftnceError as error:
-        log.warning("no table of queries: %s", error)
-        queries = None
-    if queries is not None:
-        study.tracker.files({queries: "tables"})
+    shows = context.config.tracking.query_texts
+    texts = study.pairs.valid.texts if shows and study.pairs is not None else None
+    tables = write_query_tables(root, facts, texts)
+    if tables:
+        study.tracker.files(dict.fromkeys(tables, "tables"))
     added = None if context.added is None else context.added(context.folder)
     if added is not None:
         study.tracker.files(dict.fromkeys(added.files, _RESULTS))

@@ -1,7 +1,7 @@
 """What the runs of a confirmation tell beyond its verdict: gains on each split, queries changed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,10 @@ class ConfirmedGain:
 
 @dataclass(frozen=True, slots=True)
 class ChangedQuery:
-    """A validation query that a candidate answers otherwise than its opponent.
+    """How a candidate and its opponent answer a query of a split.
 
     Attributes:
-        row: of the validation split.
+        row: of the split.
         ours: mean reciprocal rank of its answer over the fresh seeds.
         theirs: that of the opponent.
     """
@@ -98,15 +98,26 @@ def changed_queries(facts: StudyFacts, most: int) -> list[ChangedQuery]:
         most: how many at most; those that did not change are left out.
     """
     known = facts.verdict.facts if facts.verdict is not None else {}
+    found = answered_queries(facts.root, known, "valid")[:most]
+    return [one for one in found if one.gain]
+
+
+def answered_queries(root: Path, known: Mapping[str, Any], split: str) -> list[ChangedQuery]:
+    """Return all queries of a split, those that changed most between a verdict's sides first.
+
+    Args:
+        root: the study's folder.
+        known: what the verdict rests on; where nothing was confirmed, there are no queries.
+        split: valid or test.
+    """
     if "candidate" not in known:
         return []
-    both = _both(facts.root, known["candidate"], known["opponent"], "valid")
+    both = _both(root, known["candidate"], known["opponent"], split)
     if both is None:
         return []
     ours, theirs = (scores.mean(axis=0) for scores in both)
-    order = np.argsort(-np.abs(ours - theirs), kind="stable")[:most]
-    found = [ChangedQuery(int(row), float(ours[row]), float(theirs[row])) for row in order]
-    return [one for one in found if one.gain]
+    order = np.argsort(-np.abs(ours - theirs), kind="stable")
+    return [ChangedQuery(int(row), float(ours[row]), float(theirs[row])) for row in order]
 
 
 def _selected(facts: StudyFacts, value: float | None) -> Gain | None:

@@ -7,10 +7,10 @@ from typing import Any
 from rich.table import Table
 
 from softnce.evidence.paired import PairedGain
-from tune_spaces.page.markdown import plain
-from tune_spaces.page.markdown import table as markdown_table
 from tune_spaces.reproduction.outcome import Line, PaperComparison
 from tune_spaces.reproduction.paper import BASELINE_ROW
+from tune_spaces.tracking.markdown import plain
+from tune_spaces.tracking.markdown import table as markdown_table
 
 _NONE = "-"
 _WIDEST = "our gain (95 %)"  # may take two lines, so that no number is cut

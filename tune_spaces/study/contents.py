@@ -18,7 +18,8 @@ _PARTS = {
     "mlflow.db, mlartifacts/": "the MLflow store of the study, where no server is used",
     "mlflow.json": "where the MLflow UI shows the study; `softnce ui` opens it",
     "environment.json, requirements.txt": "command, commit, machine and packages of the search",
-    "per_query.json": "how well the candidate and InfoNCE answer each validation query",
+    "per_query.json, per_query_test.json": "how well the candidate and InfoNCE answer each "
+    "query of the validation and of the test split",
     "tracking.jsonl, tracking.cursor": "what MLflow is told, and how much of it has arrived",
     "baselines.json, sizes.json": "what the trials are compared with; how many queries there are",
     "study.json, pairs.json": "the data and settings that make it this study: never change them",

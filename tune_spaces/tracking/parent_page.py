@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Run, RunTag
 
 from tune_spaces.tracking.event_log import Event
+from tune_spaces.tracking.markdown import plain
 from tune_spaces.tracking.runs import StudyRuns
 from tune_spaces.tracking.store import Store
-from tune_spaces.tracking.view import experiment_tags, run_path, runs_path
+from tune_spaces.tracking.view import ROLE, experiment_tags, run_path, runs_path
 from tune_spaces.trial_state import TrialState
 
 _NOTE, _VERDICT = "mlflow.note.content", "softnce.verdict"
-_OURS = "softnce"  # in each note that we write of an experiment; a person's own stays
+_OUR_NOTE = "softnce.note"  # what we wrote of an experiment; what a person made of it stays
+_OURS = "softnce"  # in each note that older versions wrote, which did not keep it
+_MOST_STUDIES, _LONGEST_VERDICT = 8, 600  # of an experiment's note, and characters of each
 TABLES = "tables"  # the folder of artifacts whose files the UI shows as tables
+_LONGEST_NOTE = 8_000  # characters that MLflow keeps of a description
 _LONGEST_DIGEST = 36  # characters
 
 
@@ -71,15 +75,17 @@ class ParentPage:
 
     def send_files(self, event: Event) -> None:
         """Log files of the study's folder that are still there."""
+        tables = []
         for path, place in event["files"].items():
             if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
                 raise ValueError(f"{path} is no file of the study")
             file = self._store.folder / path
             if file.is_file():
                 self._client.log_artifact(self._runs.parent, str(file), place or None)
-            if file.is_file() and place == TABLES:
-                told = json.dumps([{"path": f"{place}/{file.name}", "type": "table"}])
-                self._client.set_tag(self._runs.parent, "mlflow.loggedArtifacts", told)
+                tables += [f"{place}/{file.name}"] if place == TABLES else []
+        if tables:
+            told = json.dumps([{"path": name, "type": "table"} for name in tables])
+            self._client.set_tag(self._runs.parent, "mlflow.loggedArtifacts", told)
 
     def send_close(self, event: Event) -> None:
         """Write the description, which a verdict alone does not replace, and the state."""
@@ -87,22 +93,44 @@ class ParentPage:
         tags = [RunTag(_VERDICT, note)]
         known = self._client.get_run(parent).data.tags
         if page or known.get(_VERDICT) != note:
-            tags.append(RunTag(_NOTE, page or note))
+            tags.append(RunTag(_NOTE, self._with_links(page) if page else note))
         self._client.log_batch(parent, tags=tags)
-        self._note_the_experiment(note)
+        self._note_the_experiment()
         state = TrialState(event["state"])
         self._client.set_terminated(parent, state.in_mlflow, event["time_ms"])
 
-    def _note_the_experiment(self, note: str) -> None:
-        """Say the verdict above the table of runs, unless a person has written there."""
-        known = self._client.get_experiment(self._experiment).tags.get(_NOTE, "")
-        if known and _OURS not in known:
-            return
-        page = run_path(self._experiment, self._runs.parent).removeprefix("/")
+    def _with_links(self, page: str) -> str:
+        """Return a study's description with links below its first paragraph, where they fit."""
+        run = run_path(self._experiment, self._runs.parent).removeprefix("/").partition("?")[0]
         table = runs_path(self._experiment).removeprefix("/")
-        told = (
-            f"**softnce.** {note}\n\n"
-            f"[The study's page]({page}): leaderboard, figures, how to reproduce it. "
-            f"[Its trials, the best first]({table})."
+        links = (
+            f"[All figures]({run}/artifacts/report.html) | [All files]({run}/artifacts) | "
+            f"[All trials, the best first]({table})"
         )
-        self._client.set_experiment_tag(self._experiment, _NOTE, told)
+        first, _, rest = page.partition("\n\n")
+        whole = f"{first}\n\n{links}\n\n{rest}"
+        return whole if len(whole) <= _LONGEST_NOTE else page
+
+    def _note_the_experiment(self) -> None:
+        """Say the verdict of each study above the table of runs, unless a person wrote there."""
+        tags = self._client.get_experiment(self._experiment).tags
+        known = tags.get(_NOTE, "")
+        if known != tags.get(_OUR_NOTE, known if _OURS in known else ""):
+            return
+        studies = self._client.search_runs(
+            [self._experiment],
+            f"tags.`{ROLE}` = 'study'",
+            max_results=_MOST_STUDIES,
+            order_by=["attributes.start_time DESC"],
+        )
+        table = runs_path(self._experiment).removeprefix("/")
+        told = "\n\n".join(map(self._line, studies))
+        note = f"{told}\n\n[All trials, the best first]({table})"
+        for name in (_OUR_NOTE, _NOTE):
+            self._client.set_experiment_tag(self._experiment, name, note)
+
+    def _line(self, study: Run) -> str:
+        """Return the verdict of a study with a link to its page, in markdown."""
+        page = run_path(self._experiment, study.info.run_id).removeprefix("/")
+        verdict = plain(study.data.tags.get(_VERDICT, "It goes on.")[:_LONGEST_VERDICT])
+        return f"{plain(study.info.run_name)}: {verdict} [The study's page]({page})"

@@ -21,9 +21,11 @@ from softnce.secret import masked
 from tune_spaces.tracking.champion_model import ChampionModel
 from tune_spaces.tracking.event_log import Event
 from tune_spaces.tracking.links import store_links
+from tune_spaces.tracking.markdown import plain
 from tune_spaces.tracking.parent_page import ParentPage
 from tune_spaces.tracking.runs import StudyRuns
 from tune_spaces.tracking.store import Store, own_artifacts, relocate
+from tune_spaces.tracking.view import ROLE
 from tune_spaces.trial_state import TrialState
 
 UNREACHABLE = (MlflowException, OSError, sqlite3.Error, SQLAlchemyError)
@@ -66,7 +68,7 @@ class Sender:
         self._champion = ChampionModel(self._client, self._store, self._runs, self._id)
         self._page = ParentPage(self._client, self._store, self._runs, self._experiment)
         self._runs.open_parent()
-        tags = {name: value for name, value in description.items() if value}
+        tags = {name: value for name, value in description.items() if value} | {ROLE: "study"}
         self._client.log_batch(self._runs.parent, tags=[RunTag(*tag) for tag in tags.items()])
         self._page.arrange(columns)
         self._runs.sweep()
@@ -113,7 +115,7 @@ class Sender:
         tags = [RunTag("trial.state", state.tag)]
         if event["error"]:
             tags.append(RunTag("trial.error", event["error"][:4000]))
-        told = event["error"][:4000] or _ENDINGS.get(state)
+        told = plain(event["error"][:3000]) or _ENDINGS.get(state)
         if told:
             tags.append(RunTag("mlflow.note.content", told))
         self._client.log_batch(run, tags=tags)

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 KEY = "softnce"
 TAG = f"mlflow.sharedViewState.{KEY}"
 OBJECTIVE = "objective"
+ROLE = "softnce.role"  # tag of a run: what it is to its study
+_FILTER = f"tags.`{ROLE}` != 'confirm' AND tags.`{ROLE}` != 'frozen model'"  # trials, studies
 _PARAMS = ("loss", "estimator", "alpha_over_beta", "temperature", "learning_rate", "seed")
 
 
@@ -45,12 +47,14 @@ def _shared_state(columns: Sequence[str]) -> str:
     params = list(dict.fromkeys([*_PARAMS, *columns]))
     selected = [
         "tags.`trial.state`",
+        f"tags.`{ROLE}`",
         f"metrics.`{OBJECTIVE}`",
         *[f"params.`{name}`" for name in params],
         "metrics.`steps_per_second`",
         "attributes.`Duration`",
     ]
     state = {
+        "searchFilter": _FILTER,
         "orderByKey": f"metrics.`{OBJECTIVE}`",
         "orderByAsc": False,
         "selectedColumns": selected,

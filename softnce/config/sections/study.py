@@ -257,6 +257,11 @@ class TrackingSection(Section):
         description="Name of the MLflow experiment; null: MLFLOW_EXPERIMENT_NAME, else "
         "softnce/<study>.",
     )
+    query_texts: bool = Field(
+        default=True,
+        description="Whether the table of validation queries in MLflow and the report, which is "
+        "sent there too, hold texts of queries and code; false: the numbers of their rows alone.",
+    )
 
     @field_validator("uri")
     @classmethod

@@ -7,7 +7,7 @@ import pytest
 
 from softnce.config.file import validated, with_overrides
 from tune_spaces.page.description import Told, description, ranked
-from tune_spaces.page.environment import environment, git_commit
+from tune_spaces.page.environment import environment, git_commit, source_tags
 from tune_spaces.study.verdicts.verdict import ResultRow
 from tune_spaces.trial_state import TrialState
 
@@ -36,6 +36,14 @@ def test_the_verdict_comes_first_then_the_best_trial_and_infonce_beside_it():
     assert "9 more trials are in the table of runs." in text
 
 
+def test_what_is_searched_has_a_column_and_infonce_may_be_the_champion():
+    space = {"loss/temperature": {"real": [0.01, 1]}}
+    config = with_overrides(BASE, {"search/space": space})
+    text = description(Told("made", Path("made"), config, [row(0, 0.3), row(1, 0.2)], "So far."))
+    assert "| loss t | mrr |" in text
+    assert re.search(r"^\| t0000 \|.*\| champion \|.* [\d.]+ \| 0.3000 \|$", text, re.MULTILINE)
+
+
 def test_a_stopped_trial_is_no_failure_and_a_failed_one_ranks_last():
     table = [row(0, 0.9, TrialState.FAILED, note="ran out"), row(1, 0.2, TrialState.PRUNED)]
     assert [one.key for one in ranked(table)] == ["t0001", "t0000"]
@@ -51,7 +59,7 @@ def test_a_description_is_whole_whatever_the_study_has(count):
         {"title": HOSTILE, "note": HOSTILE, "seeds": 5, "selected": None, "fresh": 0.1, "test": 0.1}
     ]
     text = description(told(table, HOSTILE, facts={"configurations": sides}, command=HOSTILE * 9))
-    assert len(text) <= 7_900
+    assert len(text) <= 7_400
     assert "#### Reproduce" in text
     outside = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     assert "<script>" not in outside
@@ -64,6 +72,9 @@ def test_the_environment_names_the_packages_and_no_password(monkeypatch):
     found = environment()
     assert found["packages"]["mlflow"].startswith("3.")
     assert found["command"] == "softnce search --set tracking.uri=http://***@h"
+    assert source_tags()["mlflow.source.name"] == "softnce search"
+    monkeypatch.setattr("sys.argv", ["/work/notebook.py"])
+    assert source_tags()["mlflow.source.name"] == "Python"
 
 
 def test_code_that_lies_in_no_clone_has_no_commit(tmp_path):

@@ -15,6 +15,19 @@ from tune_spaces.search.search import search
 TRIALS = 3
 _ROWS = """[...document.querySelectorAll("[role=row][row-id]")]
     .map(row => [row.getAttribute("row-id"), row.innerText])"""
+_DRAWN = """(() => {  // whole panels, each with a line, a box or points in it
+    const panels = [...document.querySelectorAll(".panel")];
+    const shapes = ".scatterlayer path, .boxlayer path, .barlayer path";
+    const drawn = panels.filter(panel => panel.querySelectorAll(shapes).length > 0);
+    return panels.length && drawn.length == panels.length ? drawn.length : 0;
+})()"""
+_PICTURE = """[...document.querySelectorAll("img")]
+    .filter(image => image.src.startsWith("blob:") || image.src.includes("learning-curves"))
+    .map(image => image.naturalWidth)[0]"""
+_ICONS = """[...document.querySelectorAll("[row-id] [col-id=runDateAndNestInfo] svg")]
+    .map(icon => getComputedStyle(icon).color)"""
+_TABLE = """[...document.querySelectorAll("table th")].map(head => head.innerText.trim())
+    .slice(0, 4)"""
 _PAGE = """[...document.querySelectorAll("a")]
     .find(link => link.innerText == "The study's page")?.href"""
 
@@ -89,9 +102,24 @@ def test_a_finished_study_is_shown_whole_in_a_browser(study, address, tmp_path):
             (row,) = [one for one in rows if f"{trial.key}-infonce" in one]
             assert "COMPLETE" in row
             assert str(trial.value)[:8] in row
+        icons = waited_for(lambda: browser.value(_ICONS), "the icons of states")
+        assert len(icons) == TRIALS + 1
+        assert len(set(icons)) == 1, "a study whose trials all ended well has icons of one colour"
+        browser.shoot(tmp_path / "runs.png")  # to be looked at
         page = waited_for(lambda: browser.value(_PAGE), "the study's page", browser.text)
         browser.open(page)
         text = browser.text_with(verdict, "Leaderboard", "Reproduce", "Finished")
+        browser.shoot(tmp_path / "page.png")
         assert "champion" in text
-        browser.open(f"{page.partition('?')[0]}/artifacts")
+        assert browser.value(_TABLE) == ["trial", "loss", "estimator", "state"]
+        artifacts = f"{page.partition('?')[0]}/artifacts"
+        browser.open(artifacts)
         browser.text_with("report.html", "config.yaml", "figures")
+        browser.open(f"{artifacts}/report.html")
+        drawn = waited_for(lambda: browser.framed(_DRAWN), "the figures of the report")
+        browser.shoot(tmp_path / "report.png")
+        assert drawn == (study.folder.root / "report.html").read_text().count('class="panel"')
+        browser.open(f"{artifacts}/figures/learning-curves.png")
+        width = waited_for(lambda: browser.value(_PICTURE), "the picture", browser.text)
+        assert width > 600
+        browser.shoot(tmp_path / "picture.png")

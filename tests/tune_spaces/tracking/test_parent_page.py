@@ -23,13 +23,18 @@ def told(tmp_path_factory, minilm):
     tmp_path = tmp_path_factory.mktemp("told")
     store = Store(own_uri(tmp_path), "softnce/made", tmp_path)
     shutil.copytree(minilm, tmp_path / "champion")
-    (tmp_path / "per_query.json").write_text('{"columns": ["query"], "data": [["x"]]}')
+    tables = [tmp_path / name for name in ("per_query.json", "per_query_test.json")]
+    for path in tables:
+        path.write_text('{"columns": ["query"], "data": [["x"]]}')
     tracker = opened(store)
     one_trial(tracker, state=TrialState.PRUNED)
+    for key, role in (("t0000-s20001", "confirm"), ("teacher", "frozen model")):
+        tracker.begin(key, key, {}, {"softnce.role": role})
     for step in (1, 2):
         tracker.measure({"best_objective": step / 10, "unknown": float("nan")}, step)
     tracker.data("pairs", "d" * 64, "pairs.jsonl", {"train": 9, "test": 3})
-    tracker.files({tmp_path / "per_query.json": "tables", tmp_path / "gone.png": "figures"})
+    gone = {tmp_path / "gone.png": "figures", tmp_path / "gone.json": "tables"}
+    tracker.files({**dict.fromkeys(tables, "tables"), **gone})
     tracker.champion("t0000", tmp_path / "champion", "loss: {}", {"mrr": 0.5})
     assert tracker.close(TrialState.COMPLETE, "Better.", page="### Better.\n\nall of it") == 0
     (tmp_path / "tracking.cursor").unlink()
@@ -45,7 +50,9 @@ def parent(store):
 
 def test_a_study_tells_all_of_itself_and_each_part_once(told):
     client, run = MlflowClient(told.uri), parent(told)
-    assert run.data.tags["mlflow.note.content"] == "### Better.\n\nall of it"
+    first, links, rest = run.data.tags["mlflow.note.content"].split("\n\n")
+    assert (first, rest) == ("### Better.", "all of it")
+    assert f"[All figures](#/experiments/1/runs/{run.info.run_id}/artifacts/report.html)" in links
     assert run.data.tags["softnce.verdict"] == "Better."
     curve = client.get_metric_history(run.info.run_id, "best_objective")
     assert [(one.step, one.value) for one in curve] == [(1, 0.1), (2, 0.2)]
@@ -53,9 +60,10 @@ def test_a_study_tells_all_of_itself_and_each_part_once(told):
     (data,) = [one.dataset for one in run.inputs.dataset_inputs]
     assert (data.name, data.digest) == ("pairs", "d" * 36)
     assert json.loads(data.profile) == {"train": 9, "test": 3}
-    assert json.loads(run.data.tags["mlflow.loggedArtifacts"])[0]["path"] == (
-        "tables/per_query.json"
-    )
+    assert [one["path"] for one in json.loads(run.data.tags["mlflow.loggedArtifacts"])] == [
+        "tables/per_query.json",
+        "tables/per_query_test.json",
+    ]
     assert [one.path for one in client.list_artifacts(run.info.run_id)] == ["tables"]
     pruned = runs_of(told)["t0000"]
     assert "Stopped early by ASHA" in pruned.data.tags["mlflow.note.content"]
@@ -70,6 +78,8 @@ def test_the_experiment_opens_sorted_by_the_objective_with_the_verdict_above(tol
     state = json.loads(zlib.decompress(b64decode(packed)))
     assert kind == "deflate"
     assert state["orderByKey"] == "metrics.`objective`"
+    found = MlflowClient(told.uri).search_runs([experiment.experiment_id], state["searchFilter"])
+    assert {one.info.run_name for one in found} == {"made", "t0000-infonce"}
     assert experiment.experiment_id in stored_link(told.folder)
     assert parent(told).info.run_id in stored_link(told.folder, "study")
 
@@ -93,11 +103,25 @@ def test_the_champion_loads_both_ways_with_signature_and_metrics(told):
     assert np.allclose(loaded.predict(example), same.encode(example), atol=1e-6)
 
 
-def test_what_a_person_wrote_of_an_experiment_stays(store):
-    tracker = opened(store)
+def note_of(store):
+    client = MlflowClient(store.uri)
+    return client.get_experiment_by_name(store.experiment).tags["mlflow.note.content"]
+
+
+@pytest.mark.parametrize("written", ["ours, see the wiki", "Better. And softnce: see the wiki."])
+def test_what_a_person_wrote_of_an_experiment_stays(store, written):
+    opened(store).close(TrialState.COMPLETE, "Better.")
     client = MlflowClient(store.uri)
     experiment = client.get_experiment_by_name(store.experiment).experiment_id
-    client.set_experiment_tag(experiment, "mlflow.note.content", "ours, see the wiki")
-    tracker.close(TrialState.COMPLETE, "Better.")
-    tags = client.get_experiment(experiment).tags
-    assert tags["mlflow.note.content"] == "ours, see the wiki"
+    client.set_experiment_tag(experiment, "mlflow.note.content", written)
+    opened(store).close(TrialState.COMPLETE, "Worse.")
+    assert note_of(store) == written
+
+
+def test_studies_of_one_experiment_all_stand_in_its_note_the_newest_first(store):
+    for study, verdict in (("made", "Better."), ("other", "Worse: `<b>|*x*`")):
+        opened(store, study).close(TrialState.COMPLETE, verdict)
+    lines = note_of(store).split("\n\n")
+    assert len(lines) == 3
+    assert lines[0].startswith("other: Worse: \\`&lt;b&gt;\\|\\*x\\*\\` [The study's page](#/")
+    assert lines[1].startswith("made: Better. [")

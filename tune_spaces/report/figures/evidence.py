@@ -6,7 +6,7 @@ from tune_spaces.report.facts import StudyFacts
 from tune_spaces.report.figures.chart import STOPPED, Axis, Chart, Panel, Series
 from tune_spaces.report.figures.families import colours, families, note
 from tune_spaces.report.fresh_runs import ConfirmedGain, Gain, confirmed_gains, confirmed_sides
-from tune_spaces.study.verdicts.verdict import ResultRow, eligible
+from tune_spaces.study.verdicts.verdict import ResultRow, best_infonce, best_other, eligible
 
 _STAGES = ("as selected", "fresh, validation", "fresh, test")
 _COSTS = {"encode_ms": "milliseconds to encode a query, alone", "parameters": "parameters"}
@@ -22,7 +22,9 @@ def winners_curse(facts: StudyFacts) -> Chart:
     )
     gains = confirmed_gains(facts)
     if not gains:
-        why = f"Nothing has been confirmed yet; softnce confirm {facts.root.name} does it."
+        can_be = best_infonce(facts.table) is not None and best_other(facts.table) is not None
+        does_it = f"; softnce confirm {facts.root.name} does it" if can_be else ""
+        why = f"Nothing has been confirmed yet{does_it}."
         return Chart(name, title, caption, missing=why)
     lines = [_line(one, colour) for colour, one in enumerate(gains, start=1)]
     rulers = [("no gain", 0.0), ("worth having", facts.config.search.smallest_gain)]

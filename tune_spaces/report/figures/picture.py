@@ -98,6 +98,8 @@ _DRAWN_BY = {"line": _line, "steps": _line, "points": _points, "bars": _bars, "b
 
 def _scale(axes: "Axes", name: str, axis: Axis) -> None:
     getattr(axes, f"set_{name}label")(_shown(axis.label), parse_math=False)
+    if axis.is_whole:
+        getattr(axes, f"{name}axis").get_major_locator().set_params(integer=True)
     if axis.is_log:
         getattr(axes, f"set_{name}scale")("log")
     if axis.categories:

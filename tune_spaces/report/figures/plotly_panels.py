@@ -9,7 +9,8 @@ from softnce.secret import masked
 from softnce.terminal.output import plain
 from tune_spaces.report.figures.chart import Axis, Panel, Series
 
-_MOST_MARKS = 400  # points of a line that each get a mark
+_MOST_MARKS = 400  # points of a line that each get a mark, and beyond which it is thin
+_NARROW = 1.5  # ratio of the ends of a logarithmic axis, below which its numbers are evenly spaced
 _LONGEST, _LONGEST_NOTE = 64, 400  # characters of a name in a legend or on an axis, and of a note
 Json = dict[str, Any]
 
@@ -28,6 +29,8 @@ def panel_json(panel: Panel) -> Json:
     data = [_surface(panel)] if panel.surface is not None else []
     data += [_trace(one) for one in panel.series]
     has_names = len(panel.series) > 1 and all(one.kind != "box" for one in panel.series)
+    heights = [at for one in panel.series for at in (*one.y, *one.high)]
+    top = max((at for at in heights if isinstance(at, int | float)), default=0.0)
     layout: Json = {
         "title": {"text": _short(panel.title), "font": {"size": 14}},
         "xaxis": _axis(panel.x, [value for one in panel.series for value in one.x]),
@@ -36,7 +39,7 @@ def panel_json(panel: Panel) -> Json:
         "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
         "margin": {"l": 56, "r": 16, "t": 36 if panel.title else 12, "b": 44},
         "hovermode": "closest",
-        "shapes": [_ruler(at, *ruler) for at, ruler in enumerate(panel.rulers)],
+        "shapes": [_ruler(at, *ruler, top) for at, ruler in enumerate(panel.rulers)],
         "boxmode": "overlay",
     }
     return {"data": data, "layout": layout}
@@ -73,10 +76,12 @@ def _trace(one: Series) -> Json:
 
 def _line(one: Series) -> Json:
     shape, dash = "hv" if one.kind == "steps" else "linear", "dot" if one.is_open else "solid"
+    is_dense = len(one.x) > _MOST_MARKS
+    width = 0.5 if is_dense else 2
     found: Json = {
         "type": "scatter",
-        "mode": "lines+markers" if len(one.x) <= _MOST_MARKS else "lines",
-        "line": {"color": one.hex_colour, "width": 2, "shape": shape, "dash": dash},
+        "mode": "lines" if is_dense else "lines+markers",
+        "line": {"color": one.hex_colour, "width": width, "shape": shape, "dash": dash},
         "marker": {"color": one.hex_colour, "size": 6},
     }
     return found | _interval(one)
@@ -141,9 +146,15 @@ def _surface(panel: Panel) -> Json:
 def _axis(axis: Axis, values: Sequence[float | str | None]) -> Json:
     found: Json = {"title": {"text": _short(axis.label)}, "automargin": True}
     numbers = [value for value in values if isinstance(value, int | float)]
+    if axis.is_log and numbers and max(numbers) < _NARROW * min(numbers):
+        return found | {"nticks": 5, "tickformat": "~s"}
     if axis.is_log and numbers:
         ticks = log_ticks(min(numbers), max(numbers))
-        return found | {"type": "log", "tickvals": ticks, "ticktext": [f"{one:g}" for one in ticks]}
+        return found | {
+            "type": "log",
+            "tickvals": ticks,
+            "ticktext": [short_number(one) for one in ticks],
+        }
     if axis.categories:
         names = [_short(name) for name in axis.categories]
         return found | {"type": "category", "categoryorder": "array", "categoryarray": names}
@@ -153,19 +164,33 @@ def _axis(axis: Axis, values: Sequence[float | str | None]) -> Json:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Return the numbers 1, 2 and 5 times a power of ten around a range above 0.
+    """Return round numbers around a range above 0: more of them where it is narrow.
 
-    >>> log_ticks(0.3, 4)
-    [0.2, 0.5, 1.0, 2.0, 5.0]
+    >>> log_ticks(0.3, 4), log_ticks(2, 6)
+    ([0.2, 0.5, 1.0, 2.0, 5.0], [2.0, 3.0, 4.0, 6.0])
     """
+    steps = (1, 2, 5) if high >= 10 * low else (1, 1.5, 2, 3, 4, 6, 8)
     powers = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 2)
-    ticks = [float(f"{step}e{power}") for power in powers for step in (1, 2, 5)]
+    ticks = [float(f"{step}e{power}") for power in powers for step in steps]
     first = max((at for at, tick in enumerate(ticks) if tick <= low), default=0)
     last = min(at for at, tick in enumerate(ticks) if tick >= high)
     return ticks[first : last + 1]
 
 
-def _ruler(number: int, name: str, height: float) -> Json:
+def short_number(value: float) -> str:
+    """Return a number in a few signs.
+
+    >>> short_number(0.05), short_number(20_000), short_number(2e6)
+    ('0.05', '20k', '2M')
+    """
+    for least, unit, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if value >= least:
+            return f"{value / unit:g}{letter}"
+    return f"{value:g}"
+
+
+def _ruler(number: int, name: str, height: float, top: float) -> Json:
+    """Return a level line; the name of the highest thing of all stands below it, to be seen."""
     return {
         "type": "line",
         "xref": "paper",
@@ -176,6 +201,7 @@ def _ruler(number: int, name: str, height: float) -> Json:
         "line": {"width": 1, "dash": "dash"},
         "label": {
             "text": _short(name),
+            "yanchor": "top" if height >= top else "bottom",
             "textposition": "start" if number % 2 else "end",  # near lines share no place
             "font": {"size": 11},
         },

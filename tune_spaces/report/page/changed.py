@@ -30,14 +30,17 @@ class ChangedText:
 def changed_texts(context: StudyContext, facts: StudyFacts) -> list[ChangedText]:
     """Return the validation queries that changed most, the largest change first.
 
-    Their texts are left out where the data are gone, or are no longer those of the study.
+    Their texts are left out where ``tracking.query_texts`` says so, and where the data are gone or
+    are no longer those of the study.
 
     Args:
         context: the study.
         facts: of it.
     """
     changed = changed_queries(facts, MOST_CHANGED)
-    return _with_texts(context, changed) if changed else []
+    if not changed or not context.config.tracking.query_texts:
+        return [ChangedText(one) for one in changed]
+    return _with_texts(context, changed)
 
 
 def _with_texts(context: StudyContext, changed: Sequence[ChangedQuery]) -> list[ChangedText]:

@@ -15,7 +15,7 @@ from tune_spaces.study.context import StudyContext
 
 log = logging.getLogger(__name__)
 PAGE, PICTURES = "report.html", "figures"
-_FORM = 1  # of the page: another number, and every page is made anew
+_FORM = 2  # of the page: another number, and every page is made anew
 _START = 200  # bytes of a page that hold what it was made from
 
 
@@ -62,9 +62,10 @@ def _write(context: StudyContext, facts: StudyFacts, page: Path, mark: str) -> N
         sections.head(facts),
         sections.compared(facts),
         sections.confirmed(facts),
-        *map(chart_section, drawn),
+        *(chart_section(chart) for chart in drawn if chart.panels),
         sections.queries(changed_texts(context, facts)),
         sections.trials(facts),
+        sections.not_drawn(drawn),
         sections.configuration(facts),
     ]
     folder = facts.root / PICTURES

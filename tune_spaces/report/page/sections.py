@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 from softnce.config.file import to_yaml
 from tune_spaces.report.facts import StudyFacts
+from tune_spaces.report.figures.chart import Chart
 from tune_spaces.report.figures.plotly_panels import harmless
 from tune_spaces.report.page.changed import ChangedText
 from tune_spaces.report.tables.confirmed import confirmed_grid
 from tune_spaces.report.tables.grid import Cell, Grid
 from tune_spaces.report.tables.leaderboard import leaderboard
-from tune_spaces.study.verdicts.verdict import best_infonce, titled
+from tune_spaces.study.verdicts.verdict import best_infonce, best_other, titled
+from tune_spaces.trial_state import TrialState
 
 _AT_FIRST = 25  # rows of the leaderboard that are seen without opening the rest
 _LONGEST_TEXT = 4_000
@@ -91,18 +93,39 @@ def queries(changed: Sequence[ChangedText]) -> str:
     )
 
 
+def not_drawn(charts: Sequence[Chart]) -> str:
+    """Return the figures that there is nothing to draw of, each with the reason."""
+    names = [(one.title, one.missing) for one in charts if not one.panels]
+    lines = "".join(f"<li>{harmless(title)}: {harmless(why)}</li>" for title, why in names)
+    return f"<section><h2>Not drawn</h2><ul>{lines}</ul></section>" if names else ""
+
+
 def configuration(facts: StudyFacts) -> str:
     """Return the resolved configuration, folded away, and how to go on."""
     where = harmless(facts.root.name)
-    commands = (
-        f"softnce confirm {where}\nsoftnce ui {where}\n"
-        f"softnce report {where} --markdown   # or --latex, --json"
+    commands = "\n".join(
+        [
+            *_first_step(facts, where),
+            f"softnce ui {where}",
+            f"softnce report {where} --markdown   # or --latex, --json",
+        ]
     )
     return (
         "<section><h2>To go on</h2>"
         f"<pre>{commands}</pre><details><summary>configuration</summary>"
         f"<pre>{harmless(to_yaml(facts.config))}</pre></details></section>"
     )
+
+
+def _first_step(facts: StudyFacts, where: str) -> list[str]:
+    """Return what to type first: it depends on whether there is a champion, and a verdict."""
+    failed = [row.key for row in facts.table if row.state == TrialState.FAILED]
+    if facts.best is None:
+        return [f"softnce logs {where} {failed[0]}   # why it failed"] if failed else []
+    is_confirmed = facts.verdict is not None and bool(facts.verdict.facts)
+    if is_confirmed or None in (best_infonce(facts.table), best_other(facts.table)):
+        return []
+    return [f"softnce confirm {where}   # is the lead real?"]
 
 
 def _query(one: ChangedText) -> str:

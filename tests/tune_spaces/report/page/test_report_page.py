@@ -3,13 +3,16 @@
 import json
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from softnce.config.file import with_overrides
 from softnce.data.pairs import read_pairs
 from tests.told_studies import QUERIES, confirm_told, told_config, told_study
 from tune_spaces.report.facts import study_facts
+from tune_spaces.report.page.changed import changed_texts
 from tune_spaces.report.page.report_page import made_report
 
 EVIL = (
@@ -84,6 +87,16 @@ def test_the_queries_that_changed_most_stand_there_with_their_code(page):
     assert "of the validation split</td>" not in text  # as where the data cannot be read
 
 
+def test_a_page_that_may_tell_no_texts_tells_rows_alone(evil):
+    config = with_overrides(evil.config, {"tracking/query_texts": False})
+    told, untold = (
+        changed_texts(study, study_facts(evil)) for study in (evil, replace(evil, config=config))
+    )
+    assert [one.found for one in untold] == [one.found for one in told]
+    assert all("query" in one.query and one.code for one in told)
+    assert not any(one.query or one.code for one in untold)
+
+
 def test_pictures_lie_beside_the_page(page):
     pictures = sorted(path.stem for path in page.parent.glob("figures/*.png"))
     assert {"best-so-far", "winners-curse", "learning-curves"} <= set(pictures)
@@ -112,6 +125,8 @@ def test_data_that_are_no_longer_the_studys_lend_no_texts(tmp_path):
         (0, (), "no trial yet"),
         (1, ["complete"], "nothing to compare"),
         (3, ["failed"], "Every trial failed"),
+        (3, ["failed"], "softnce logs odd t0000   # why it failed"),
+        (3, ["failed"], "<li>Learning curves: No trial has finished an epoch yet.</li>"),
         (4, ["complete", "interrupted"], "2 interrupted"),
     ],
 )
