@@ -9,7 +9,7 @@ import torch
 from softnce.data.pairs import Pair
 from softnce.diagnostics.trained_models import TrainedModel
 from softnce.encoders.encoder import Side
-from softnce.errors import ConfigError
+from softnce.errors import ConfigError, SetupError
 from softnce.formula import resolved
 from softnce.inputs.frozen_models import FROZEN_MODELS
 from softnce.shapes import CandidateRows, QueryRows, Relevance
@@ -156,7 +156,11 @@ def _pretrained(model: str, texts: ComparedTexts) -> VectorEstimator:
 
     disable_progress_bar()
     name = "/".join(model.rstrip("/").split("/")[-2:])
-    return _compared(TrainedModel(name, stored_encoder(model), "cosine"), texts, texts.queries)
+    try:
+        encoder = stored_encoder(model)
+    except (SetupError, ConfigError) as error:
+        raise error.at("--model") from error
+    return _compared(TrainedModel(name, encoder, "cosine"), texts, texts.queries)
 
 
 def _trained(model: TrainedModel, texts: ComparedTexts) -> VectorEstimator:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from softnce.data.pairs import Pair
 from softnce.encoders.encoder import Encoder
-from softnce.errors import ConfigError
+from softnce.errors import ConfigError, SetupError
 from softnce.inputs.negative_pools import NegativePools, Score, negative_pools
 from softnce.losses.infonce import similarity
 from softnce.weights.bm25 import BM25Estimator, terms
@@ -138,7 +138,11 @@ def model_guide(pairs: Sequence[Pair], model: str) -> Score:
     """
     from softnce.encoders.transformer import stored_encoder  # seconds to import
 
-    return encoder_guide(pairs, stored_encoder(model))
+    try:
+        encoder = stored_encoder(model)
+    except (SetupError, ConfigError) as error:
+        raise error.at("--guide") from error
+    return encoder_guide(pairs, encoder)
 
 
 def encoder_guide(pairs: Sequence[Pair], encoder: Encoder) -> Score:
