@@ -199,3 +199,34 @@ def test_places_that_see_nothing_give_no_nan_and_no_broken_gradient(roberta):
     flow_vectors(roberta, batch).square().sum().backward()
     assert all(one.grad is None or one.grad.isfinite().all() for one in roberta.parameters())
     roberta.zero_grad()
+
+
+def test_the_mask_is_made_on_the_device_from_a_few_numbers_a_place():
+    layouts = [*laid_out(*CODES), padding(320)]
+    batch = flow_batch(ragged([flow_row(one) for one in layouts]), torch.device("meta"))
+    mask = flow_mask(batch)
+    assert (mask.device.type, tuple(mask.shape)) == ("meta", (len(layouts), 320, 320))
+    moved = [batch.ids, batch.code, batch.used, batch.starts, batch.ends, batch.edges]
+    assert all(one.device.type == "meta" for one in moved)
+    edges = sum(len(sources) for one in layouts for sources in one.edges)
+    assert sum(one.numel() for one in moved) == len(layouts) * (3 * 320 + 2) + 3 * edges
+
+
+def test_attention_is_pytorchs_own_with_one_mask_for_all_heads(roberta, monkeypatch):
+    attend, asked = torch.nn.functional.scaled_dot_product_attention, []
+
+    def heard(query, key, value, attn_mask=None, **options):
+        asked.append(attn_mask)
+        return attend(query, key, value, attn_mask=attn_mask, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", heard)
+    batch = batch_of(laid_out(*CODES))
+    with torch.no_grad():
+        flow_states(roberta, batch)
+    length = batch.ids.shape[1]
+    assert len(asked) == roberta.config.num_hidden_layers
+    wanted = without_blind_rows(flow_mask(batch)).unsqueeze(1)
+    for mask in asked:
+        assert tuple(mask.shape) == (len(CODES), 1, length, length)
+        seen = mask if mask.dtype == torch.bool else mask == 0
+        assert torch.equal(seen, wanted)

@@ -115,3 +115,10 @@ def test_an_evaluation_says_which_codes_it_has_read_as_text(folder, tmp_path):
     assert not [note for note in silent.notes if "as text" in note]
     (note,) = [note for note in told.notes if "as text" in note]
     assert "12 in unknown (--set data.language=NAME" in note
+
+
+def test_a_model_that_cannot_be_loaded_is_named_by_the_option_that_named_it():
+    with pytest.raises(SetupError, match=r"^--guide \./nowhere: there is no such folder"):
+        model_guide([], "./nowhere")
+    with pytest.raises(SetupError, match=r"^--model \./nowhere: there is no such folder"):
+        list(estimators(RequestedEstimators(models=["./nowhere"]), compared_pairs([])))
