@@ -208,6 +208,8 @@ def _split_setting(setting: str) -> tuple[list[str], Any]:
         value = yaml.load(text, Loader=YamlLoader)  # noqa: S506  (a SafeLoader)
     except (*YAML_ERRORS, RecursionError) as error:
         raise ConfigError(f"--set {_short(setting)}: the value is not valid YAML") from error
+    if isinstance(value, dict) and not text.lstrip().startswith("{"):
+        value = text  # a prompt, as "Query: "
     parts = key.strip().split(".")
     if parts[:2] == ["search", "space"]:  # dimension names hold a slash, which one key keeps
         parts = [*parts[:2], ".".join(parts[2:])] if len(parts) > 2 else parts

@@ -177,6 +177,13 @@ def test_a_list_can_be_set(load):
     assert config.data.mine == ("src", "lib")
 
 
+@pytest.mark.parametrize("prompt", ["Query: ", "Instruct: find it, Query:"])
+def test_a_prompt_is_text_though_it_reads_like_a_mapping(load, prompt):
+    base = ["encoder.kind=transformer", "encoder.model=folder"]
+    config = load(DATA, *base, f"encoder.query_prompt={prompt}")
+    assert config.encoder.query_prompt == prompt
+
+
 def test_the_last_setting_counts(load):
     assert load(DATA, "optim.epochs=2", "optim.epochs=3").optim.epochs == 3
 
