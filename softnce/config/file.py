@@ -207,7 +207,10 @@ def _split_setting(setting: str) -> tuple[list[str], Any]:
     try:
         value = yaml.load(text, Loader=YamlLoader)  # noqa: S506  (a SafeLoader)
     except (*YAML_ERRORS, RecursionError) as error:
-        raise ConfigError(f"--set {_short(setting)}: the value is not valid YAML") from error
+        raise ConfigError(
+            f"--set {_short(setting)}: the value is not valid YAML",
+            f"put it in quotes: '{_short(key)}=\"TEXT\"'",
+        ) from error
     if isinstance(value, dict) and not text.lstrip().startswith("{"):
         value = text  # a prompt, as "Query: "
     parts = key.strip().split(".")

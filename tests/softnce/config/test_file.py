@@ -177,11 +177,11 @@ def test_a_list_can_be_set(load):
     assert config.data.mine == ("src", "lib")
 
 
-@pytest.mark.parametrize("prompt", ["Query: ", "Instruct: find it, Query:"])
-def test_a_prompt_is_text_though_it_reads_like_a_mapping(load, prompt):
+def test_a_prompt_is_text_though_it_reads_like_a_mapping(load):
     base = ["encoder.kind=transformer", "encoder.model=folder"]
-    config = load(DATA, *base, f"encoder.query_prompt={prompt}")
-    assert config.encoder.query_prompt == prompt
+    assert load(DATA, *base, "encoder.query_prompt=Query: ").encoder.query_prompt == "Query: "
+    with pytest.raises(ConfigError, match="not valid YAML; put it in quotes: 'encoder"):
+        load(DATA, *base, "encoder.query_prompt=Instruct: find it. Query: ")
 
 
 def test_the_last_setting_counts(load):
