@@ -54,7 +54,7 @@ def add_adapters(transformer: nn.Module, model: str, adapters: Adapters) -> None
     Raises:
         ConfigError: it has no such modules; those that it has are named.
     """
-    from peft import LoraConfig, inject_adapter_in_model  # seconds to import, and most need none
+    from peft import LoraConfig, inject_adapter_in_model  # a static encoder needs none
 
     settings = LoraConfig(
         r=adapters.rank,
