@@ -61,7 +61,10 @@ def test_the_verdict_stands_in_the_models_card_and_in_mlflow(ended):
     assert "Leaderboard" in told
     assert "Confirmed on fresh seeds" in told
     assert parent.data.metrics.keys() >= {"best_objective", "confirmed_gain", "confirmed_gain_low"}
-    assert (ended.folder.root / "per_query.json").is_file()
+    (experiment,) = [e for e in client.search_experiments() if e.name == "softnce/mine"]
+    tables = {one.path for one in client.list_artifacts(parent.info.run_id, "tables")}
+    assert tables == {"tables/per_query.json", "tables/per_query_test.json"}
+    assert ended.verdict[:40] in experiment.tags["mlflow.note.content"]
     assert parent.info.status == "FINISHED"
 
 
