@@ -6,7 +6,7 @@ from pathlib import Path
 from softnce.config.config import Config
 from softnce.data.public.known_sets import FILTERED
 from tune_spaces.reproduction.protocol import PAPER_SEEDS
-from tune_spaces.reproduction.setup import COSINE_T, ReproductionRequest
+from tune_spaces.reproduction.setup import COSINE_T, STATIC, ReproductionRequest
 from tune_spaces.study.sizes import Sizes
 
 _TRAINED = ("data", "encoder", "loss", "optim", "weights")  # sections that tell what is learned
@@ -97,4 +97,7 @@ def _matters(setting: str, unit: str) -> bool:
 
 
 def _named(encoder: str) -> str:
-    return "static encoder" if encoder == "static" else f"encoder ({Path(encoder).name})"
+    """Name an encoder by its id, or by the end of its path: a folder may be called model."""
+    return (
+        "static encoder" if encoder == STATIC else f"encoder ({'/'.join(Path(encoder).parts[-2:])})"
+    )

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tune_spaces.reproduction.curves import alpha_curve, write_figure
 from tune_spaces.reproduction.outcome import compared
+from tune_spaces.reproduction.reservations import reservations
 from tune_spaces.reproduction.setup import ReproductionRequest, study_config
 from tune_spaces.reproduction.show import as_facts, as_markdown, curve_rows, sentences, shown
 from tune_spaces.space.first_points import first_points
@@ -103,6 +104,12 @@ def test_what_cannot_be_compared_is_said(tmp_path):
         assert words in said
     for words in ("trained model", "workers", "max_tokens_per_pass"):
         assert words not in said
+
+
+def test_an_encoder_of_ones_own_is_named_by_the_end_of_its_path(tmp_path):
+    request = small("table1", tmp_path, encoder="/models/minilm/model")
+    said = reservations(request, study_config(request), None)
+    assert said[0] == "a small encoder (minilm/model) stands for graphcodebert"
 
 
 def test_at_full_scale_with_the_papers_data_only_simcses_queries_differ(tmp_path):
