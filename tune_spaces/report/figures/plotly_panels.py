@@ -147,7 +147,7 @@ def _axis(axis: Axis, values: Sequence[float | str | None]) -> Json:
     found: Json = {"title": {"text": _short(axis.label)}, "automargin": True}
     numbers = [value for value in values if isinstance(value, int | float)]
     if axis.is_log and numbers and max(numbers) < _NARROW * min(numbers):
-        return found | {"nticks": 5, "tickformat": "~s"}
+        return found | _narrow(min(numbers), max(numbers))
     if axis.is_log and numbers:
         ticks = log_ticks(min(numbers), max(numbers))
         return found | {
@@ -161,6 +161,13 @@ def _axis(axis: Axis, values: Sequence[float | str | None]) -> Json:
     if axis.is_whole and numbers:
         return found | {"dtick": max(1, math.ceil((max(numbers) - min(numbers)) / 10))}
     return found
+
+
+def _narrow(low: float, high: float) -> Json:
+    """Return the marks of an axis whose ends are near each other; one where they are the same."""
+    if low == high:
+        return {"tickvals": [low], "ticktext": [short_number(low)]}
+    return {"nticks": 5, "tickformat": "~s" if low >= 1e4 else ""}  # s: 68m for 0.068
 
 
 def log_ticks(low: float, high: float) -> list[float]:

@@ -15,7 +15,7 @@ from tune_spaces.study.context import StudyContext
 
 log = logging.getLogger(__name__)
 PAGE, PICTURES = "report.html", "figures"
-_FORM = 2  # of the page: another number, and every page is made anew
+_FORM = 3  # of the page: another number, and every page is made anew
 _START = 200  # bytes of a page that hold what it was made from
 
 

@@ -9,6 +9,7 @@ import pytest
 from tests.told_studies import confirm_told, told_study
 from tune_spaces.report.facts import study_facts
 from tune_spaces.report.figures.catalogue import charts
+from tune_spaces.report.figures.chart import Axis, Panel, Series
 from tune_spaces.report.figures.picture import picture
 from tune_spaces.report.figures.plotly_page import page_of_charts
 from tune_spaces.report.figures.plotly_panels import panel_json
@@ -90,6 +91,21 @@ def test_the_gain_is_followed_from_selection_to_the_test_split(facts, drawn):
         assert line.low[1] < line.y[1] < line.high[1]
         assert line.y[1] == pytest.approx(0.02, abs=0.01)
         assert line.low[0] == line.y[0] == line.high[0]
+
+
+@pytest.mark.parametrize(
+    ("costs", "marks"),
+    [
+        ([0.068, 0.072], {"nticks": 5, "tickformat": ""}),
+        ([100_000, 101_000], {"nticks": 5, "tickformat": "~s"}),
+        ([1_024_000, 1_024_000], {"tickvals": [1_024_000], "ticktext": ["1.024M"]}),
+        ([2, 6], {"type": "log", "ticktext": ["2", "3", "4", "6"]}),
+    ],
+)
+def test_an_axis_of_costs_tells_numbers_apart_however_near_they_are(costs, marks):
+    series = Series("infonce", "points", costs, [0.1, 0.2])
+    drawn = panel_json(Panel(Axis("cost", is_log=True), Axis("mrr"), [series]))
+    assert drawn["layout"]["xaxis"].items() >= marks.items()
 
 
 def test_no_trial_dominates_one_on_the_front(facts, drawn):
