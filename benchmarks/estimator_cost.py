@@ -85,7 +85,7 @@ def step_seconds(run: loop.Run, batches: Loader, number: int) -> float:
     objective, texts = loop._objective(run), loop.texts_of(run.prepared)
     began = time.process_time()
     for batch in batches.prefetched(rows):
-        loop._descend(run, objective.outcome(run.encoder, texts, batch).loss)
+        loop._step(run, objective, texts, batch)
     return time.process_time() - began
 
 
@@ -118,7 +118,7 @@ def path_seconds(run: loop.Run, size: int) -> float:
             mixed = given if config.weights.prepared_parts else None
             batch = Batch(answers.numpy(), mixed)
             own = objective._own_relevance(queries, codes, answers, batch)
-        outcome(logits, own, answers, loss=config.loss, weights=config.weights).loss.backward()
+        outcome(logits, own, answers, loss=config.loss, weights=config.weights).loss.backward()  # type: ignore[no-untyped-call]
 
     return cpu_seconds(work)
 

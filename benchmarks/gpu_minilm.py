@@ -165,7 +165,7 @@ def save(found: Runs, before: dict[str, NDArray[Any]] | None = None) -> None:
         for kind, one in runs.items()
     }
     tables |= {f"before/{kind}": one for kind, one in (before or {}).items()}
-    np.savez(Path(os.environ["OUT"]) / "minilm.npz", **tables)
+    np.savez(Path(os.environ["OUT"]) / "minilm.npz", allow_pickle=False, **tables)
 
 
 def table(found: Runs, name: str, kind: str) -> NDArray[np.float64]:

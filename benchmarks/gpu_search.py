@@ -80,13 +80,14 @@ def timed(config: Config, out: Path) -> tuple[float, float, Path]:
     told = load_study(study_name=out.name, storage=f"sqlite:///{out / 'optuna.db'}").get_trials()
     ran = [t for t in told if t.datetime_start and t.datetime_complete and "key" in t.user_attrs]
     for one in ran:
-        spent = one.datetime_complete - one.datetime_start
-        say(f"  {one.state.name}, {one.value}, {spent.total_seconds():.1f} s")
+        spent = one.duration.total_seconds() if one.duration else 0.0
+        say(f"  {one.state.name}, {one.value}, {spent:.1f} s")
     first = min(t.datetime_start for t in ran if t.datetime_start)
     last = max(t.datetime_complete for t in ran if t.datetime_complete)
+    hours = (last - first).total_seconds() / 3600
     if study.exit_code or study.champion is None:
         raise SystemExit(f"the search in {out} did not end well: exit code {study.exit_code}")
-    return seconds, 3600 * len(ran) / (last - first).total_seconds(), out / "champion"
+    return seconds, len(ran) / hours, out / "champion"
 
 
 def main() -> None:

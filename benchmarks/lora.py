@@ -102,8 +102,8 @@ def measured(
 
 def main() -> None:
     if len(sys.argv) > 1:
-        scratch, model, way, name = sys.argv[1:]
-        print(json.dumps(measured(Path(scratch), Path(model), WAYS[way], BATCHES[name])))
+        place, weights, way, name = sys.argv[1:]
+        print(json.dumps(measured(Path(place), Path(weights), WAYS[way], BATCHES[name])))
         return
     found: dict[str, dict[str, list[dict[str, float]]]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -69,7 +69,7 @@ def path_seconds(config: Config, size: int) -> float:
         outcome = objective.taken(
             queries.clone().requires_grad_(), codes, torch.arange(size), batch
         )
-        outcome.loss.backward()
+        outcome.loss.backward()  # type: ignore[no-untyped-call]
         if config.loss.name != BASELINE or known is not None:
             outcome.relief()
 

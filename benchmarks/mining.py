@@ -11,6 +11,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from softnce.data.mining.function_extraction import Source, extract_all
@@ -67,8 +68,7 @@ def files_per_second(files: list[Source]) -> tuple[float, int]:
 def main() -> None:
     python = languages_named(["python"])
     works: dict[str, Callable[[Path], list[Source]]] = {
-        language: lambda folder, language=language: generated(language, folder)
-        for language in NAMES
+        language: partial(generated, language) for language in NAMES
     }
     works["python_installed"] = lambda _: sources(environment_packages(), python, seed=0).files[
         :600

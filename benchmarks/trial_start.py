@@ -127,7 +127,7 @@ def time_lines(out: Path, watch: Watch) -> list[Mapping[str, float]]:
         for one in trials
         if "key" in one.user_attrs and "repeats" not in one.user_attrs and one.datetime_start
     }
-    lines = []
+    lines: list[Mapping[str, float]] = []
     for key, began in sorted(asked.items()):
         log = (out / "trials" / key / "trial.log").read_text().splitlines()
         done = next((time_of(line) for line in log if "epoch 1: loss" in line), None)
