@@ -143,7 +143,8 @@ def _is_cut_off(model: str, options: PretrainedOptions) -> bool:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
-    transport: Any = import_module("huggingface_hub.utils").httpx  # of its own choice
+    client = import_module("huggingface_hub.utils")  # it names its httpx from version 2 on
+    transport: Any = client.httpx if hasattr(client, "httpx") else import_module("httpx")
 
     try:
         HfApi().model_info(model, revision=options.revision, timeout=10)
