@@ -61,7 +61,7 @@ def load_model(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTra
                 trust_remote_code=False,
                 revision=options.revision,
                 local_files_only=is_cut_off,
-                model_kwargs={} if options.allow_bin else {"use_safetensors": True},
+                model_kwargs=_model_options(options, is_cut_off=is_cut_off),
             )
     except _LOADING_ERRORS as error:
         raise _explained(error, model, options, is_cut_off=is_cut_off) from error
@@ -153,6 +153,12 @@ def _is_cut_off(model: str, options: PretrainedOptions) -> bool:
     except (transport.TransportError, OfflineModeIsEnabled):
         return True
     return False
+
+
+def _model_options(options: PretrainedOptions, *, is_cut_off: bool) -> dict[str, Any]:
+    """Return what transformers is to know; with peft it asks the hub for adapters, many times."""
+    safe: dict[str, Any] = {} if options.allow_bin else {"use_safetensors": True}
+    return safe | ({"adapter_kwargs": {"local_files_only": True}} if is_cut_off else {})
 
 
 @contextmanager
