@@ -1,6 +1,7 @@
 """A table of the paper trained anew: a study whose trials are its lines, and what came of it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def write_comparison(
             for row in request.protocol.rows
         }
         made = weight_curves(config, folder, configs)
-        comparison = replace(comparison, curves=_stored_curves(folder) if made is None else made)
+        comparison = replace(comparison, curves=made or stored_curves(folder, list(configs)))
         curves = {
             name: {"x": list(range(1, len(curve) + 1)), "y": curve}
             for name, curve in comparison.curves.items()
@@ -112,8 +113,12 @@ def write_comparison(
     return comparison, (facts, *figures)
 
 
-def _stored_curves(folder: StudyFolder) -> dict[str, list[float]]:
+def stored_curves(folder: StudyFolder, names: Sequence[str]) -> dict[str, list[float]]:
     """Return the curves of a study whose frozen models have left the cache since.
+
+    Args:
+        folder: of the study.
+        names: of the lines, in their order.
 
     Raises:
         DataError: none were stored.
@@ -126,4 +131,4 @@ def _stored_curves(folder: StudyFolder) -> dict[str, list[float]]:
             f"{folder.root}: the models that its weights come from have left the cache",
             "train them again in a study of another folder, by --out",
         )
-    return curves
+    return {name: curves[name] for name in names if name in curves}  # JSON has them sorted

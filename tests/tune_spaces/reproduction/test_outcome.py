@@ -11,7 +11,7 @@ from rich.console import Console
 from softnce.errors import DataError
 from tune_spaces.reproduction.curves import alpha_curve, write_figure
 from tune_spaces.reproduction.outcome import compared
-from tune_spaces.reproduction.reproduce import FACTS, write_comparison
+from tune_spaces.reproduction.reproduce import FACTS, stored_curves, write_comparison
 from tune_spaces.reproduction.reservations import differences, reservations
 from tune_spaces.reproduction.setup import ReproductionRequest, study_config
 from tune_spaces.reproduction.show import as_facts, as_markdown, curve_rows, sentences, shown
@@ -188,17 +188,26 @@ def test_a_figure_of_weights_waits_for_no_scores(tmp_path):
     assert "| 31 | 1.000 | 1.025 |" in page
 
 
+def test_stored_curves_are_in_the_order_of_the_lines_or_there_is_a_cure(tmp_path):
+    folder, stored = StudyFolder(tmp_path, "fig2"), {"BM25": [0.5], "InfoNCE": [1.0]}
+    with pytest.raises(DataError, match="have left the cache") as caught:
+        stored_curves(folder, ["InfoNCE", "BM25"])
+    assert "--out" in str(caught.value)
+    (tmp_path / FACTS).write_text(json.dumps({"curves": stored}))
+    assert list(stored_curves(folder, ["InfoNCE", "BM25"]).items()) == [*stored.items()][::-1]
+
+
+@pytest.mark.long
 def test_curves_are_shown_again_once_the_cache_is_cleaned(tmp_path, made_pairs, minilm):
     settings = (f"weights.simcse.model={minilm}", "encoder.vocabulary=600")
     request = small("fig2", made_pairs, settings=settings)
     config, folder = told_study(request, tmp_path / "study")
-    with pytest.raises(DataError, match="have left the cache") as caught:
-        write_comparison(request, config, folder)
-    assert "--out" in str(caught.value)
-    stored = {"InfoNCE": [1.0] * 31, "Soft-InfoNCE, BM25": [0.25, *[1.025] * 30]}
+    names = [row.name for row in request.protocol.rows]
+    stored = {name: [0.25, *[1.025] * 30] for name in sorted(names)}
     (folder.root / FACTS).write_text(json.dumps({"curves": stored}))
     found, files = write_comparison(request, config, folder)
     assert found.curves == stored
+    assert list(found.curves) == names != sorted(names)
     assert [one.name for one in files] == ["reproduction.json", "fig2.png", "fig2.html"]
     assert json.loads(files[0].read_text())["curves"] == stored
 
