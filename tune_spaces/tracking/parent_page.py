@@ -17,8 +17,10 @@ from tune_spaces.trial_state import TrialState
 
 _NOTE, _VERDICT = "mlflow.note.content", "softnce.verdict"
 _OUR_NOTE = "softnce.note"  # what we wrote of an experiment; what a person made of it stays
-_OURS = "softnce"  # in each note that older versions wrote, which did not keep it
+_OURS = "**softnce.** "  # began each note that older versions wrote, which did not keep it
 _MOST_STUDIES, _LONGEST_VERDICT = 8, 600  # of an experiment's note, and characters of each
+_LONGEST_NAME = 100  # characters of a study's name there
+_LONGEST_OF_ALL = 5_000  # characters that every MLflow server keeps of an experiment's note
 TABLES = "tables"  # the folder of artifacts whose files the UI shows as tables
 _LONGEST_NOTE = 8_000  # characters that MLflow keeps of a description
 _LONGEST_DIGEST = 36  # characters
@@ -88,16 +90,16 @@ class ParentPage:
             self._client.set_tag(self._runs.parent, "mlflow.loggedArtifacts", told)
 
     def send_close(self, event: Event) -> None:
-        """Write the description, which a verdict alone does not replace, and the state."""
+        """Write the state, then the description, which a verdict alone does not replace."""
         parent, note, page = self._runs.parent, event["note"], event.get("page", "")
+        state = TrialState(event["state"])
+        self._client.set_terminated(parent, state.in_mlflow, event["time_ms"])
         tags = [RunTag(_VERDICT, note)]
         known = self._client.get_run(parent).data.tags
         if page or known.get(_VERDICT) != note:
             tags.append(RunTag(_NOTE, self._with_links(page) if page else note))
         self._client.log_batch(parent, tags=tags)
         self._note_the_experiment()
-        state = TrialState(event["state"])
-        self._client.set_terminated(parent, state.in_mlflow, event["time_ms"])
 
     def _with_links(self, page: str) -> str:
         """Return a study's description with links below its first paragraph, where they fit."""
@@ -115,22 +117,41 @@ class ParentPage:
         """Say the verdict of each study above the table of runs, unless a person wrote there."""
         tags = self._client.get_experiment(self._experiment).tags
         known = tags.get(_NOTE, "")
-        if known != tags.get(_OUR_NOTE, known if _OURS in known else ""):
+        if known != tags.get(_OUR_NOTE, known if known.startswith(_OURS) else ""):
             return
         studies = self._client.search_runs(
             [self._experiment],
             f"tags.`{ROLE}` = 'study'",
-            max_results=_MOST_STUDIES,
+            max_results=_MOST_STUDIES + 1,
             order_by=["attributes.start_time DESC"],
         )
-        table = runs_path(self._experiment).removeprefix("/")
-        told = "\n\n".join(map(self._line, studies))
-        note = f"{told}\n\n[All trials, the best first]({table})"
+        note = self._told(studies)
         for name in (_OUR_NOTE, _NOTE):
             self._client.set_experiment_tag(self._experiment, name, note)
+
+    def _told(self, studies: Sequence[Run]) -> str:
+        """Return the lines of the newest studies that fit, and where the older ones are."""
+        table = runs_path(self._experiment).removeprefix("/")
+        lines = [self._line(study) for study in studies]
+        for most in range(_MOST_STUDIES, 0, -1):
+            older = "Older studies are in the table alone. " if len(lines) > most else ""
+            told = "\n\n".join([*lines[:most], f"{older}[All trials, the best first]({table})"])
+            if len(told) <= _LONGEST_OF_ALL:
+                break
+        return told
 
     def _line(self, study: Run) -> str:
         """Return the verdict of a study with a link to its page, in markdown."""
         page = run_path(self._experiment, study.info.run_id).removeprefix("/")
-        verdict = plain(study.data.tags.get(_VERDICT, "It goes on.")[:_LONGEST_VERDICT])
-        return f"{plain(study.info.run_name)}: {verdict} [The study's page]({page})"
+        verdict = study.data.tags.get(_VERDICT, "It has not ended.")
+        name, verdict = _cut(study.info.run_name, _LONGEST_NAME), _cut(verdict, _LONGEST_VERDICT)
+        return f"{plain(name)}: {plain(verdict)} [The study's page]({page})"
+
+
+def _cut(text: str, most: int) -> str:
+    """Return a text, or its beginning with an ellipsis.
+
+    >>> _cut("Better.", 7), _cut("Better by 0.02.", 8)
+    ('Better.', 'Better…')
+    """
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

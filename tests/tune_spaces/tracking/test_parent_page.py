@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import sqlite3
 import zlib
 from base64 import b64decode
+from contextlib import closing
 
 import mlflow
 import numpy as np
@@ -125,3 +127,45 @@ def test_studies_of_one_experiment_all_stand_in_its_note_the_newest_first(store)
     assert len(lines) == 3
     assert lines[0].startswith("other: Worse: \\`&lt;b&gt;\\|\\*x\\*\\` [The study's page](#/")
     assert lines[1].startswith("made: Better. [")
+
+
+def test_a_note_that_names_softnce_before_the_first_study_has_ended_stays(store):
+    client = MlflowClient(store.uri)
+    experiment = client.create_experiment(store.experiment)
+    client.set_experiment_tag(experiment, "mlflow.note.content", "our softnce runs: see the wiki")
+    opened(store).close(TrialState.COMPLETE, "Better.")
+    assert note_of(store) == "our softnce runs: see the wiki"
+
+
+def test_the_note_of_an_older_version_is_replaced(store):
+    client = MlflowClient(store.uri)
+    experiment = client.create_experiment(store.experiment)
+    client.set_experiment_tag(experiment, "mlflow.note.content", "**softnce.** Worse.")
+    opened(store).close(TrialState.COMPLETE, "Better.")
+    assert note_of(store).startswith("made: Better. [")
+
+
+def test_a_note_of_many_long_verdicts_fits_and_tells_of_the_older_ones(store):
+    for number in range(3):
+        opened(store, f"s{number}").close(TrialState.COMPLETE, "&" * 700)
+    opened(store, "crashed")
+    opened(store, "last").close(TrialState.COMPLETE, "Better.")
+    first, second, third, *_, end = note_of(store).split("\n\n")
+    assert first.startswith("last: Better. [")
+    assert second.startswith("crashed: It has not ended. [")
+    assert third.startswith("s2: " + "&amp;" * 599 + "… [")
+    assert end.startswith("Older studies are in the table alone. [")
+    assert len(note_of(store)) <= 5_000
+
+
+def test_a_study_has_ended_even_where_its_experiment_may_not_be_written_to(store):
+    tracker = opened(store)
+    with closing(sqlite3.connect(store.folder / "mlflow.db")) as database:
+        database.execute(
+            "create trigger sealed before insert on experiment_tags "
+            "begin select raise(abort, 'sealed'); end"
+        )
+        database.commit()
+    tracker.close(TrialState.COMPLETE, "Better.")
+    assert tracker.refused() == 1
+    assert parent(store).info.status == "FINISHED"
