@@ -119,13 +119,14 @@ def unconfirmed(candidate: str, selected_gain: float | None, command: str, cost:
     Args:
         candidate: how the sentence names the champion.
         selected_gain: in validation, by which it was selected; None where unknown.
-        command: that would confirm it.
+        command: that would confirm it; empty where none is worth the test split.
         cost: what that takes, such as ``about 3 hours``.
     """
+    finds_out = f"; `{command}` finds out in {cost}" if command else ""
     gain = "" if selected_gain is None else f", {_signed(selected_gain)} {MRR} in validation,"
     sentence = (
         f"{Word.UNCONFIRMED}: the lead of {candidate}{gain} was selected from many trials of one "
-        f"seed and has met neither fresh seeds nor the test split; `{command}` finds out in {cost}."
+        f"seed and has met neither fresh seeds nor the test split{finds_out}."
     )
     return Verdict(Word.UNCONFIRMED, sentence, "")
 

@@ -1,5 +1,6 @@
 """How a search ends: confirmed, unconfirmed with what that would take, or unable to tell."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,11 @@ from tune_spaces.confirm.phase import (
 from tune_spaces.preparation.held_study import HeldStudy
 from tune_spaces.study.sizes import stored_sizes
 from tune_spaces.study.verdicts.stored_verdict import StoredVerdict, stored_verdict
-from tune_spaces.study.verdicts.verdict import cannot_tell, scored_lead, unconfirmed_lead
+from tune_spaces.study.verdicts.verdict import (
+    can_be_confirmed,
+    cannot_tell,
+    unconfirmed_lead,
+)
 
 if TYPE_CHECKING:
     from tune_spaces.tune.searcher import StopSwitch
@@ -28,7 +33,7 @@ def settled_verdict(study: HeldStudy) -> StoredVerdict | None:
     why = cannot_tell(table, settings.metric, stored_sizes(root), settings.smallest_gain)
     if why:
         return StoredVerdict(why, is_final=True)
-    if settings.confirm == "never" and settings.score_test:
+    if settings.confirm != "always" and not can_be_confirmed(table, settings):
         return _unconfirmed(study, None)
     if settings.confirm == "never":
         race = race_of(study, table, Request(settings.confirm_seeds))
@@ -77,11 +82,9 @@ def _unconfirmed(study: HeldStudy, cost_s: float | None) -> StoredVerdict:
     known = stored_verdict(root, table)
     if known is not None:
         return known
-    metric, command = study.context.config.search.metric, f"softnce confirm {shown(root)}"
-    if study.context.config.search.score_test:
-        return StoredVerdict(scored_lead(table, metric), is_final=False)
+    settings, command = study.context.config.search, f"softnce confirm {shlex.quote(shown(root))}"
     cost = "some time" if cost_s is None else f"about {_duration(cost_s)}"
-    return StoredVerdict(unconfirmed_lead(table, metric, command, cost), is_final=False)
+    return StoredVerdict(unconfirmed_lead(table, settings, command, cost), is_final=False)
 
 
 def shown(root: Path) -> str:

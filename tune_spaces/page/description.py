@@ -1,5 +1,6 @@
 """What the page of a study says: the verdict, the leaderboard, and how to go on."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,12 @@ from softnce.losses.table import BASELINE
 from tune_spaces.preparation.baselines import Metrics
 from tune_spaces.space.settings_read import paths_read
 from tune_spaces.study.sizes import Sizes
-from tune_spaces.study.verdicts.verdict import ResultRow, best_infonce, best_other, champion
+from tune_spaces.study.verdicts.verdict import (
+    ResultRow,
+    best_infonce,
+    can_be_confirmed,
+    champion,
+)
 from tune_spaces.tracking.markdown import plain, table
 from tune_spaces.trial_state import TrialState
 
@@ -149,7 +155,7 @@ def _confirmed(told: Told) -> str:
 def _measured_on(told: Told) -> str:
     losses = sorted({row.config.loss.name for row in told.rows} - {BASELINE})
     tried = f"{len(told.rows)} trials: InfoNCE and {', '.join(losses) or 'no other loss'}."
-    encoder = f"Encoder: {told.config.encoder_told}."
+    encoder = f"Encoder: {told.config.encoder.told}."
     if told.sizes is None:
         return plain(f"{tried} {encoder}")
     sizes = (
@@ -169,16 +175,16 @@ def _to_go_on(told: Told) -> str:
         if has_champion
         else ""
     )
-    # once every trial is scored on the test split, none is left that has not been looked at
-    can_be = None not in (best_infonce(told.rows), best_other(told.rows))
-    is_open = can_be and not told.facts.get("configurations") and not told.config.search.score_test
-    asks = f"- Is it real? `softnce confirm {_fenced(told.root.name)}`.\n" if is_open else ""
+    can_be = can_be_confirmed(told.rows, told.config.search)
+    is_open = can_be and not told.facts.get("configurations")
+    where = _fenced(shlex.quote(told.root.name))
+    asks = f"- Is it real? `softnce confirm {where}`.\n" if is_open else ""
     return (
         f"#### Reproduce\n\n{began}"
         "- `config.yaml` under Artifacts is the whole configuration: `softnce search config.yaml` "
         "searches it again; `environment.json` and `requirements.txt` tell what it ran with.\n"
         f"{model}"
-        f"{asks}- All of it in one page: `softnce report {_fenced(told.root.name)} --open`."
+        f"{asks}- All of it in one page: `softnce report {where} --open`."
     )
 
 

@@ -1,5 +1,6 @@
 """All that a study's folder tells of its trials: what tables, figures and pages are made from."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,5 @@ def _sentence(
         is_whole = sum(row.state.has_ended for row in table) >= settings.trials
         return verdict.sentence if is_whole else f"So far: {verdict.sentence}"
     why = cannot_tell(table, settings.metric, stored_sizes(root), settings.smallest_gain)
-    command = f"softnce confirm {root.name}"
-    said = why or unconfirmed_lead(table, settings.metric, command, "some time")
-    return f"So far: {said}"
+    command = f"softnce confirm {shlex.quote(root.name)}"
+    return f"So far: {why or unconfirmed_lead(table, settings, command, 'some time')}"

@@ -56,8 +56,9 @@ def test_who_wants_no_confirmation_is_told_the_command(held_study):
     assert not ending.is_final
 
 
-def test_trials_that_were_scored_on_the_test_split_leave_none_to_confirm_them(held_study):
-    study = held_study(confirm="never", score_test=True)
+@pytest.mark.parametrize("confirm", ["auto", "never"])
+def test_trials_that_were_scored_on_the_test_split_leave_none_to_confirm_them(held_study, confirm):
+    study = held_study(confirm=confirm, score_test=True)
     ending = settled_verdict(study)
     assert ending.sentence.startswith("Unconfirmed: the lead of t0002 (Soft-InfoNCE")
     assert "all of them were scored on the test split" in ending.sentence

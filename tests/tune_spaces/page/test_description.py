@@ -67,13 +67,20 @@ def test_a_description_is_whole_whatever_the_study_has(count):
     assert not re.search(r"^# title", outside, re.MULTILINE)
 
 
+def test_commands_are_typed_as_they_stand_whatever_the_study_is_called():
+    table = [row(0, 0.3), row(1, 0.4, loss="soft-infonce")]
+    text = description(Told("my study", Path("/studies/my study"), BASE, table, "So far."))
+    assert "`softnce confirm 'my study'`" in text
+    assert "`softnce report 'my study' --open`" in text
+
+
 def test_the_environment_names_the_packages_and_no_password(monkeypatch):
     monkeypatch.setattr("sys.argv", ["softnce", "search", "--set", "tracking.uri=http://a:pwd1@h"])
     found = environment()
     assert found["packages"]["mlflow"].startswith("3.")
     assert found["command"] == "softnce search --set tracking.uri=http://***@h"
     assert source_tags()["mlflow.source.name"] == "softnce search"
-    monkeypatch.setattr("sys.argv", ["/work/notebook.py"])
+    monkeypatch.setattr("sys.argv", ["/home/me/notebook.py"])
     assert source_tags()["mlflow.source.name"] == "Python"
 
 

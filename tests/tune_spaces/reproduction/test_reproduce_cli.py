@@ -144,6 +144,8 @@ class TestTableAtSmallScale:
         page = parent.data.tags["mlflow.note.content"]
         assert page.startswith("### Table 1: ")
         assert "softnce confirm" not in page
+        report = reproduced[0] / "study" / "report.html"
+        assert "softnce confirm" not in report.read_text(encoding="utf-8")
         files = [one.path for one in client.list_artifacts(parent.info.run_id, "results")]
         assert files == ["results/reproduction.json"]
 

@@ -10,6 +10,7 @@ from tune_spaces.study.verdicts.verdict import (
     ResultRow,
     all_failed,
     best_infonce,
+    can_be_confirmed,
     cannot_tell,
     champion,
     described,
@@ -82,19 +83,30 @@ def test_too_few_test_queries_cannot_tell(test):
 
 
 def test_a_lead_of_one_seed_is_unconfirmed_with_the_command_that_finds_out():
-    said = unconfirmed_lead(study(0.45), "mrr", "softnce confirm mine", "about 2 hours")
+    said = unconfirmed_lead(study(0.45), SOFT.search, "softnce confirm mine", "about 2 hours")
     assert said.startswith("Unconfirmed: the lead of t0002 (Soft-InfoNCE, bm25, alpha 1.00, beta")
     assert "+0.0400 MRR in validation" in said
     assert "`softnce confirm mine` finds out in about 2 hours" in said
 
 
+def test_a_list_of_points_that_nobody_wants_confirmed_is_no_case_for_the_test_split():
+    points = [{"loss/name": "infonce"}, {"loss/name": "soft-infonce"}]
+    changes = {"search/space": {}, "search/points": points, "search/confirm": "never"}
+    search = with_overrides(SOFT, changes).search
+    assert not can_be_confirmed(study(0.45), search)
+    said = unconfirmed_lead(study(0.45), search, "softnce confirm mine", "about 2 hours")
+    assert said.endswith("has met neither fresh seeds nor the test split.")
+    assert can_be_confirmed(study(0.45), search.model_copy(update={"confirm": "auto"}))
+
+
 def test_infonce_may_lead_itself():
-    said = unconfirmed_lead(study(0.3), "mrr", "softnce confirm", "a minute")
+    said = unconfirmed_lead(study(0.3), SOFT.search, "softnce confirm", "a minute")
     assert said.startswith("Unconfirmed: the lead of t0001 (InfoNCE), +0.1100 MRR")
 
 
 def test_the_gain_in_another_metric_is_not_called_mrr():
-    said = unconfirmed_lead(study(0.45), "recall_at_1", "softnce confirm", "a minute")
+    recall = with_overrides(SOFT, {"search/metric": "recall_at_1"}).search
+    said = unconfirmed_lead(study(0.45), recall, "softnce confirm", "a minute")
     assert "MRR" not in said
 
 

@@ -1,12 +1,13 @@
 """What the verdict rests on, and what the encoders cost: the gain fresh seeds left, the Pareto."""
 
+import shlex
 from collections.abc import Sequence
 
 from tune_spaces.report.facts import StudyFacts
 from tune_spaces.report.figures.chart import STOPPED, Axis, Chart, Panel, Series
 from tune_spaces.report.figures.families import colours, families, note
 from tune_spaces.report.fresh_runs import ConfirmedGain, Gain, confirmed_gains, confirmed_sides
-from tune_spaces.study.verdicts.verdict import ResultRow, best_infonce, best_other, eligible
+from tune_spaces.study.verdicts.verdict import ResultRow, can_be_confirmed, eligible
 
 _STAGES = ("as selected", "fresh, validation", "fresh, test")
 _COSTS = {"encode_ms": "milliseconds to encode a query, alone", "parameters": "parameters"}
@@ -22,8 +23,8 @@ def winners_curse(facts: StudyFacts) -> Chart:
     )
     gains = confirmed_gains(facts)
     if not gains:
-        can_be = best_infonce(facts.table) is not None and best_other(facts.table) is not None
-        does_it = f"; softnce confirm {facts.root.name} does it" if can_be else ""
+        can_be = can_be_confirmed(facts.table, facts.config.search)
+        does_it = f"; softnce confirm {shlex.quote(facts.root.name)} does it" if can_be else ""
         why = f"Nothing has been confirmed yet{does_it}."
         return Chart(name, title, caption, missing=why)
     lines = [_line(one, colour) for colour, one in enumerate(gains, start=1)]

@@ -1,5 +1,6 @@
 """The parts of a study's page besides its figures, as html in which every text is harmless."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ from tune_spaces.report.page.changed import ChangedText
 from tune_spaces.report.tables.confirmed import confirmed_grid
 from tune_spaces.report.tables.grid import Cell, Grid
 from tune_spaces.report.tables.leaderboard import leaderboard
-from tune_spaces.study.verdicts.verdict import best_infonce, best_other, titled
+from tune_spaces.study.verdicts.verdict import best_infonce, can_be_confirmed, titled
 from tune_spaces.trial_state import TrialState
 
 _AT_FIRST = 25  # rows of the leaderboard that are seen without opening the rest
@@ -26,7 +27,7 @@ def head(facts: StudyFacts) -> str:
     config = facts.config
     parts = [
         f"{len(facts.table):,} trials ({states})",
-        f"encoder {config.encoder_told}",
+        f"encoder {config.encoder.told}",
         f"validation: {facts.sizes.told}" if facts.sizes is not None else "",
     ]
     line = " · ".join(part for part in parts if part)
@@ -102,7 +103,7 @@ def not_drawn(charts: Sequence[Chart]) -> str:
 
 def configuration(facts: StudyFacts) -> str:
     """Return the resolved configuration, folded away, and how to go on."""
-    where = harmless(facts.root.name)
+    where = harmless(shlex.quote(facts.root.name))
     commands = "\n".join(
         [
             *_first_step(facts, where),
@@ -123,7 +124,7 @@ def _first_step(facts: StudyFacts, where: str) -> list[str]:
     if facts.best is None:
         return [f"softnce logs {where} {failed[0]}   # why it failed"] if failed else []
     is_confirmed = facts.verdict is not None and bool(facts.verdict.facts)
-    if is_confirmed or None in (best_infonce(facts.table), best_other(facts.table)):
+    if is_confirmed or not can_be_confirmed(facts.table, facts.config.search):
         return []
     return [f"softnce confirm {where}   # is the lead real?"]
 

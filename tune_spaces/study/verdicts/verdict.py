@@ -8,6 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from softnce.config.config import Config
+from softnce.config.sections.study import SearchSection
 from softnce.errors import ConfigError
 from softnce.evidence.verdict import doubt, spent, unconfirmed
 from softnce.losses.table import BASELINE
@@ -127,26 +128,37 @@ def _too_little_data(table: Sequence[ResultRow], sizes: Sizes | None, smallest_g
     )
 
 
-def unconfirmed_lead(table: Sequence[ResultRow], metric: str, command: str, cost: str) -> str:
-    """Say that a champion has met neither fresh seeds nor the test split.
+def can_be_confirmed(table: Sequence[ResultRow], search: SearchSection) -> bool:
+    """Tell whether a confirmation has what to compare, and a test split that it may read.
+
+    Where every trial is scored on that split, none of it is left unread. Where the points given
+    are the whole study and nobody wants them confirmed, they were tried for something else, such
+    as the time of a step, by models hardly trained.
+
+    Args:
+        table: the study's rows.
+        search: its settings.
+    """
+    is_list = bool(search.points) and not search.space
+    has_both = best_infonce(table) is not None and best_other(table) is not None
+    return has_both and not search.score_test and not (is_list and search.confirm == "never")
+
+
+def unconfirmed_lead(
+    table: Sequence[ResultRow], search: SearchSection, command: str, cost: str
+) -> str:
+    """Say that a champion's lead is that of one trial of many, and how to find out more if one can.
 
     Args:
         table: the study's rows, InfoNCE and another loss among the complete ones.
-        metric: that the study maximises.
+        search: its settings.
         command: that would confirm it.
         cost: what that takes, as "about 3 hours".
     """
-    return str(unconfirmed(*_lead(table, metric), command, cost))
-
-
-def scored_lead(table: Sequence[ResultRow], metric: str) -> str:
-    """Say that a champion's lead is that of one trial of many, all scored on the test split.
-
-    Args:
-        table: the study's rows, InfoNCE and another loss among the complete ones.
-        metric: that the study maximises.
-    """
-    return str(spent(*_lead(table, metric)))
+    lead = _lead(table, search.metric)
+    if search.score_test:
+        return str(spent(*lead))
+    return str(unconfirmed(*lead, command if can_be_confirmed(table, search) else "", cost))
 
 
 def _lead(table: Sequence[ResultRow], metric: str) -> tuple[str, float | None]:

@@ -1,6 +1,7 @@
 """The page of a study: whole, harmless whatever its texts hold, made anew only where it must be."""
 
 import json
+import re
 import subprocess
 from collections import Counter
 from dataclasses import replace
@@ -12,8 +13,10 @@ from softnce.config.file import with_overrides
 from softnce.data.pairs import read_pairs
 from tests.told_studies import QUERIES, confirm_told, told_config, told_study
 from tune_spaces.report.facts import study_facts
+from tune_spaces.report.figures.evidence import winners_curse
 from tune_spaces.report.page.changed import changed_texts
 from tune_spaces.report.page.report_page import made_report
+from tune_spaces.report.page.sections import configuration
 
 EVIL = (
     '</pre></script><script>document.title="owned"</script><img src=x onerror="alert(1)"> '
@@ -135,6 +138,17 @@ def test_a_study_that_has_hardly_begun_or_failed_has_a_page(tmp_path, trials, st
     made = made_report(study, study_facts(study))
     assert said in made.page.read_text(encoding="utf-8")
     assert tags(made.page).running == []
+
+
+def test_a_study_whose_trials_were_scored_on_the_test_split_is_not_to_be_confirmed(tmp_path):
+    scored = told_config(search={"score_test": True})
+    texts = []
+    for config in (told_config(), scored):
+        facts = study_facts(told_study(tmp_path / f"名 {len(texts)}", 4, config=config))
+        texts.append([facts.sentence, winners_curse(facts).missing, configuration(facts)])
+    assert all(re.search(r"softnce confirm ('|&#x27;)名 0", text) for text in texts[0])
+    assert not any("softnce confirm" in text for text in texts[1])
+    assert "all of them were scored on the test split" in texts[1][0]
 
 
 @pytest.mark.long
