@@ -56,11 +56,14 @@ def add_adapters(transformer: nn.Module, model: str, adapters: Adapters) -> None
     """
     from peft import LoraConfig, inject_adapter_in_model  # a static encoder needs none
 
+    targets = _targets(transformer, model, adapters.targets)
+    linear = [isinstance(transformer.get_submodule(name), nn.Linear) for name in targets]
     settings = LoraConfig(
         r=adapters.rank,
         lora_alpha=adapters.alpha,  # type: ignore[arg-type]  # peft divides it by the rank
         lora_dropout=adapters.dropout,
-        target_modules=_targets(transformer, model, adapters.targets),
+        target_modules=targets,
+        fan_in_fan_out=not any(linear),  # as Conv1D has its weights; peft looks at each once more
     )
     with torch.random.fork_rng(devices=[]):  # what peft draws is drawn anew
         inject_adapter_in_model(settings, transformer, _NAME)
@@ -142,10 +145,12 @@ def _adapted(model: nn.Module) -> dict[str, Any]:
 
 def _targets(transformer: nn.Module, model: str, wanted: str) -> list[str]:
     """Return the whole names of the linear modules that are wanted, of those in numbered layers."""
+    from transformers.pytorch_utils import Conv1D  # the linear modules of GPT-2 and its kin
+
     linear = [
         name
         for name, module in transformer.named_modules()
-        if isinstance(module, nn.Linear) and _NUMBERED.search(name)
+        if isinstance(module, nn.Linear | Conv1D) and _NUMBERED.search(name)
     ]
     if not linear:
         raise ConfigError(

@@ -1,10 +1,13 @@
 """LoRA: only adapters train, wherever they stand; an exported model holds them in its weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
+from transformers import AutoModel, AutoTokenizer, GPT2Config
 
 from softnce.config.file import validated
 from softnce.encoders.adapters import Adapters, at_rest, is_of_adapter
@@ -175,6 +178,27 @@ def test_they_stand_beside_the_modules_that_are_named(folders, targets, number):
     assert len(encoder.trained) == 2 * number
     assert {min(one.shape) for one in encoder.trained} == {3}
     assert not [one for one in encoder.trained_weights() if "pooler" in one]
+
+
+def test_they_stand_beside_the_transposed_modules_of_gpt_2(decoder_folder, tmp_path, recwarn):
+    tokenizer = AutoTokenizer.from_pretrained(decoder_folder)
+    tokenizer.save_pretrained(tmp_path)
+    config = GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=32, n_layer=2, n_head=4)
+    AutoModel.from_config(config).save_pretrained(tmp_path)
+    options = PretrainedOptions(pooling="mean", max_length=32, adapters=EIGHT)
+    encoder = transformer_encoder(str(tmp_path), options)
+    assert len(encoder.trained) == 2 * 2 * 4  # c_attn and c_fc, and two c_proj
+    plain = transformer_encoder(str(tmp_path), replace(options, adapters=None))
+    tokens = encoder.tokenize(CODES)
+    assert torch.equal(encoder.encode_all(tokens), plain.encode_all(tokens))
+    loss_of(encoder)
+    assert all(one.grad is not None for one in encoder.trained)
+    ours = moved(encoder).encode_all(tokens)
+    assert not torch.allclose(ours, plain.encode_all(tokens), atol=1e-2)
+    folder = export(encoder, tmp_path / "exported", {})
+    again = transformer_encoder(str(folder), replace(options, adapters=None))
+    torch.testing.assert_close(again.encode_all(tokens), ours, atol=1e-5, rtol=1e-4)
+    assert not [one for one in recwarn if "fan_in_fan_out" in str(one.message)]
 
 
 def test_a_module_that_no_layer_has_is_refused_with_those_there_are(folders):
