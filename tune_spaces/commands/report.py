@@ -65,10 +65,12 @@ def report(  # noqa: PLR0913  (what a user may set)
 
 
 def _push(context: "StudyContext") -> None:
+    from softnce.terminal.console import errors
     from tune_spaces.report.report import push
 
     sent = push(context, _tracker(context))
-    context.console.print(f"sent {sent} events" if sent else "MLflow has everything")
+    told = errors() if context.console.quiet else context.console  # stdout is the form's alone
+    told.print(f"sent {sent} events" if sent else "MLflow has everything")
 
 
 def _show(context: "StudyContext") -> "StudyFacts":

@@ -40,6 +40,13 @@ def test_json_is_one_object_and_the_verdict_stands_in_it(study):
     assert json.loads(said(study, "--json"))["sentence"] == sentence(study)
 
 
+def test_a_form_that_also_sends_says_so_beside_it(study):
+    found = CliRunner().invoke(APP, [str(study), "--push", "-q"], catch_exceptions=False)
+    assert found.exit_code == 0
+    assert found.stdout == f"{sentence(study)}\n"
+    assert found.stderr == "MLflow has everything\n"
+
+
 def test_two_forms_at_once_are_refused(study):
     with pytest.raises(ConfigError, match="each is a form of its own"):
         said(study, "--json", "-q")
