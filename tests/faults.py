@@ -85,8 +85,18 @@ def survivors(processes: Sequence[psutil.Process], *, within_s: float = 300) -> 
 
     Ray's agents look every few seconds, several times, whether their raylet lives.
     """
-    _, alive = psutil.wait_procs(processes, timeout=within_s)
-    return [" ".join(one.cmdline())[:80] for one in alive if one.is_running()]
+    until = time.monotonic() + within_s
+    while (alive := [one for one in processes if _is_alive(one)]) and time.monotonic() < until:
+        time.sleep(0.1)
+    return [" ".join(one.cmdline())[:80] for one in alive]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process can still do anything; the first process may be slow to reap it."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def ended(search: subprocess.Popen, *, timeout_s: float = 900) -> tuple[int, str]:
