@@ -160,7 +160,7 @@ def gradient_of(folders, name, *, packing="never", bound=None, **ways):
     [
         *((name, way) for name in KINDS for way in ("cached", "checkpointed")),
         *((name, way) for name in ("cls", "unixcoder") for way in ("packed", "packed and cached")),
-        *(pytest.param(name, "compiled", marks=pytest.mark.long) for name in SMALL),
+        *(pytest.param(name, "compiled", marks=pytest.mark.long) for name in KINDS),
     ],
 )
 def test_they_act_alike_in_all_kinds_of_passes(folders, name, way):

@@ -86,11 +86,12 @@ def test_the_experiment_opens_sorted_by_the_objective_with_the_verdict_above(tol
     assert parent(told).info.run_id in stored_link(told.folder, "study")
 
 
-def test_the_champion_loads_both_ways_with_signature_and_metrics(told):
+def test_the_champion_loads_both_ways_with_signature_and_metrics(told, monkeypatch):
     client, run = MlflowClient(told.uri), parent(told)
     (model,) = client.search_logged_models([run.info.experiment_id])
     assert {one.key: one.value for one in model.metrics} == {"best_mrr": 0.5}
     assert [one.model_id for one in run.outputs.model_outputs] == [model.model_id]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", told.uri)  # MLflow would leave its own to others
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
     mlflow.set_tracking_uri(told.uri)
     mlflow.set_registry_uri(told.uri)
