@@ -2,9 +2,10 @@
 
 Run it without arguments: ``python benchmarks/lora.py`` (a few minutes on two quiet cores). The
 real MiniLM, and a RoBERTa of CodeBERT's size with random weights, train with InfoNCE on real
-pairs on one CPU core, in fp32, each in a process of its own, the ways taking turns. Times are
-processor seconds per step, which other work on the machine changes least; memory is the most that
-the process has held. The last line is JSON.
+pairs on one CPU core, in fp32, each way once in a process of its own. Times are processor seconds
+per step, which other work on the machine changes least. The page on encoders tells the memory of
+the steps: how much more the process holds at most after them than before the first. The last line
+is JSON.
 """
 
 import json

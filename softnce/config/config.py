@@ -49,6 +49,14 @@ class Config(Section):
         return frozenset(needed) | known
 
     @property
+    def encoder_told(self) -> str:
+        """Name the encoder's model or kind, and the adapters that are trained."""
+        name, rank = self.encoder.model or self.encoder.kind, self.encoder.lora.rank
+        if "encoder/lora/rank" in self.search.space:
+            return f"{name} with LoRA"
+        return name if rank is None else f"{name} with LoRA of rank {rank}"
+
+    @property
     def is_taught(self) -> bool:
         """Tell whether a trained teacher is what a run starts at, or finds hard negatives by."""
         return self.optim.init_from_teacher or self.data.negatives_from == TEACHER

@@ -211,13 +211,15 @@ def _split_setting(setting: str) -> tuple[list[str], Any]:
             f"--set {_short(setting)}: the value is not valid YAML",
             f"put it in quotes: '{_short(key)}=\"TEXT\"'",
         ) from error
-    if isinstance(value, dict) and not text.lstrip().startswith("{"):
-        value = text  # a prompt, as "Query: "
     parts = key.strip().split(".")
     if parts[:2] == ["search", "space"]:  # dimension names hold a slash, which one key keeps
         parts = [*parts[:2], ".".join(parts[2:])] if len(parts) > 2 else parts
     else:
         parts = key.strip().replace("/", ".").split(".")
+    if isinstance(value, dict) and not text.lstrip().startswith("{"):
+        path = "/".join(parts)
+        if path in all_paths() and can_be(path, text):
+            value = text  # a prompt, as "Query: "
     return parts, value
 
 

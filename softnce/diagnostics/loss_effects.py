@@ -90,9 +90,8 @@ def loss_views(
     drawn = [[pairs[row] for row in batch] for batch in rows.tolist()]
     everyone = [pair for batch in drawn for pair in batch]
     texts = compared_pairs(everyone)
-    known = DuplicatesEstimator(
-        torch.tensor(query_groups(texts.queries)), torch.tensor(code_groups(texts.codes))
-    )
+    queries, codes = query_groups(texts.queries), code_groups(texts.codes, texts.languages)
+    known = DuplicatesEstimator(torch.tensor(queries), torch.tensor(codes))
     built = zip(estimators(requested, texts), settings, strict=True)
     return [_view(one, known, drawn, own, most) for one, own in built if isinstance(own, Config)]
 

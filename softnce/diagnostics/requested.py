@@ -131,7 +131,7 @@ def duplicates(word: str, variant: str, texts: ComparedTexts) -> Estimator:
     """Mark the duplicates among the texts."""
     del word, variant
     if texts.documents is None:
-        queries, codes = query_groups(texts.queries), code_groups(texts.codes)
+        queries, codes = query_groups(texts.queries), code_groups(texts.codes, texts.languages)
         return DuplicatesEstimator(torch.tensor(queries), torch.tensor(codes))
     both = torch.tensor(query_groups([*texts.queries, *texts.documents]))
     return _OffsetDocuments(DuplicatesEstimator(both, torch.arange(len(both))), len(texts.queries))

@@ -156,5 +156,8 @@ def _trained_head(loaded: SentenceTransformer) -> list[torch.nn.Module]:
     """Return the head that a model was exported with, if it has one: training goes on with it."""
     head = [module for module in loaded if not isinstance(module, Normalize)][1:]
     kinds = [type(module) for module in head]
-    is_pooler = kinds == [Pooling, Dense] and head[0].pooling_mode == "cls"
-    return head if is_pooler else []
+    if kinds != [Pooling, Dense] or head[0].pooling_mode != "cls":
+        return []
+    own = head[1]  # another one projects, say, to fewer dimensions
+    is_square = own.in_features == own.out_features
+    return head if is_square and isinstance(own.activation_function, torch.nn.Tanh) else []

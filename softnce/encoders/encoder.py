@@ -101,8 +101,11 @@ class Encoder(ABC):
         """
         found = self.model.load_state_dict(weights, strict=False)
         missing = set(found.missing_keys) - self._frozen()
-        if missing or found.unexpected_keys:
+        if missing:
             raise RuntimeError(f"weights of another encoder: {sorted(missing)[:3]} are missing")
+        if found.unexpected_keys:
+            known = sorted(found.unexpected_keys)[:3]
+            raise RuntimeError(f"weights of another encoder: {known} are none of this one")
 
     def _frozen(self) -> set[str]:
         named = self.model.named_parameters(remove_duplicate=False)

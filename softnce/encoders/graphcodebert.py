@@ -26,7 +26,7 @@ from softnce.encoders.chunks import pooled_chunks, worthwhile
 from softnce.encoders.encoder import Encoder, Side
 from softnce.encoders.flow.attention import FlowBatch, code_places, flow_batch, flow_states
 from softnce.encoders.flow.layout import LONGEST, Marks, flow_layout, flow_row, places_of
-from softnce.encoders.loading import file_beside
+from softnce.encoders.hub import file_beside
 from softnce.encoders.options import SIDE_FILE, PretrainedOptions
 from softnce.encoders.text_tokens import prompt_of, reading_digest, special_ids, text_tokens
 from softnce.errors import ConfigError, SetupError
@@ -204,7 +204,7 @@ def stored_flow(loaded: SentenceTransformer, model: str) -> FlowEncoder | None:
         model: its folder or hub id.
 
     Raises:
-        SetupError: what is said of it there is damaged.
+        SetupError: what is said of it there is damaged, or the hub refuses to say.
     """
     path = file_beside(model, SIDE_FILE)
     if path is None:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -12,10 +11,10 @@ from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules.input_module import InputModule
 from sentence_transformers.sentence_transformer.modules import Transformer
-from sentence_transformers.util import load_file_path
 
 from softnce.encoders.checks.parts import cap_length, require_padding, require_tokenizer
 from softnce.encoders.checks.weights import missing_weights, require_finite_weights, require_weights
+from softnce.encoders.hub import is_out_of_reach, refuse_adapters
 from softnce.encoders.options import DEFAULTS, PretrainedOptions
 from softnce.errors import ConfigError, SetupError
 
@@ -26,12 +25,20 @@ _LOADING_ERRORS = (
 _TENSORS_ALONE = (
     "name a model with .safetensors, or set encoder.allow_bin, which reads tensors alone"
 )
-_ADAPTERS = "adapter_config.json"  # peft's; it may name another model, which would be fetched
+_WRITTEN_ANEW = "softnce export MODEL OUT --allow-bin writes it anew, as safetensors"
 _NO_CONVERSION = "DISABLE_SAFETENSORS_CONVERSION"  # else another revision than asked for is loaded
 
 
 class UnsafeWeightsError(SetupError):
     """The weights are in a format that can hold code, and nobody allowed to read tensors of it."""
+
+    def at(self, setting: str) -> SetupError:
+        """Return the same error about a setting beside which no other one allows such weights."""
+        return SetupError(self.found, _WRITTEN_ANEW, setting)
+
+    def of_a_model_in_use(self) -> SetupError:
+        """Return the same error about a model that is named by no setting."""
+        return SetupError(self.found, _WRITTEN_ANEW)
 
 
 def load_model(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTransformer:
@@ -52,7 +59,8 @@ def load_model(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTra
         raise SetupError(f"{model}: there is no such folder", "check the path", "encoder.model")
     _check_place(folder, model, options)
     place = str(folder) if folder.is_dir() else model
-    is_cut_off = not folder.is_dir() and _is_cut_off(model, options)
+    is_cut_off = not folder.is_dir() and is_out_of_reach(model, options.revision)
+    refuse_adapters(model, options.revision, is_cut_off=is_cut_off)
     try:
         with _as_published(), missing_weights() as missing:
             loaded = SentenceTransformer(
@@ -73,25 +81,6 @@ def load_model(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTra
         cap_length(loaded, model)
         require_padding(loaded, model)
     return loaded
-
-
-def file_beside(model: str, name: str, revision: str | None = None) -> Path | None:
-    """Find a file that lies beside a model.
-
-    Args:
-        model: folder or hub id.
-        name: of the file.
-        revision: of a model of the hub.
-
-    Returns:
-        Where it is, fetched from the hub if need be; None: there is none.
-    """
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder / name if (folder / name).is_file() else None
-    is_cut_off = _is_cut_off(model, PretrainedOptions(revision=revision))
-    found = load_file_path(model, name, revision=revision, local_files_only=is_cut_off)
-    return None if found is None else Path(found)
 
 
 def load_transformer(model: str, options: PretrainedOptions = DEFAULTS) -> SentenceTransformer:
@@ -122,12 +111,6 @@ def _check_place(folder: Path, model: str, options: PretrainedOptions) -> None:
             "leave encoder.revision out, or name a model of the hub",
             setting="encoder.model",
         )
-    if (folder / _ADAPTERS).is_file():
-        raise SetupError(
-            f"{model}: holds adapters ({_ADAPTERS}), which are no whole model",
-            "merge them into their model with peft's merge_and_unload, and save that",
-            setting="encoder.model",
-        )
     weights = [*folder.rglob("pytorch_model*.bin")]
     bare = [one for one in weights if not any(one.parent.glob("*.safetensors"))]
     if bare and not options.allow_bin:
@@ -136,23 +119,6 @@ def _check_place(folder: Path, model: str, options: PretrainedOptions) -> None:
             _TENSORS_ALONE,
             setting="encoder.model",
         )
-
-
-def _is_cut_off(model: str, options: PretrainedOptions) -> bool:
-    """Tell whether the hub is out of reach, by one request; its client would make dozens."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
-
-    client = import_module("huggingface_hub.utils")  # it names its httpx from version 2 on
-    transport: Any = client.httpx if hasattr(client, "httpx") else import_module("httpx")
-
-    try:
-        HfApi().model_info(model, revision=options.revision, timeout=10)
-    except (HfHubHTTPError, HFValidationError):
-        return False  # it has answered, or loading says what is wrong with the name
-    except (transport.TransportError, OfflineModeIsEnabled):
-        return True
-    return False
 
 
 def _model_options(options: PretrainedOptions, *, is_cut_off: bool) -> dict[str, Any]:

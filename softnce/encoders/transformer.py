@@ -1,6 +1,7 @@
 """Pretrained encoders: any Hugging Face or sentence-transformers folder or hub id."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
@@ -183,4 +184,12 @@ def stored_encoder(model: str) -> TransformerEncoder | FlowEncoder:
     """
     loaded = load_transformer(model)
     flow = stored_flow(loaded, model)
-    return flow or TransformerEncoder(assembled(loaded, model, DEFAULTS))
+    if flow is not None:
+        require_vectors(loaded, model)
+        return flow
+    code, longest = loaded[0].document_length, loaded.max_seq_length or DEFAULTS.max_length
+    whole = assembled(loaded, model, replace(DEFAULTS, max_length=longest))
+    if code is not None:
+        whole[0].document_length = min(code, longest)
+    require_vectors(whole, model)
+    return TransformerEncoder(whole)

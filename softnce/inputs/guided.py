@@ -1,5 +1,6 @@
 """The pools of a study whose hard negatives a frozen guide finds, made once and cached."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,16 @@ import torch
 from softnce.config.config import Config
 from softnce.config.sections.data import BM25, TEACHER
 from softnce.data.pairs import PairSet
+from softnce.encoders.encoder import Encoder
 from softnce.errors import ConfigError, SetupError
 from softnce.inputs.hard_negatives import bm25_guide, encoder_guide, vector_guide
 from softnce.inputs.negative_pools import Score, negative_pools, opened_pools, save_pools
 from softnce.inputs.prepared import Prepared
+from softnce.inputs.tables import languages_digest
 from softnce.ragged import is_whole
 from softnce.weights.cache import cache_key
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of a function: another in every process
 
 
 def with_pools(
@@ -44,7 +49,7 @@ def with_pools(
         encoder = stored_encoder(section.negatives_from)
     except (SetupError, ConfigError) as error:
         raise error.at("data.negatives_from") from error
-    digest = encoder.weights_digest()
+    digest = _digest(encoder, pairs)
     known = replace(prepared, weights={**prepared.weights, "guide": digest})
     return _with(config, known, digest, lambda: encoder_guide(pairs.train, encoder), tell)
 
@@ -69,6 +74,17 @@ def with_taught_pools(config: Config, prepared: Prepared, tell: Callable[[str], 
         return vector_guide(queries, codes, kind=config.weights.teacher.score)
 
     return _with(config, prepared, f"{vectors}-{config.weights.teacher.score}", guide, tell)
+
+
+def _digest(encoder: Encoder, pairs: PairSet) -> str:
+    """Return a name that changes whenever the guide's vectors of the data would."""
+    return cache_key(
+        "guide",
+        weights=encoder.weights_digest(),
+        tokens=encoder.tokenizer_digest(),
+        modules=_ADDRESS.sub("", repr(encoder.sentence_transformer())),
+        languages=languages_digest(pairs) if encoder.reads_languages else "",
+    )
 
 
 def _with(

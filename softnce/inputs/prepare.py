@@ -118,7 +118,9 @@ def _tell_of_unread_flow(section: EncoderSection, tell: Tell) -> None:
     """Say it where a model that was trained with data flow is to read code as text."""
     if section.model is None or section.dataflow != "off":
         return
-    if (Path(section.model).expanduser() / SIDE_FILE).is_file():
+    from softnce.encoders.hub import file_beside  # seconds to import
+
+    if file_beside(section.model, SIDE_FILE, section.revision) is not None:
         tell(
             f"{section.model}: was trained with data flow, and encoder.dataflow is off: code is "
             "read as text"

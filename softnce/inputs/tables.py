@@ -103,7 +103,9 @@ def term_tables(pairs: PairSet, cache: Path) -> str:
 
 def duplicate_tables(pairs: PairSet, cache: Path, tell: Callable[[str], None]) -> str:
     """Group the duplicates among queries, and among functions and hard negatives."""
-    name = cache_key("duplicates", data=pairs.digest, threshold=THRESHOLD, rules=VERSION)
+    rules = {"threshold": THRESHOLD, "rules": VERSION}
+    spoken = languages_digest(pairs)
+    name = cache_key("duplicates", data=pairs.digest, languages=spoken, **rules)
     if not is_whole(cache / name):
         tell(f"looking for duplicates among {len(pairs.train):,} pairs")
         codes = [*(pair.code for pair in pairs.train), *hard_negatives(pairs)]

@@ -186,9 +186,7 @@ def quietly_loaded(model: str, *, allow_bin: bool = False) -> "SentenceTransform
         ):
             require_tokenizer(loaded, model)
     except UnsafeWeightsError as error:
-        raise SetupError(
-            error.found, "softnce export MODEL OUT --allow-bin writes it anew, as safetensors"
-        ) from error
+        raise error.of_a_model_in_use() from error
     except SoftnceError as error:
         raise type(error)(error.found, error.cure) from error
     return loaded.eval()

@@ -162,7 +162,7 @@ def headline(config: Config, name: str, former: Former | None = None) -> str:
     """Say in one line what a search is about to do; of one that goes on, what it has."""
     plan = (
         f"study {name}: {config.search.trials} trials of up to {config.optim.epochs} epochs, "
-        f"encoder {config.encoder.told}"
+        f"encoder {config.encoder_told}"
     )
     if former is None or not former.done:
         return plan

@@ -155,7 +155,7 @@ def _confirmed(told: Told) -> str:
 def _measured_on(told: Told) -> str:
     losses = sorted({row.config.loss.name for row in told.rows} - {BASELINE})
     tried = f"{len(told.rows)} trials: InfoNCE and {', '.join(losses) or 'no other loss'}."
-    encoder = f"Encoder: {told.config.encoder.told}."
+    encoder = f"Encoder: {told.config.encoder_told}."
     if told.sizes is None:
         return plain(f"{tried} {encoder}")
     sizes = (

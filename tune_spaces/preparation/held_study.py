@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tune_spaces.preparation.adapters import require_adapters
 from tune_spaces.preparation.baselines import store_baselines
 from tune_spaces.study.caches import open_cache
 from tune_spaces.study.context import StudyContext
@@ -60,6 +61,7 @@ def prepared_inputs(context: StudyContext, pairs: "PairSet") -> "Prepared":
     prepared = prepare(
         config, pairs, cache, tell=context.console.print, models=context.space.models()
     )
+    require_adapters(context.space)
     require_same_weights(context.folder, prepared.weights)
     sample = prepared.looked_at
     sizes = Sizes(

@@ -28,11 +28,11 @@ Curve = Sequence[float]
 
 def weight_curves(
     config: Config, folder: StudyFolder, configs: Mapping[str, Config]
-) -> dict[str, Curve]:
+) -> dict[str, Curve] | None:
     """Return the mean weight of each query's negatives, from the most similar on.
 
     Means are over the queries of some random batches of the training split; InfoNCE weighs all
-    negatives 1.
+    negatives 1. None: a frozen model has left the cache.
 
     Args:
         config: of the study.
@@ -42,9 +42,12 @@ def weight_curves(
     import torch
 
     from softnce.inputs.estimators import build_estimator
+    from softnce.inputs.frozen_models import is_cached
     from softnce.weights.weighting import negative_weights, renormalised
 
     prepared = _prepared(config, folder)
+    if not all(is_cached(model, prepared) for model in prepared.vectors):
+        return None
     size = config.optim.batch_size
     batches = epoch_batches(prepared.train, batch_size=size, seed=0, epoch=1)[:_BATCHES]
     curves: dict[str, Curve] = {}
@@ -119,7 +122,7 @@ def write_figure(
         words: sentences that belong to it.
     """
     protocol, root = comparison.request.protocol, comparison.study
-    named = f"{protocol.title} ({comparison.request.model}, {comparison.request.language})"
+    named = comparison.request.title
     image = _picture(curves, named, (protocol.curve, _HEIGHTS[protocol.unit]))
     title = escape(named)
     drawn = base64.b64encode(image).decode()

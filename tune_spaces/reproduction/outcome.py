@@ -34,8 +34,8 @@ class Line:
         name: as it is shown.
         paper: what the paper printed; None where it printed nothing.
         paper_average: of all six languages, where the table is of averages.
-        values: ours, one for each seed that is complete: MRR of the test split, or seconds; none
-            where the table is of weights.
+        by_seed: ours, one for each seed of the table: MRR of the test split, or seconds; None
+            where the seed is not complete, or the table is of weights.
         complete: how many of its trials are.
         gain: of the line over InfoNCE, by the same seeds and queries; None where there is none.
         failed: why a trial of it failed; empty where none did.
@@ -46,11 +46,16 @@ class Line:
     name: str
     paper: float | None
     paper_average: float | None
-    values: tuple[float, ...]
+    by_seed: tuple[float | None, ...]
     complete: int
     gain: PairedGain | None = None
     failed: str = ""
     paper_plain: float | None = None
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Ours, of the seeds that are complete."""
+        return tuple(value for value in self.by_seed if value is not None)
 
     @property
     def mean(self) -> float | None:
@@ -124,7 +129,7 @@ def compared(request: ReproductionRequest, config: Config, folder: StudyFolder) 
             name=row.name,
             paper=paper.get(row.key),
             paper_average=mean_of_six.get(row.key),
-            values=tuple(values.values()),
+            by_seed=tuple(map(values.get, request.trained_seeds)),
             complete=sum(one.state == TrialState.COMPLETE for one in trials.values()),
             gain=None if row.key == BASELINE_ROW else _gain(own, ranks[BASELINE_ROW]),
             failed=next((t.note for t in trials.values() if t.state == TrialState.FAILED), ""),
@@ -136,7 +141,7 @@ def compared(request: ReproductionRequest, config: Config, folder: StudyFolder) 
         study=folder.root,
         lines=lines,
         reservations=reservations(request, config, stored_sizes(folder.root)),
-        differences=differences(request),
+        differences=differences(request, config),
         seeds=request.trained_seeds,
     )
 

@@ -1,5 +1,7 @@
 """A table of the paper trained anew: a study whose trials are its lines, and what came of it."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,6 +9,7 @@ from rich.console import Console
 
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
+from softnce.errors import DataError
 from softnce.whole_files import write_json
 from tune_spaces.reproduction.curves import alpha_curve, weight_curves, write_figure
 from tune_spaces.reproduction.outcome import PaperComparison, compared
@@ -55,14 +58,14 @@ def reproduce(
     written: list[tuple[PaperComparison, tuple[Path, ...]]] = []
 
     def added(folder: StudyFolder) -> PageAddition:
-        written.append(_written(request, config, folder))
+        written.append(write_comparison(request, config, folder))
         comparison, files = written[-1]
         return PageAddition(as_markdown(comparison), files)
 
     folder = study_folder(config, request.name, out)
     study = search_in(folder, config, console=progress, added=added)
     if not written:  # nothing was left to do
-        written.append(_written(request, config, folder))
+        written.append(write_comparison(request, config, folder))
     comparison, files = written[-1]
     if not progress.quiet:
         console.print()
@@ -75,10 +78,19 @@ def reproduce(
     return Reproduced(comparison, files, study.exit_code)
 
 
-def _written(
+def write_comparison(
     request: ReproductionRequest, config: Config, folder: StudyFolder
 ) -> tuple[PaperComparison, tuple[Path, ...]]:
-    """Set what there is beside the paper's, and write it into the study's folder."""
+    """Set what there is beside the paper's, and write it into the study's folder.
+
+    Args:
+        request: what was asked for.
+        config: of the study.
+        folder: of the study.
+
+    Raises:
+        DataError: Figure 2's frozen models have left the cache, and no curves are stored.
+    """
     comparison = compared(request, config, folder)
     figures: list[Path] = []
     if request.protocol.unit == "weight" and any(line.complete for line in comparison.lines):
@@ -87,7 +99,8 @@ def _written(
             row.name: with_overrides(config, point(config, row, seed))
             for row in request.protocol.rows
         }
-        comparison = replace(comparison, curves=weight_curves(config, folder, configs))
+        made = weight_curves(config, folder, configs)
+        comparison = replace(comparison, curves=made or stored_curves(folder, list(configs)))
         curves = {
             name: {"x": list(range(1, len(curve) + 1)), "y": curve}
             for name, curve in comparison.curves.items()
@@ -98,3 +111,24 @@ def _written(
     facts = folder.root / FACTS
     write_json(facts, as_facts(comparison))
     return comparison, (facts, *figures)
+
+
+def stored_curves(folder: StudyFolder, names: Sequence[str]) -> dict[str, list[float]]:
+    """Return the curves of a study whose frozen models have left the cache since.
+
+    Args:
+        folder: of the study.
+        names: of the lines, in their order.
+
+    Raises:
+        DataError: none were stored.
+    """
+    facts = folder.root / FACTS
+    stored = json.loads(facts.read_text(encoding="utf-8")) if facts.is_file() else {}
+    curves: dict[str, list[float]] = stored.get("curves", {})
+    if not curves:
+        raise DataError(
+            f"{folder.root}: the models that its weights come from have left the cache",
+            "train them again in a study of another folder, by --out",
+        )
+    return {name: curves[name] for name in names if name in curves}  # JSON has them sorted

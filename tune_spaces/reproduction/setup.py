@@ -76,6 +76,19 @@ class ReproductionRequest:
         scale = "" if self.scale == "full" else "-small"
         return f"{self.table}-{self.model}-{self.language}{scale}"
 
+    @property
+    def title(self) -> str:
+        """What is shown: at small scale with the encoder that is trained in the model's place."""
+        scale = "" if self.scale == "full" else f", small scale: {self.encoder_name}"
+        return f"{self.protocol.title} ({self.model}, {self.language}{scale})"
+
+    @property
+    def encoder_name(self) -> str:
+        """The small encoder by its id, or by the end of its path: a folder may be called model."""
+        if self.encoder == STATIC:
+            return "static encoder"
+        return f"encoder {'/'.join(Path(self.encoder).parts[-2:])}"
+
 
 def point(config: Config, row: PaperRow, seed: int) -> dict[str, Any]:
     """Return what a line is trained with, by path.

@@ -15,15 +15,18 @@ from tune_spaces.tracking.markdown import table as markdown_table
 _NONE = "-"
 _WIDEST = "our gain (95 %)"  # may take two lines, so that no number is cut
 _SHOWN_RANKS = (1, 2, 3, 5, 10, 20, 31, 63)
+_RANK = "rank of the negative"
 _GAP = "Gap: ours minus the paper's. "
-_GAINS = "Gains: over InfoNCE; each interval, over seeds and queries, stands by itself."
+_GAINS = (
+    "Gains: over InfoNCE; 95 % intervals over seeds and queries, not corrected for the number of "
+    "lines."
+)
 
 
 def shown(comparison: PaperComparison) -> Table:
     """Return a table of the lines, the paper's numbers beside ours."""
-    protocol = comparison.request.protocol
-    title = f"{protocol.title} ({comparison.request.model}, {comparison.request.language})"
-    table = Table(title=title, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = _bare_table()
+    table.title = comparison.request.title
     table.add_column("")
     columns, cells = _columns(comparison)
     for name in columns:
@@ -35,9 +38,8 @@ def shown(comparison: PaperComparison) -> Table:
 
 def shown_curves(comparison: PaperComparison) -> Table:
     """Return a table of a figure's weights, at some of the ranks."""
-    request = comparison.request
     table = curve_rows(comparison.curves, _SHOWN_RANKS)
-    table.title = f"{request.protocol.title} ({request.model}, {request.language})"
+    table.title = comparison.request.title
     return table
 
 
@@ -49,7 +51,10 @@ def sentences(comparison: PaperComparison) -> list[str]:
     if request.protocol.said:
         found.append(f"{request.protocol.said}.")
     if request.table == "table2":
-        found.append("Table 2 has averages over six languages; beside them is its Table 5.")
+        found.append(
+            "The paper's Table 2 has averages over six languages, in the column 'paper, six'; the "
+            f"column 'paper' has {request.language} alone, from its Table 5."
+        )
     whole = len(comparison.seeds) * len(comparison.lines)
     complete = sum(line.complete for line in comparison.lines)
     if complete < whole:
@@ -64,12 +69,14 @@ def sentences(comparison: PaperComparison) -> list[str]:
 def as_markdown(comparison: PaperComparison) -> str:
     """Return a comparison for the page of its study."""
     request = comparison.request
-    title = f"{request.protocol.title} ({request.model}, {request.language}, {request.scale} scale)"
-    parts = [f"### {plain(title)}"]
+    parts = [f"### {plain(request.title)}"]
     if request.protocol.unit != "weight":
         columns, cells = _columns(comparison)
         rows = [[line.name, *cells(line)] for line in comparison.lines]
         parts.append(markdown_table(["", *columns], rows, numbers=len(columns)))
+    if curves := comparison.curves:
+        rows = _at_ranks(curves, _SHOWN_RANKS)
+        parts.append(markdown_table([_RANK, *curves], rows, numbers=1 + len(curves)))
     parts += [plain(one) for one in sentences(comparison)]
     return "\n\n".join(parts)
 
@@ -102,7 +109,7 @@ def _facts(line: Line) -> dict[str, Any]:
         "paper": line.paper,
         "paper_average": line.paper_average,
         "ours": line.mean,
-        "by_seed": list(line.values),
+        "by_seed": list(line.by_seed),
         "complete": line.complete,
         "deviation": line.spread,
         "gap": line.gap,
@@ -178,11 +185,22 @@ def curve_rows(curves: Mapping[str, Sequence[float]], ranks: Sequence[int]) -> T
         curves: by name.
         ranks: places from 1; those beyond a curve's end are left out.
     """
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("rank of the negative", justify="right")
-    for name in curves:
+    table = _bare_table()
+    for name in (_RANK, *curves):
         table.add_column(name, justify="right")
-    shortest = min((len(curve) for curve in curves.values()), default=0)
-    for rank in [one for one in ranks if one <= shortest]:
-        table.add_row(str(rank), *(f"{curve[rank - 1]:.3f}" for curve in curves.values()))
+    for row in _at_ranks(curves, ranks):
+        table.add_row(*row)
     return table
+
+
+def _at_ranks(curves: Mapping[str, Sequence[float]], ranks: Sequence[int]) -> list[list[str]]:
+    shortest = min((len(curve) for curve in curves.values()), default=0)
+    return [
+        [str(rank), *(f"{curve[rank - 1]:.3f}" for curve in curves.values())]
+        for rank in ranks
+        if rank <= shortest
+    ]
+
+
+def _bare_table() -> Table:
+    return Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))

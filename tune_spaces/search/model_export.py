@@ -124,7 +124,7 @@ def _add_texts(source: ModelSource, building: Path, card: str) -> None:
     config = Path(source.place).expanduser() / _CONFIG
     if source.is_ours and config.is_file():
         shutil.copyfile(config, building / _CONFIG)
-    from softnce.encoders.loading import file_beside  # seconds to import
+    from softnce.encoders.hub import file_beside  # seconds to import
 
     flow = file_beside(source.place, SIDE_FILE)
     if flow is not None:

@@ -153,12 +153,6 @@ class EncoderSection(Section):
         "training split.",
     )
 
-    @property
-    def told(self) -> str:
-        """Name the model or the kind, and the adapters that are trained."""
-        name = self.model or self.kind
-        return name if self.lora.rank is None else f"{name} with LoRA of rank {self.lora.rank}"
-
     @model_validator(mode="after")
     def _only_a_transformer_has_its_settings(self) -> "EncoderSection":
         own = {"revision", "allow_bin", "query_max_length", "prefix_tokens", "query_prompt"}

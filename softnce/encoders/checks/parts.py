@@ -1,6 +1,7 @@
 """Whether the parts of a model fit each other: its tokenizer, its lengths, its vectors."""
 
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Transformer
 from torch import nn
 
 from softnce.errors import SetupError
@@ -21,15 +22,28 @@ def require_tokenizer(loaded: SentenceTransformer, model: str) -> None:
             "put the tokenizer's files there: tokenizer.json, or its vocabulary",
             setting="encoder.model",
         )
+    rows = _token_vectors(loaded)
+    if rows is None:
+        return
     used = [number for token, number in known.items() if token not in tokenizer.get_added_vocab()]
     largest = max([*used, *tokenizer.all_special_ids])
-    rows = loaded[0].auto_model.get_input_embeddings().num_embeddings
     if largest >= rows:
         raise SetupError(
             f"{model}: its tokenizer has the token {largest}, and the model {rows} token vectors",
             "put the tokenizer there that the model was trained with",
             setting="encoder.model",
         )
+
+
+def _token_vectors(loaded: SentenceTransformer) -> int | None:
+    """Return how many tokens a transformer has vectors of; None: it has no table of them."""
+    if not isinstance(loaded[0], Transformer):  # as a router, which holds several
+        return None
+    try:
+        table = loaded[0].auto_model.get_input_embeddings()
+    except NotImplementedError:
+        return None
+    return table.num_embeddings if isinstance(table, nn.Embedding) else None
 
 
 def require_vectors(loaded: SentenceTransformer, model: str) -> None:

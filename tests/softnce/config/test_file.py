@@ -160,6 +160,12 @@ def test_choices_with_exponents_are_numbers(load):
             "search/space",
             {"loss/temperature": {"real": [0.01, 1], "log": True}},
         ),
+        (
+            "search.space.loss/temperature=real: [1e-2, 1]",
+            "search/space",
+            {"loss/temperature": {"real": [0.01, 1]}},
+        ),
+        ("weights.bm25=variant: lucene", "weights/bm25/variant", "lucene"),
     ],
 )
 def test_a_setting_replaces_the_files_value(load, setting, path, value):

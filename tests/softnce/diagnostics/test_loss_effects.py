@@ -108,3 +108,14 @@ def test_a_wrong_word_is_told_in_a_line_before_any_work(tmp_path, capsys, word, 
     shown = " ".join(capsys.readouterr().err.split())
     assert said in shown
     assert "no such data" not in shown
+
+
+def test_duplicates_are_those_of_their_language():
+    pairs = [Pair(f"{n}", f"def f{n}(a):\n    return {n} * a.b{n}", f"{n}") for n in range(30)]
+    pairs += [
+        Pair(one, f"value = f(a, b)\nreturn value  # {one}", one, "ruby")
+        for one in ("the (first)", "which [b]")
+    ]
+    found = settings({"name": "infonce", "duplicates": "mask"}, "bm25")
+    (view,) = loss_views(pairs, RequestedEstimators(("bm25",)), found, batch_size=32, most=9)
+    assert {one.query for one in view.examples} == {"the (first)", "which [b]"}

@@ -78,6 +78,15 @@ def test_a_document_is_a_duplicate_where_it_repeats_the_query():
     assert built.relevance(rows, rows).tolist() == [[1, 0], [0, 0]]
 
 
+def test_comments_of_their_language_tell_no_functions_apart():
+    codes = ["value = f(a, b)\nreturn value  # the (first)", "value = f(a, b)\nreturn value"]
+    rows = torch.arange(2)
+    for language, wanted in (("ruby", 1), ("", 0)):
+        texts = ComparedTexts(["read a file", "count words"], codes, languages=[language] * 2)
+        (built,) = estimators(RequestedEstimators(["duplicates"]), texts)
+        assert built.relevance(rows, rows).tolist() == [[1, wanted], [wanted, 1]]
+
+
 def test_a_mixture_is_the_mean_of_all_others_each_on_one_scale():
     queries = ["read a file", "read a table", "count a b c", "write file file"]
     requested = RequestedEstimators(["mixture", "bm25", "bm25-lucene", "duplicates"])

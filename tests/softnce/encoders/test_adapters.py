@@ -1,5 +1,6 @@
 """LoRA: only adapters train, wherever they stand; an exported model holds them in its weights."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -126,8 +127,10 @@ def test_their_weights_alone_make_a_checkpoint(folders, name):
     for other in (made(folders, name, None), made(folders, name, Adapters(4, 16.0, 0.0, "all", 1))):
         with pytest.raises(RuntimeError):
             other.load_weights(stored)
-    with pytest.raises(RuntimeError, match="weights of another encoder"):
+    with pytest.raises(RuntimeError, match=r"weights of another encoder: .* are missing"):
         encoder.load_weights(dict(list(stored.items())[1:]))
+    with pytest.raises(RuntimeError, match=r"another encoder: \['more'\] are none of this one"):
+        encoder.load_weights(stored | {"more": torch.zeros(1)})
 
 
 WAYS = {
@@ -219,8 +222,14 @@ def test_a_pooler_that_would_stay_at_random_numbers_is_refused(tmp_path):
     transformer_encoder(str(folder), PretrainedOptions(pooling="mean", adapters=EIGHT))
 
 
-def test_adapters_of_elsewhere_are_no_model(tmp_path):
-    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "some/model"}')
+@pytest.mark.parametrize("part", ["", "0_Transformer"])
+def test_adapters_of_elsewhere_are_no_model(tmp_path, part):
+    modules = [{"path": part, "type": "sentence_transformers.models.Transformer"}]
+    (tmp_path / "modules.json").write_text(json.dumps(modules))
+    (tmp_path / part).mkdir(exist_ok=True)
+    (tmp_path / part / "adapter_config.json").write_text(
+        '{"base_model_name_or_path": "some/model"}'
+    )
     with pytest.raises(SetupError, match=r"holds adapters .* merge them into their model"):
         transformer_encoder(str(tmp_path))
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.transformer import transformer_encoder
 from softnce.errors import SetupError
+from softnce.inputs.hard_negatives import model_guide
 from softnce.retrieval.open_model import quietly_loaded
 from tune_spaces.search.model_export import export_model
 from tune_spaces.sources.model import ModelSource
@@ -63,6 +64,8 @@ def test_a_model_that_is_only_used_is_exported_as_safetensors_first(folder, mini
     torch.save(load_file(Path(minilm) / "model.safetensors"), folder / "pytorch_model.bin")
     with pytest.raises(SetupError, match=r"softnce export MODEL OUT --allow-bin writes it anew"):
         quietly_loaded(str(folder))
+    with pytest.raises(SetupError, match=r"^--guide .*; softnce export MODEL OUT --allow-bin"):
+        model_guide([], str(folder))
     source = ModelSource(str(folder), "model")
     out = export_model(source, tmp_path / "out", allow_bin=True)
     assert quietly_loaded(str(out)).get_embedding_dimension() == 384

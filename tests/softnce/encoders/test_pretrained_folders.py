@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Dense, Pooling
 from transformers import (
     AutoModel,
     AutoTokenizer,
@@ -115,6 +116,24 @@ def test_training_goes_on_with_the_head_that_was_trained_before(plain_folder, tm
     again = transformer_encoder(str(folder), pooled)
     tokens = encoder.tokenize(TEXTS)
     torch.testing.assert_close(again.encode_all(tokens), encoder.encode_all(tokens))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        lambda size: Dense(size, size // 2, activation_function=torch.nn.Tanh()),
+        lambda size: Dense(size, size, activation_function=torch.nn.Identity()),
+    ],
+)
+def test_another_head_is_no_pooler(roberta_folder, tmp_path, head):
+    pooled = PretrainedOptions(pooling="pooler")
+    plain = transformer_encoder(str(roberta_folder), pooled)
+    size = plain.dimensions
+    parts = [plain.sentence_transformer()[0], Pooling(size, pooling_mode="cls"), head(size)]
+    SentenceTransformer(modules=parts, device="cpu").save(str(tmp_path / "model"))
+    found = transformer_encoder(str(tmp_path / "model"), pooled)
+    tokens = plain.tokenize(TEXTS)
+    torch.testing.assert_close(found.encode_all(tokens), plain.encode_all(tokens))
 
 
 def test_a_model_without_a_pooler_is_refused_with_a_way_out(tmp_path):

@@ -14,6 +14,7 @@ from softnce.encoders.options import PretrainedOptions
 from softnce.encoders.transformer import transformer_encoder
 from softnce.errors import ConfigError, SetupError
 from softnce.export import export
+from softnce.inputs.hard_negatives import model_guide
 from softnce.inputs.prepared import build_encoder
 from softnce.retrieval.open_model import open_model
 from tests.softnce.encoders.small_models import small_decoder, small_roberta
@@ -203,6 +204,8 @@ def test_a_model_that_breaks_on_any_text_is_refused_at_once(tmp_path):
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"pad_token_id": None}))
     assert "cannot encode a word: " in refused(folder, PretrainedOptions())
+    with pytest.raises(SetupError, match=r"^--guide .* cannot encode a word: "):
+        model_guide([], str(folder))
 
 
 def test_weights_of_other_sizes_than_the_configuration_says_are_refused(tmp_path):

@@ -148,6 +148,21 @@ def test_the_headline_names_encoder_and_size():
     assert headline(SOFT, "mine") == "study mine: 20 trials of up to 4 epochs, encoder static"
 
 
+@pytest.mark.parametrize(
+    ("rank", "space", "wanted"),
+    [
+        (16, {}, "model with LoRA of rank 16"),
+        (None, {"encoder/lora/rank": {"choice": [8, 16]}}, "model with LoRA"),
+        (16, {"encoder/lora/rank": {"choice": [8, 16]}}, "model with LoRA"),
+        (None, {}, "model"),
+    ],
+)
+def test_the_headline_names_a_rank_that_is_not_searched(rank, space, wanted):
+    encoder = {"kind": "transformer", "model": "model", "lora": {"rank": rank}}
+    config = validated({"data": {"path": "x"}, "encoder": encoder, "search": {"space": space}})
+    assert headline(config, "mine").endswith(f" epochs, encoder {wanted}")
+
+
 def test_the_headline_of_a_study_that_goes_on_tells_what_it_has():
     plain = Leader("t0000-infonce", 0.4)
     told = headline(SOFT, "mine", Former(done=18, best=plain, infonce=plain))

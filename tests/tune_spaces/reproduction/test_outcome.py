@@ -2,14 +2,17 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from softnce.errors import DataError
 from tune_spaces.reproduction.curves import alpha_curve, write_figure
 from tune_spaces.reproduction.outcome import compared
-from tune_spaces.reproduction.reservations import reservations
+from tune_spaces.reproduction.reproduce import FACTS, stored_curves, write_comparison
+from tune_spaces.reproduction.reservations import differences, reservations
 from tune_spaces.reproduction.setup import ReproductionRequest, study_config
 from tune_spaces.reproduction.show import as_facts, as_markdown, curve_rows, sentences, shown
 from tune_spaces.space.first_points import first_points
@@ -72,6 +75,7 @@ def test_gaps_and_gains_are_told_with_the_papers(tmp_path):
     assert lines["infonce"].gain is None
     assert [len(line.values) for line in found.lines] == [3] * 4
     text = printed_text(shown(found))
+    assert "(graphcodebert, ruby, small scale: static encoder)" in text
     assert "0.730" in text
     assert "+0.025" in text
     assert "…" not in printed_text(shown(found), width=80)
@@ -82,6 +86,9 @@ def test_a_line_that_failed_is_named_and_its_other_seeds_count(tmp_path):
     found = compared(request, *told_study(request, tmp_path / "study", fails=(5,)))
     lines = {line.key: line for line in found.lines}
     assert len(lines["bm25"].values) == 1
+    by_seed = {line["key"]: line["by_seed"] for line in as_facts(found)["lines"]}
+    assert by_seed["bm25"] == [lines["bm25"].values[0], None]
+    assert None not in by_seed["infonce"]
     said = "\n".join(sentences(found))
     assert "Soft-InfoNCE, BM25: the loss is not finite" in said
     assert "7 of 8 trials are complete." in said
@@ -108,8 +115,9 @@ def test_what_cannot_be_compared_is_said(tmp_path):
 
 def test_an_encoder_of_ones_own_is_named_by_the_end_of_its_path(tmp_path):
     request = small("table1", tmp_path, encoder="/models/minilm/model")
+    assert request.title.endswith("(graphcodebert, ruby, small scale: encoder minilm/model)")
     said = reservations(request, study_config(request), None)
-    assert said[0] == "a small encoder (minilm/model) stands for graphcodebert"
+    assert said[0] == "a small encoder minilm/model stands for graphcodebert"
 
 
 def test_at_full_scale_with_the_papers_data_only_simcses_queries_differ(tmp_path):
@@ -122,10 +130,24 @@ def test_at_full_scale_with_the_papers_data_only_simcses_queries_differ(tmp_path
     assert "SimCSE learns from the queries of ruby alone" in " ".join(sentences(found))
 
 
+def test_a_folder_that_stands_for_the_hub_is_named_and_leaves_a_table_comparable(tmp_path):
+    folder = tmp_path / "graphcodebert-base"
+    folder.mkdir()
+    named = (f"encoder.model={folder}", f"weights.simcse.model={folder}")
+    request = small("table1", tmp_path, scale="full", settings=named)
+    config = study_config(request)
+    assert not reservations(request, config, None)
+    said = " ".join(differences(request, config))
+    assert f"the encoder is read from {folder}; comparable only if" in said
+    assert f"SimCSE's first model is read from {folder}; comparable only if" in said
+    other = small("table1", tmp_path, scale="full", settings=("encoder.model=other/model",))
+    assert "own: encoder.model=other/model" in reservations(other, study_config(other), None)[0]
+
+
 def test_the_page_of_a_study_has_the_table(tmp_path):
     request = small("table1", tmp_path, seeds=2)
     text = as_markdown(compared(request, *told_study(request, tmp_path / "study", fails=(5,))))
-    assert "### Table 1: Soft-InfoNCE by three estimators (graphcodebert, ruby, small" in text
+    assert "### Table 1: Soft-InfoNCE by three estimators (graphcodebert, ruby, small scale" in text
     assert "| Soft-InfoNCE, SimCSE | 0.721 | 0." in text
     assert "Not comparable: " in text
     assert "7 of 8 trials are complete." in text
@@ -137,6 +159,7 @@ def test_a_table_of_averages_has_those_of_the_paper_too(tmp_path):
     facts = {line["key"]: line for line in as_facts(found)["lines"]}
     assert (facts["kl-infonce"]["paper"], facts["kl-infonce"]["paper_average"]) == (0.691, 0.688)
     assert "0.688" in printed_text(shown(found))
+    assert "the column 'paper' has ruby alone, from its Table 5" in " ".join(sentences(found))
     json.dumps(as_facts(found), allow_nan=False)
 
 
@@ -158,6 +181,35 @@ def test_a_figure_of_weights_waits_for_no_scores(tmp_path):
     assert [line.values for line in found.lines] == [()] * 4
     assert "3 of 4 trials are complete." in sentences(found)
     assert "|" not in as_markdown(found)
+    curves = {"InfoNCE": [1.0] * 31, "Soft-InfoNCE, BM25": [0.25, *[1.025] * 30]}
+    page = as_markdown(replace(found, curves=curves))
+    assert "| rank of the negative | InfoNCE | Soft-InfoNCE, BM25 |" in page
+    assert "| 1 | 1.000 | 0.250 |" in page
+    assert "| 31 | 1.000 | 1.025 |" in page
+
+
+def test_stored_curves_are_in_the_order_of_the_lines_or_there_is_a_cure(tmp_path):
+    folder, stored = StudyFolder(tmp_path, "fig2"), {"BM25": [0.5], "InfoNCE": [1.0]}
+    with pytest.raises(DataError, match="have left the cache") as caught:
+        stored_curves(folder, ["InfoNCE", "BM25"])
+    assert "--out" in str(caught.value)
+    (tmp_path / FACTS).write_text(json.dumps({"curves": stored}))
+    assert list(stored_curves(folder, ["InfoNCE", "BM25"]).items()) == [*stored.items()][::-1]
+
+
+@pytest.mark.long
+def test_curves_are_shown_again_once_the_cache_is_cleaned(tmp_path, made_pairs, minilm):
+    settings = (f"weights.simcse.model={minilm}", "encoder.vocabulary=600")
+    request = small("fig2", made_pairs, settings=settings)
+    config, folder = told_study(request, tmp_path / "study")
+    names = [row.name for row in request.protocol.rows]
+    stored = {name: [0.25, *[1.025] * 30] for name in sorted(names)}
+    (folder.root / FACTS).write_text(json.dumps({"curves": stored}))
+    found, files = write_comparison(request, config, folder)
+    assert found.curves == stored
+    assert list(found.curves) == names != sorted(names)
+    assert [one.name for one in files] == ["reproduction.json", "fig2.png", "fig2.html"]
+    assert json.loads(files[0].read_text())["curves"] == stored
 
 
 def test_a_figure_is_a_table_of_its_curve_and_a_picture(tmp_path):
@@ -171,6 +223,7 @@ def test_a_figure_is_a_table_of_its_curve_and_a_picture(tmp_path):
     picture, page = write_figure(found, curves, sentences(found))
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "data:image/png;base64," in page.read_text()
+    assert "(graphcodebert, ruby, small scale: static encoder)" in page.read_text()
 
 
 def test_a_curve_of_weights_is_shown_at_some_of_its_ranks():

@@ -27,7 +27,7 @@ def head(facts: StudyFacts) -> str:
     config = facts.config
     parts = [
         f"{len(facts.table):,} trials ({states})",
-        f"encoder {config.encoder.told}",
+        f"encoder {config.encoder_told}",
         f"validation: {facts.sizes.told}" if facts.sizes is not None else "",
     ]
     line = " · ".join(part for part in parts if part)

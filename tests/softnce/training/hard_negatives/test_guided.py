@@ -8,7 +8,10 @@ import torch
 
 from softnce.config.file import validated
 from softnce.data.pairs import read_pairs
+from softnce.encoders.options import SIDE_FILE, PretrainedOptions
+from softnce.encoders.transformer import transformer_encoder
 from softnce.errors import ConfigError, DataError, SetupError
+from softnce.export import export
 from softnce.inputs.frozen_models import FROZEN_MODELS, vectors_key
 from softnce.inputs.frozen_vectors import cache_vectors
 from softnce.inputs.guided import with_taught_pools
@@ -16,6 +19,7 @@ from softnce.inputs.prepare import prepare
 from softnce.losses.infonce import info_nce
 from softnce.training.gather import Workers
 from softnce.training.loop import _objective, _started, epochs, loader_of, texts_of
+from tests.softnce.encoders.small_models import small_roberta
 from tests.softnce.training.hard_negatives.small_runs import CPU, config_with
 
 
@@ -144,6 +148,25 @@ def test_a_model_guides_and_is_asked_once(minilm, source, tmp_path):
     again, said = prepared_with(config, source, tmp_path)
     assert again.pools == made.pools
     assert not any("looking for hard negatives" in one for one in said)
+
+
+def test_a_guide_that_reads_code_otherwise_is_another_one(minilm, source, tmp_path):
+    flow = PretrainedOptions(dataflow="fixed", max_length=40, dataflow_nodes=20)
+    (tmp_path / "roberta").mkdir()
+    trained = transformer_encoder(str(small_roberta(tmp_path / "roberta")), flow)
+    guide = export(trained, tmp_path / "guide", {})
+    config = guided(minilm, str(guide))
+
+    def found(language):
+        pairs = read_pairs(source)
+        train = tuple(replace(one, language=language) for one in pairs.train)
+        made = prepare(config, replace(pairs, train=train), tmp_path / "cache", tell=[].append)
+        return made.weights["guide"]
+
+    with_flow = found("python")
+    in_java = found("java")
+    (guide / SIDE_FILE).unlink()
+    assert len({with_flow, in_java, found("python")}) == 3
 
 
 def test_a_guide_out_of_reach_is_named_by_its_setting(minilm, source, tmp_path):

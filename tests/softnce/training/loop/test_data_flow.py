@@ -108,6 +108,22 @@ def test_a_model_that_knows_data_flow_and_is_to_read_text_is_told(config, langua
     assert f"{folder}: was trained with data flow, and encoder.dataflow is off" in heard[0]
 
 
+def test_a_model_of_the_hub_that_knows_data_flow_is_told_too(
+    config, languages, tmp_path, monkeypatch
+):
+    repository, revision = tmp_path / "hub" / "models--small--flow", "a" * 40
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(revision)
+    folder = shutil.copytree(config.encoder.model, repository / "snapshots" / revision)
+    (folder / SIDE_FILE).write_text("{}")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    changes = {"encoder/model": "small/flow", "encoder/dataflow": "off"}
+    heard = []
+    as_text = with_overrides(config, changes | {"encoder/dataflow_nodes": 64})
+    prepare(as_text, languages, tmp_path / "cache", tell=heard.append)
+    assert "small/flow: was trained with data flow, and encoder.dataflow is off" in heard[0]
+
+
 def test_a_run_goes_on_from_its_checkpoint_as_if_it_had_not_stopped(config, flows, tmp_path):
     whole = trained(config, flows, tmp_path / "whole")
     run = epochs(config, flows, tmp_path / "cut")
