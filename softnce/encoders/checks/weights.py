@@ -17,21 +17,30 @@ _MADE_UP = re.compile(
 )
 
 
+class _Listener(logging.Handler):
+    """Keeps the names in transformers' table of weights that it did not find."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.found += _MADE_UP.findall(record.getMessage())
+
+
 @contextmanager
 def missing_weights() -> Iterator[list[str]]:
     """Collect the names of weights that transformers makes up, since the files hold none.
 
     It tells them in a warning alone, which is not shown then.
     """
-    found: list[str] = []
-    source, listener = logging.getLogger("transformers.modeling_utils"), logging.Handler()
-    listener.emit = lambda record: found.extend(_MADE_UP.findall(record.getMessage()))  # type: ignore[method-assign]
+    source, listener = logging.getLogger("transformers.modeling_utils"), _Listener()
     before = source.level, source.propagate
     source.addHandler(listener)
     source.setLevel(logging.WARNING)
     source.propagate = False
     try:
-        yield found
+        yield listener.found
     finally:
         source.removeHandler(listener)
         source.setLevel(before[0])
