@@ -75,8 +75,9 @@ import optuna
 from tune_spaces.report.importance import importance
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-study = optuna.create_study(direction="maximize")
-study.optimize(lambda one: one.suggest_float("a", 0, 1) + 0 * one.suggest_float("b", 0, 1), 12)
+sampler = optuna.samplers.RandomSampler(seed=0)
+study = optuna.create_study(direction="maximize", sampler=sampler)
+study.optimize(lambda one: one.suggest_float("a", 0, 1) + 0 * one.suggest_float("b", 0, 1), 30)
 print(*importance(study.trials).of_settings, *{"sklearn", "pandas", "scipy"} & set(sys.modules))
 optuna.importance.FanovaImportanceEvaluator()  # and who asks for those later has them
 print("sklearn" in sys.modules)
