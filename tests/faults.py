@@ -77,7 +77,15 @@ def family(search: subprocess.Popen) -> list[psutil.Process]:
 
 def members(search: subprocess.Popen, title: str) -> list[psutil.Process]:
     """Return the processes of a search whose title holds a word: ray::InlineTrial."""
-    return [one for one in family(search) if title in " ".join(one.cmdline())]
+    return [one for one in family(search) if title in _title(one)]
+
+
+def _title(process: psutil.Process) -> str:
+    """Return what a process is called; one that has just ended has no name."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # a zombie too
+        return ""
 
 
 def survivors(processes: Sequence[psutil.Process], *, within_s: float = 300) -> list[str]:
@@ -88,7 +96,7 @@ def survivors(processes: Sequence[psutil.Process], *, within_s: float = 300) -> 
     until = time.monotonic() + within_s
     while (alive := [one for one in processes if _is_alive(one)]) and time.monotonic() < until:
         time.sleep(0.1)
-    return [" ".join(one.cmdline())[:80] for one in alive]
+    return [_title(one)[:80] for one in alive]
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -9,6 +9,7 @@ import subprocess
 import time
 from contextlib import closing, suppress
 
+import psutil
 import pytest
 import yaml
 from mlflow import MlflowClient
@@ -71,9 +72,7 @@ def story(config, tmp_path_factory):
         told[name] = fault(search)
     shutil.move(out, told["out"])
     search = begun(config, told["out"])
-    told["hits"].append(in_mid_epoch(told["out"], search))
-    (trial,) = members(search, "ray::InlineTrial")
-    trial.kill()
+    told["hits"] += robbed(search, told["out"])
     told["robbed"] = ended(search)
     return told
 
@@ -128,6 +127,25 @@ def terminated(search):
     family = family_of(search)
     os.kill(search.pid, signal.SIGTERM)
     return (*ended(search), survivors(family))
+
+
+def robbed(search, out):
+    """Kill the process that a trial is in until one goes on from its last epoch; return all hit.
+
+    A trial may be over, or its process gone, just when it is looked for.
+    """
+    hits = []
+    while True:
+        hits.append(in_mid_epoch(out, search))
+        log = out / f"trials/{hits[-1]}/trial.log"
+        before = log.read_text().count("resumed at epoch")
+        for trial in members(search, "ray::InlineTrial"):
+            with suppress(psutil.NoSuchProcess):
+                if str(log) in [one.path for one in trial.open_files()]:
+                    trial.kill()
+        in_mid_epoch(out, search, more=1)
+        if log.read_text().count("resumed at epoch") > before:
+            return hits
 
 
 def test_a_second_search_on_a_living_study_is_refused_and_names_the_first(story):
