@@ -1,8 +1,8 @@
-"""Pooled chunks: forward a batch in a few length-sorted groups, so that little is padding.
+"""Chunks: forward a batch in a few length-sorted groups; its negatives stay as drawn.
 
-The batch, and so its negatives, stay as drawn; only the forward passes are cut. The padded area is
-the sum over groups of (rows x longest row), minimised exactly by dynamic programming over at most
-64 candidate cuts.
+Padded rows go in pooled chunks, so that little is padding. The padded area is the sum over groups
+of (rows x longest row), minimised exactly by dynamic programming over at most 64 candidate cuts.
+Packed rows hold no padding; on a CPU they go in even chunks, whose activations a cache can hold.
 """
 
 from itertools import pairwise
@@ -33,6 +33,24 @@ def pooled_chunks(lengths: NDArray[np.int64], *, most: int) -> list[NDArray[np.i
     cuts = _best_cuts(area, min(most, len(stops)))
     edges = [0, *(int(stops[cut]) for cut in cuts)]
     return [order[start:stop] for start, stop in pairwise(edges)]
+
+
+def even_chunks(lengths: NDArray[np.int64], *, most: int) -> list[NDArray[np.int64]]:
+    """Return groups of row numbers, shortest rows first, of about equally many tokens.
+
+    Args:
+        lengths: (n,) tokens of each row.
+        most: tokens of a group, but for a part of its last row.
+
+    >>> [group.tolist() for group in even_chunks(np.array([9, 2, 9, 2, 2]), most=12)]
+    [[1, 3, 4, 0], [2]]
+    """
+    order = np.argsort(lengths, kind="stable")
+    ends = np.cumsum(lengths[order])
+    total = int(ends[-1]) if len(ends) else 0
+    count = max(-(-total // most), 1)
+    cuts = np.searchsorted(ends, total * np.arange(1, count) / count) + 1
+    return [group for group in np.split(order, cuts) if len(group)]
 
 
 def worthwhile(lengths: NDArray[np.int64]) -> int:

@@ -24,7 +24,8 @@ class PretrainedOptions:
         prefix_tokens: tokens of the vocabulary that stand before every text.
         query_prompt: text before every query; None: the one that the folder stores, if any.
         code_prompt: likewise before every code.
-        packing: rows end to end instead of padded: always, never, or auto: on a GPU.
+        packing: rows end to end instead of padded: always, never, or auto: on a GPU,
+            and on a CPU in training.
         dataflow: whether a code is read with its data flow, and by which rules.
         dataflow_nodes: places that are kept for data flow, behind ``max_length``.
         revision: commit, tag or branch of a model of the hub; None: its main branch.

@@ -14,13 +14,14 @@ from torch import Tensor
 from softnce.encoders.adapters import add_adapters, freeze_others, merged
 from softnce.encoders.assembly import assembled, checkpoint_layers, compile_layers
 from softnce.encoders.checks.parts import require_vectors
-from softnce.encoders.chunks import pooled_chunks, worthwhile
+from softnce.encoders.chunks import even_chunks, pooled_chunks, worthwhile
 from softnce.encoders.encoder import Encoder, Side
 from softnce.encoders.graphcodebert import FlowEncoder, flow_encoder, stored_flow
 from softnce.encoders.graphs import Graphs
 from softnce.encoders.loading import load_transformer
 from softnce.encoders.options import DEFAULTS, Packing, PretrainedOptions
-from softnce.encoders.packing import let_pack, mean_of_rows, packed_features
+from softnce.encoders.packing.features import mean_of_rows, packed_features
+from softnce.encoders.packing.probe import let_pack
 from softnce.encoders.text_tokens import (
     PROMPTS,
     length_of,
@@ -30,10 +31,12 @@ from softnce.encoders.text_tokens import (
 )
 from softnce.ragged import Ragged, ragged
 
+_TOKENS = 8192  # of a packed pass on a CPU; two cores were as fast with half as many
+
 
 @final
 class TransformerEncoder(Encoder):
-    """A transformer with pooling: packed on a GPU, in pooled chunks elsewhere."""
+    """A transformer with pooling: packed on a GPU and in training, in pooled chunks elsewhere."""
 
     def __init__(self, model: SentenceTransformer, *, packing: Packing = "auto") -> None:
         super().__init__(model, model.get_embedding_dimension() or 0)
@@ -44,6 +47,7 @@ class TransformerEncoder(Encoder):
         self._first_position: int | None = None
         self._is_looked_at = False
         self._graphs: Graphs | None = None
+        self._is_compiled = False
 
     def tokenize(
         self, texts: Sequence[str], *, side: Side = "query", languages: Sequence[str] = ()
@@ -63,31 +67,45 @@ class TransformerEncoder(Encoder):
     @property
     def is_packed(self) -> bool:
         """Tell whether passes hold no padding; looked at once, where the weights then are."""
-        if self._packing == "never" or (self._packing == "auto" and self.device.type != "cuda"):
+        if self._packing == "never" or (self._packing == "auto" and not self._is_worth_packing()):
             return False
         if not self._is_looked_at:
             ids = [one for one in range(3, 40) if one != self._pad]
             probe = ragged([ids[:5], ids, ids[:1], ids[7:20]])
-            self._first_position = let_pack(self._whole, probe, self._padded(probe))
+            padded, longest = self._padded(probe), self._longest()
+            self._first_position = let_pack(self._whole, probe, padded, longest=longest)
             self._is_looked_at = True
         return self._first_position is not None
 
+    def _is_worth_packing(self) -> bool:
+        """Tell whether packed passes are faster; without gradient, sorted rows are hardly padded.
+
+        On a CPU, too, where rows attend one length at a time: that cannot be compiled.
+        """
+        kind = self.device.type
+        return kind == "cuda" or (kind == "cpu" and self.model.training and not self._is_compiled)
+
+    def _longest(self) -> int:
+        return max(length_of(self._whole, side) for side in PROMPTS)
+
     def features(self, tokens: Ragged) -> dict[str, Any]:
         """Return ids end to end if packed, else padded to the longest row with their mask."""
-        if self.is_packed:
-            first = self._first_position or 0
-            return packed_features(tokens, first_position=first, device=self.device)
-        return self._padded(tokens)
+        return self._packed(tokens) if self.is_packed else self._padded(tokens)
+
+    def _packed(self, tokens: Ragged, *, most: int | None = None) -> dict[str, Any]:
+        first, device = self._first_position or 0, self.device
+        is_filled_up = device.type == "cuda"
+        return packed_features(
+            tokens, first_position=first, device=device, most=most, is_filled_up=is_filled_up
+        )
 
     def _forward(self, tokens: Ragged) -> Tensor:
         if not self.is_packed:
             return super()._forward(tokens)
         graphs = self._graphs if self.model.training and torch.is_grad_enabled() else None
         if graphs is None or self.max_tokens_per_pass is not None:
-            return self._passed(self.features(tokens))[: len(tokens)]
-        most = max(length_of(self._whole, side) for side in PROMPTS)
-        first = self._first_position or 0
-        features = packed_features(tokens, first_position=first, device=self.device, most=most)
+            return self._passed(self._packed(tokens))[: len(tokens)]
+        features = self._packed(tokens, most=self._longest())
         replayed = graphs.vectors(features)
         vectors = self._passed(features) if replayed is None else replayed
         return vectors[: len(tokens)]
@@ -123,6 +141,7 @@ class TransformerEncoder(Encoder):
 
     def compile_layers(self) -> None:
         """Compile the layers: they are alike, so that one compilation serves them all."""
+        self._is_compiled = True
         self.is_packed  # noqa: B018  (looked at before, or the look would be compiled too)
         compile_layers(self._whole)
 
@@ -131,10 +150,12 @@ class TransformerEncoder(Encoder):
         checkpoint_layers(self._whole)
 
     def chunks(self, lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Return length-sorted groups with little padding; packed rows need no groups."""
-        if self.is_packed:
-            return [np.arange(len(lengths))]
-        return pooled_chunks(lengths, most=worthwhile(lengths))
+        """Return length-sorted groups with little padding; a GPU takes packed rows in one."""
+        if not self.is_packed:
+            return pooled_chunks(lengths, most=worthwhile(lengths))
+        if self.device.type == "cpu":
+            return even_chunks(lengths, most=_TOKENS)
+        return [np.arange(len(lengths))]
 
 
 def transformer_encoder(

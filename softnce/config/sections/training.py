@@ -141,7 +141,7 @@ class EncoderSection(Section):
     packing: Literal["auto", "always", "never"] = Field(
         "auto",
         description="Whether a transformer's rows are laid end to end instead of padded; auto: on "
-        "a GPU, if the model gives the same vectors then.",
+        "a GPU, and on a CPU while it trains, if the model gives the same vectors then.",
     )
     lora: LoraSection = LoraSection()
     dimensions: int = Field(128, ge=8, le=4096, description="Vector size of the static encoder.")

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softnce.encoders.chunks import pooled_chunks
+from softnce.encoders.chunks import even_chunks, pooled_chunks
 
 lengths = st.lists(st.integers(0, 12), min_size=1, max_size=9)
 
@@ -53,3 +53,16 @@ def test_many_different_lengths_pad_little():
     groups = pooled_chunks(rows, most=5)
     assert sorted(np.concatenate(groups).tolist()) == list(range(2000))
     assert area(rows, groups) < 1.21 * rows.sum()  # five equal cuts: 1.2
+
+
+@given(lengths, st.integers(1, 30))
+def test_even_chunks_are_the_sorted_rows_cut_at_about_equal_shares(rows, most):
+    groups = even_chunks(np.array(rows), most=most)
+    assert np.concatenate(groups).tolist() == sorted(range(len(rows)), key=lambda row: rows[row])
+    assert all(len(group) for group in groups)
+    assert len(groups) <= max(-(-sum(rows) // most), 1)
+    assert max(sum(rows[index] for index in group) for group in groups) <= most + max(rows)
+
+
+def test_no_rows_make_no_even_chunks():
+    assert even_chunks(np.array([], dtype=np.int64), most=5) == []

@@ -10,12 +10,13 @@ from transformers import (
     BertConfig,
     BertTokenizerFast,
     DistilBertConfig,
+    ModernBertConfig,
     MPNetConfig,
     RobertaConfig,
 )
 
 from softnce.encoders.options import PretrainedOptions
-from softnce.encoders.packing import mean_of_rows, packed_features
+from softnce.encoders.packing.features import mean_of_rows, packed_features
 from softnce.encoders.transformer import transformer_encoder
 from softnce.export import export
 from softnce.ragged import ragged
@@ -59,7 +60,7 @@ def test_packed_rows_have_the_vectors_and_gradient_of_padded_ones(tmp_path, kind
         for packing in ("never", "always")
     )
     assert (padded.is_packed, packed.is_packed) == (False, True)
-    tokens = padded.tokenize(TEXTS)
+    tokens = padded.tokenize([*TEXTS, *TEXTS[::-1]])  # neighbours of one length in the middle
     found = []
     for encoder in (padded, packed):
         encoder.model.eval()
@@ -72,14 +73,15 @@ def test_packed_rows_have_the_vectors_and_gradient_of_padded_ones(tmp_path, kind
     )
 
 
-def test_a_packed_pass_holds_its_rows_and_what_fills_it_up(tmp_path):
+def test_a_packed_pass_holds_its_rows_alone(tmp_path):
     encoder = transformer_encoder(
         saved(CONFIGS["bert"], tmp_path), PretrainedOptions(packing="always")
     )
     tokens = encoder.tokenize(TEXTS)
-    assert encoder.features(tokens)["input_ids"].shape == (1, 128)
-    assert 64 < len(tokens.values) <= 128
-    assert len(encoder.chunks(tokens.lengths)) == 1
+    features = encoder.features(tokens)
+    assert features["input_ids"].tolist() == [tokens.values.tolist()]
+    assert features["cu_seq_lens_q"].tolist() == tokens.offsets.tolist()
+    assert [len(group) for group in encoder.chunks(tokens.lengths)] == [5]
 
 
 def test_attention_dropout_works_in_a_packed_pass(tmp_path):
@@ -93,6 +95,7 @@ def test_attention_dropout_works_in_a_packed_pass(tmp_path):
 
 
 def test_a_model_with_another_attention_stays_padded_and_as_it_was(tmp_path, caplog):
+    caplog.set_level("INFO")
     folder = saved(MPNetConfig(**SHAPE), tmp_path)
     encoder = transformer_encoder(folder, PretrainedOptions(packing="always"))
     padded = transformer_encoder(folder, PretrainedOptions(packing="never"))
@@ -102,17 +105,69 @@ def test_a_model_with_another_attention_stays_padded_and_as_it_was(tmp_path, cap
     assert torch.equal(encoder.encode_all(tokens), padded.encode_all(tokens))
 
 
-def test_the_choice_is_made_in_the_mode_it_found_the_model_in(tmp_path):
+def test_a_model_is_packed_only_while_no_text_is_longer_than_its_window(tmp_path, caplog):
+    caplog.set_level("INFO")
+    own = {"local_attention": 100, "pad_token_id": 1, "cls_token_id": 2, "sep_token_id": 3}
+    shape = {**SHAPE, "max_position_embeddings": 90, "global_attn_every_n_layers": 2}
+    folder = saved(ModernBertConfig(**shape, **own), tmp_path)
+    texts = [*TEXTS, "b c " * 60]
+    for longest, is_packed in {40: True, 90: False}.items():
+        padded, packed = (
+            transformer_encoder(folder, PretrainedOptions(packing=packing, max_length=longest))
+            for packing in ("never", "always")
+        )
+        assert packed.is_packed == is_packed
+        tokens = padded.tokenize(texts)
+        vectors = [encoder.encode_all(tokens) for encoder in (padded, packed)]
+        torch.testing.assert_close(*vectors, atol=2e-6, rtol=0)
+    assert "it attends within 51 tokens of a longer text" in caplog.text
+
+
+def test_a_row_without_tokens_counts_for_nothing(tmp_path):
     encoder = transformer_encoder(
         saved(CONFIGS["bert"], tmp_path), PretrainedOptions(packing="always")
+    )
+    encoder.model.eval()
+    rows = [[2, 4, 3], [], [2, 5, 3]]
+    vectors = encoder.encode(ragged(rows))
+    torch.testing.assert_close(vectors[::2], encoder.encode(ragged(rows[::2])))
+    assert vectors[1].tolist() == [0.0] * 16
+
+
+@pytest.mark.parametrize("packing", ["auto", "always"])
+def test_the_choice_is_made_in_the_mode_it_found_the_model_in(tmp_path, packing):
+    encoder = transformer_encoder(
+        saved(CONFIGS["bert"], tmp_path), PretrainedOptions(packing=packing)
     )
     encoder.model.train()
     assert encoder.is_packed
     assert encoder.model.training
 
 
-def test_on_the_cpu_rows_are_not_packed_by_themselves(minilm):
-    assert not transformer_encoder(str(minilm)).is_packed
+def test_on_the_cpu_rows_are_packed_while_training_alone(minilm):
+    encoder = transformer_encoder(str(minilm))
+    padded = transformer_encoder(str(minilm), PretrainedOptions(packing="never"))
+    tokens = encoder.tokenize(["def one(): return 1", "", "the first", "read " * 80])
+    for one in (encoder, padded):
+        one.model.eval()
+    assert not encoder.is_packed
+    assert torch.equal(encoder.encode(tokens), padded.encode(tokens))
+    for part in [part for one in (encoder, padded) for part in one.model.modules()]:
+        part.train()
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+        if hasattr(part, "dropout_prob"):
+            part.dropout_prob = 0.0
+    assert (encoder.is_packed, padded.is_packed) == (True, False)
+    torch.testing.assert_close(encoder.encode(tokens), padded.encode(tokens), atol=2e-6, rtol=0)
+    assert torch.equal(encoder.encode_all(tokens), padded.encode_all(tokens))
+
+
+def test_on_the_cpu_compiled_layers_stay_padded(tmp_path):
+    encoder = transformer_encoder(saved(CONFIGS["bert"], tmp_path))
+    encoder.model.train()
+    encoder.compile_layers()
+    assert not encoder.is_packed
 
 
 def test_a_packed_model_is_exported_as_one_that_knows_nothing_of_it(tmp_path):
@@ -136,10 +191,12 @@ def test_passes_of_like_length_have_one_size_and_the_same_vectors(tmp_path):
     sizes = set()
     for count in range(20, 30):
         tokens = encoder.tokenize(["a b c a"] * count)
-        sizes.add(encoder.features(tokens)["input_ids"].shape[1])
-        vectors = encoder.encode(tokens)
-        assert vectors.shape == (count, 16)
-        torch.testing.assert_close(vectors, vectors[:1].expand_as(vectors))
+        wanted = encoder.encode(tokens)
+        filled_up = packed_features(tokens, first_position=2, device=torch.device("cpu"))
+        sizes.add(filled_up["input_ids"].shape[1])
+        vectors = encoder._passed(filled_up)
+        assert len(vectors) > count
+        torch.testing.assert_close(vectors[:count], wanted)
     assert sizes == {128, 192}
 
 

@@ -12,7 +12,7 @@ from transformers import BertConfig
 from softnce.config.config import Config
 from softnce.config.file import with_overrides
 from softnce.data.pairs import read_pairs
-from softnce.encoders.packing import packed_attention
+from softnce.encoders.packing.attention import packed_attention
 from softnce.encoders.transformer import transformer_encoder
 from softnce.inputs.prepare import prepare
 from softnce.ragged import save_arrays

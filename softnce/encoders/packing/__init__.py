@@ -1,0 +1,1 @@
+"""Rows laid end to end in one sequence, so that no padding is computed."""
